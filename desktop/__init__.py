@@ -1,0 +1,1 @@
+"""Counterpart's window: Qt over the engine in `core`."""
