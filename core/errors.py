@@ -1,0 +1,98 @@
+"""Errors that a person may read: what happened, which file, and what to do about it.
+
+Everything raised on purpose for a person is a `CounterpartError`. Any other exception is a defect of the
+program and is reported as one (with its traceback), never dressed up as bad input.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "CheckpointError",
+    "CounterpartError",
+    "FormatError",
+    "ImageError",
+    "JobCancelledError",
+    "ModelNotInstalledError",
+    "OutputError",
+    "ProjectError",
+    "ProtocolError",
+    "UsageError",
+]
+
+
+class CounterpartError(Exception):
+    """An error with a message meant for the person at the screen.
+
+    Args:
+        what: What happened, as one sentence without a trailing full stop.
+        path: The file or folder concerned, if there is one.
+        hint: What the person can do about it, as one sentence.
+    """
+
+    def __init__(self, what: str, *, path: str | Path | None = None, hint: str = "") -> None:
+        self.what = what
+        self.path = None if path is None else Path(path)
+        self.hint = hint
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        text = self.what if self.path is None else f"{self.path}: {self.what}"
+        return f"{text}. {self.hint}" if self.hint else text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions cross process boundaries in benchmarks; keyword-only arguments need help to be pickled.
+        return (_rebuild, (type(self), self.what, self.path, self.hint))
+
+    def as_dict(self) -> dict[str, str]:
+        """The error as plain strings for a JSON report."""
+        return {
+            "error": self.what,
+            "file": "" if self.path is None else str(self.path),
+            "hint": self.hint,
+            "kind": type(self).__name__,
+        }
+
+
+def _rebuild(kind: type[CounterpartError], what: str, path: Path | None, hint: str) -> CounterpartError:
+    return kind(what, path=path, hint=hint)
+
+
+class UsageError(CounterpartError):
+    """The request makes no sense (exit code 2): a wrong option, an empty folder, an unusable stride."""
+
+
+class ImageError(CounterpartError):
+    """One image cannot be used. A batch reports it and goes on with the others."""
+
+
+class OutputError(CounterpartError):
+    """Something could not be written: no permission, no space, a folder in the way."""
+
+
+class ModelNotInstalledError(CounterpartError):
+    """The weights of a model are not on this machine."""
+
+
+class CheckpointError(CounterpartError):
+    """A weights file cannot be used: damaged, of another architecture, or unsafe."""
+
+
+class ProjectError(CounterpartError):
+    """A project file cannot be opened or written."""
+
+
+class FormatError(CounterpartError):
+    """An annotation file cannot be read or written in the chosen format."""
+
+
+class ProtocolError(CounterpartError):
+    """A data set on disk is not laid out as an evaluation expects."""
+
+
+class JobCancelledError(CounterpartError):
+    """The person cancelled. Not a failure: nothing was changed."""
+
+    def __init__(self, what: str = "Cancelled", *, path: str | Path | None = None, hint: str = "") -> None:
+        super().__init__(what, path=path, hint=hint)

@@ -1,0 +1,140 @@
+"""The owner of coordinate maths: frames round-trip, maps land where their tokens are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import UsageError
+from core.geometry import GridGeometry, fit_size, parse_size
+
+geometries = st.builds(
+    GridGeometry.plan,
+    st.tuples(st.integers(16, 900), st.integers(16, 900)),
+    st.one_of(st.integers(32, 600), st.tuples(st.integers(16, 300), st.integers(16, 300)), st.none()),
+    st.just(16),
+    st.sampled_from([1, 2, 4, 8, 16]),
+)
+
+
+@given(geometries, st.tuples(st.floats(-5, 900), st.floats(-5, 900)))
+def test_grid_and_image_round_trip(geometry: GridGeometry, xy: tuple[float, float]) -> None:
+    assert geometry.grid_to_image(geometry.image_to_grid(xy)) == pytest.approx(np.array(xy), abs=1e-6)
+    assert geometry.input_to_image(geometry.image_to_input(xy)) == pytest.approx(np.array(xy), abs=1e-6)
+
+
+@given(geometries)
+def test_every_token_is_its_own_nearest_token(geometry: GridGeometry) -> None:
+    rows, cols = geometry.grid_hw
+    expected = np.stack(np.meshgrid(np.arange(rows), np.arange(cols), indexing="ij"), axis=-1)
+    assert np.array_equal(geometry.nearest_token(geometry.token_centres()), expected)
+
+
+@given(geometries)
+def test_grid_follows_the_papers_formula_and_stays_inside_the_input(geometry: GridGeometry) -> None:
+    for side, cells, covered in zip(geometry.input_hw, geometry.grid_hw, geometry.covered_hw, strict=True):
+        assert cells == (side - geometry.patch) // geometry.stride + 1
+        assert side - geometry.stride < covered <= side
+
+
+@given(
+    st.tuples(st.integers(1, 4000), st.integers(1, 4000)),
+    st.integers(14, 700),
+    st.sampled_from([1, 2, 7, 14]),
+)
+def test_longest_side_leaves_no_remainder(image_hw: tuple[int, int], size: int, stride: int) -> None:
+    height, width = fit_size(image_hw, size, 14, stride)
+    assert (height - 14) % stride == 0
+    assert (width - 14) % stride == 0
+    assert abs(max(height, width) - max(size, 14)) <= stride
+
+
+def test_token_centres_of_a_known_grid() -> None:
+    geometry = GridGeometry.plan((64, 96), None, 8, 4)
+    assert geometry.grid_hw == (15, 23)
+    assert geometry.grid_to_image((0, 0)) == pytest.approx([3.5, 3.5])
+    assert geometry.grid_to_image((2, 5)) == pytest.approx([23.5, 11.5])
+
+
+def test_resized_results_are_not_half_a_pixel_off() -> None:
+    """The reference code scales coordinates without regard to pixel centres."""
+    geometry = GridGeometry.plan((448, 448), 224, 8, 8)
+    # Token 0 covers input pixels 0..7, which are image pixels 0..15, centred at 7.5.
+    assert geometry.grid_to_image((0, 0)) == pytest.approx([7.5, 7.5])
+
+
+@given(geometries)
+def test_upsampling_reproduces_a_linear_ramp_between_the_outer_centres(geometry: GridGeometry) -> None:
+    centres = geometry.token_centres()
+    up = geometry.upsample(centres)
+    height, width = geometry.image_hw
+    rows, cols = geometry.grid_hw
+    y, x = min(height // 2, height - 1), min(width // 2, width - 1)
+    expected = np.clip([x, y], centres[0, 0], centres[-1, -1])
+    if rows > 1 and cols > 1:
+        assert up[y, x] == pytest.approx(expected, abs=2e-3 * max(height, width))
+
+
+def test_upsampling_a_window_equals_cutting_the_whole() -> None:
+    geometry = GridGeometry.plan((50, 70), 48, 8, 4)
+    grid_map = np.random.default_rng(0).normal(size=(*geometry.grid_hw, 3)).astype(np.float32)
+    whole = geometry.upsample(grid_map)
+    assert np.allclose(geometry.upsample(grid_map, (10, 20, 30, 55)), whole[10:30, 20:55], atol=1e-5)
+
+
+def test_sampling_agrees_with_upsampling_at_pixels() -> None:
+    geometry = GridGeometry.plan((50, 70), 48, 8, 4)
+    grid_map = np.random.default_rng(1).normal(size=geometry.grid_hw).astype(np.float32)
+    whole = geometry.upsample(grid_map)
+    xy = np.array([[0, 0], [69, 49], [31, 17]])
+    assert geometry.sample(grid_map, xy) == pytest.approx(whole[xy[:, 1], xy[:, 0]], abs=1e-5)
+
+
+@given(geometries)
+def test_pooling_a_constant_gives_the_constant(geometry: GridGeometry) -> None:
+    assert np.allclose(geometry.pool(np.full(geometry.image_hw, 3, dtype=np.uint8)), 3.0)
+
+
+def test_pooling_measures_the_share_of_a_cell() -> None:
+    geometry = GridGeometry.plan((16, 16), None, 8, 8)
+    half = np.zeros((16, 16), dtype=bool)
+    half[:, :4] = True
+    assert np.allclose(geometry.pool(half), [[0.5, 0.0], [0.5, 0.0]])
+    shares = geometry.pool_labels(half.astype(np.uint8), 2)
+    assert np.allclose(shares.sum(axis=-1), 1.0)
+
+
+def test_nearest_upsampling_keeps_labels() -> None:
+    geometry = GridGeometry.plan((16, 16), None, 8, 8)
+    labels = np.array([[1, 2], [3, 4]], dtype=np.uint8)
+    assert np.array_equal(geometry.upsample_nearest(labels), np.kron(labels, np.ones((8, 8), dtype=np.uint8)))
+
+
+def test_geometry_survives_a_round_trip_through_metadata() -> None:
+    geometry = GridGeometry.plan((123, 457), 224, 14, 7)
+    assert GridGeometry.from_dict(geometry.as_dict()) == geometry
+
+
+def test_a_stride_that_does_not_divide_the_patch_is_refused_with_the_choices() -> None:
+    with pytest.raises(UsageError, match="1, 2, 4, 8"):
+        GridGeometry.plan((100, 100), 64, 8, 3)
+
+
+@pytest.mark.parametrize("image_hw", [(1, 1), (300, 20_000), (20_000, 300)])
+def test_extreme_shapes_still_have_a_grid(image_hw: tuple[int, int]) -> None:
+    geometry = GridGeometry.plan(image_hw, 448, 14, 14)
+    assert geometry.tokens >= 1
+    assert geometry.upsample(np.ones(geometry.grid_hw), out_hw=(4, 5)).shape == (4, 5)
+
+
+@pytest.mark.parametrize(("text", "size"), [("448", 448), ("320x224", (224, 320)), ("none", None)])
+def test_sizes_as_typed(text: str, size: object) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "x", "0", "-5", "12xabc", "big"])
+def test_nonsense_sizes_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a size"):
+        parse_size(text)
