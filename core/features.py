@@ -88,8 +88,7 @@ class FeatureSpec:
     storage: Literal["float16", "float32"] = "float16"
 
     def digest(self) -> str:
-        """Hex digest over every field; equal specs have equal digests in every process and on every
-        platform."""
+        """Hex digest over every field, equal for equal specs in every process and on every platform."""
         text = json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -264,8 +264,7 @@ def _open(data: bytes, path: Path) -> _Opened:
 
 
 class _Opened:
-    """Pillow's image as a context manager that turns every way of failing into an `ImageError` naming the
-    file."""
+    """Pillow's image in a context that turns every way of failing into an `ImageError` with the file."""
 
     def __init__(self, data: bytes, path: Path) -> None:
         self._data, self._path = data, path
