@@ -1,0 +1,1 @@
+"""The project: its values, its document, its commands and its file. No torch, no Qt."""
