@@ -25,6 +25,7 @@ __all__ = [
     "MANIFEST",
     "atomic_folder",
     "atomic_write",
+    "discard_unfinished",
     "output_error",
     "output_errors",
     "write_bytes",
@@ -34,6 +35,9 @@ __all__ = [
 
 MANIFEST = ".counterpart-export.json"
 """Lists the files that an export wrote into a folder: the next export replaces those, and no others."""
+
+_unfinished: set[Path] = set()
+"""Temporary files and folders being written right now, by any thread."""
 
 _NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -96,6 +100,7 @@ def atomic_write(path: str | Path, mode: str = "wb", *, encoding: str | None = N
             target.parent.mkdir(parents=True, exist_ok=True)
             number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".tmp")
             temporary = Path(name)
+            _unfinished.add(temporary)
             text = "b" not in mode
             handle = os.fdopen(
                 number, mode, encoding=(encoding or "utf-8") if text else None, newline="\n" if text else None
@@ -107,11 +112,13 @@ def atomic_write(path: str | Path, mode: str = "wb", *, encoding: str | None = N
         with output_errors(target):
             _take_over_permissions(temporary, target)
             temporary.replace(target)
+        _unfinished.discard(temporary)
         temporary = None
         _sync_folder(target.parent)
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+            _unfinished.discard(temporary)
 
 
 @contextlib.contextmanager
@@ -176,6 +183,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
             temporary = Path(
                 tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".tmp")
             )
+        _unfinished.add(temporary)
         filling = temporary / "content"
         with output_errors(target):
             filling.mkdir()  # mkdtemp's own folder is private to the user; this one has the usual permissions
@@ -192,6 +200,16 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+            _unfinished.discard(temporary)
+
+
+def discard_unfinished() -> None:
+    """Remove what is being written right now. For a process that is about to end without unwinding its threads."""
+    for path in list(_unfinished):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _move_in(source: Path, target: Path, files: list[str]) -> None:

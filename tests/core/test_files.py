@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -168,3 +170,22 @@ def test_a_forged_manifest_cannot_reach_outside_the_folder(tmp_path):
     with atomic_folder(target) as folder:
         (folder / "a.txt").write_text("a")
     assert (tmp_path / "precious.txt").exists()
+
+
+def test_what_is_half_written_is_removed_by_a_process_that_ends_at_once(tmp_path):
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from core.files import atomic_folder, atomic_write, discard_unfinished, write_text\n"
+        "root = Path(sys.argv[1])\n"
+        "write_text(root / 'whole.txt', 'whole')\n"
+        "with atomic_write(root / 'a.bin') as handle, atomic_folder(root / 'b') as folder:\n"
+        "    handle.write(b'half')\n"
+        "    (folder / 'x.txt').write_text('half')\n"
+        "    assert len(list(root.iterdir())) == 3\n"
+        "    discard_unfinished()\n"
+        "    os._exit(130)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert done.returncode == 130
+    assert listing(tmp_path) == ["whole.txt"]
