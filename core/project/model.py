@@ -42,8 +42,8 @@ __all__ = [
     "parse_colour",
 ]
 
-Labels = NDArray[np.uint8] | NDArray[np.uint16]
-"""(height, width) part ids, 0 is background."""
+Labels = NDArray[np.unsignedinteger]
+"""(height, width) uint8 or uint16 part ids, 0 is background."""
 
 ImageState = Literal["todo", "predicted", "edited", "reviewed", "skipped"]
 """How far the work on an image is: nothing yet, a program's proposal, a person's touch, done, left out."""
