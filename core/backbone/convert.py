@@ -1,0 +1,191 @@
+"""Weights as they are published -> tensors under timm's names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.backbone.registry import ModelInfo
+from core.errors import CheckpointError, ModelNotInstalledError
+
+__all__ = ["build_module", "check_fits", "from_hub", "from_onnx"]
+
+State = dict[str, NDArray[Any]]
+
+# Hugging Face's names of a DINOv2 block's parts, as the ONNX file has them -> timm's.
+_BLOCK_PARTS = {
+    "norm1.weight": "norm1.weight",
+    "norm1.bias": "norm1.bias",
+    "norm2.weight": "norm2.weight",
+    "norm2.bias": "norm2.bias",
+    "attention.output.dense.weight": "attn.proj.weight",
+    "attention.output.dense.bias": "attn.proj.bias",
+    "layer_scale1.lambda1": "ls1.gamma",
+    "layer_scale2.lambda1": "ls2.gamma",
+    "mlp.fc1.weight": "mlp.fc1.weight",
+    "mlp.fc1.bias": "mlp.fc1.bias",
+    "mlp.fc2.weight": "mlp.fc2.weight",
+    "mlp.fc2.bias": "mlp.fc2.bias",
+}
+_STEM = {
+    "embeddings.cls_token": "cls_token",
+    "embeddings.patch_embeddings.projection.weight": "patch_embed.proj.weight",
+    "embeddings.patch_embeddings.projection.bias": "patch_embed.proj.bias",
+    "layernorm.weight": "norm.weight",
+    "layernorm.bias": "norm.bias",
+}
+
+
+def from_onnx(data: bytes, path: Path) -> State:
+    """Read the DINOv2 backbone out of an exported ONNX graph with Hugging Face's names.
+
+    The exporter stores the weights of linear layers transposed under anonymous names; the names of the nodes that use them
+    say which layer they belong to. It also folded the class token and its position into one constant, and the
+    patches' positions into another.
+
+    Raises:
+        CheckpointError: Not such a graph.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+    from onnx import numpy_helper
+
+    try:
+        graph = onnx.load_model_from_string(data).graph
+    except DecodeError as error:
+        raise CheckpointError(
+            f"the ONNX file is damaged ({error})", path=path, hint="Install it again"
+        ) from None
+    raw = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
+    named = {
+        name.removeprefix("backbone."): value for name, value in raw.items() if name.startswith("backbone.")
+    }
+    for node in graph.node:
+        if node.op_type == "MatMul" and node.input[1] in raw and node.name.startswith("/backbone/"):
+            # "/backbone/encoder/layer.0/mlp/fc1/MatMul" -> "encoder.layer.0.mlp.fc1.weight"
+            layer = node.name.removeprefix("/backbone/").removesuffix("/MatMul").replace("/", ".")
+            named[f"{layer}.weight"] = raw[node.input[1]].T
+    try:
+        state = {ours: named[theirs] for theirs, ours in _STEM.items()}
+        state["pos_embed"] = _onnx_positions(raw)
+        depth = 1 + max(
+            int(match[1]) for name in named if (match := re.match(r"encoder\.layer\.(\d+)\.", name))
+        )
+        for index in range(depth):
+            prefix = f"encoder.layer.{index}."
+            for theirs, ours in _BLOCK_PARTS.items():
+                state[f"blocks.{index}.{ours}"] = named[prefix + theirs]
+            for kind in ("weight", "bias"):
+                parts = [
+                    named[f"{prefix}attention.attention.{part}.{kind}"] for part in ("query", "key", "value")
+                ]
+                state[f"blocks.{index}.attn.qkv.{kind}"] = np.concatenate(parts)
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(
+            f"the ONNX file has no complete DINOv2 backbone ({error} is missing)",
+            path=path,
+            hint="Install it again",
+        ) from None
+    return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in state.items()}
+
+
+def _onnx_positions(raw: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """(1, 1 + N, width) position embedding from the exporter's two constants: class (1, 1, width), patches (1, N, width)."""
+    width = raw["backbone.embeddings.cls_token"].shape[-1]
+    constants = [
+        v for k, v in raw.items() if k.startswith("onnx::") and v.ndim == 3 and v.shape[::2] == (1, width)
+    ]
+    (class_position,) = [v for v in constants if v.shape[1] == 1]
+    (positions,) = [v for v in constants if v.shape[1] > 1]
+    return np.concatenate([class_position, positions], axis=1)
+
+
+def from_hub(repository: str, folder: Path, info: ModelInfo) -> State:
+    """Fetch a model from the hub through timm and return its backbone.
+
+    Raises:
+        ModelNotInstalledError: The hub cannot be reached.
+        CheckpointError: What came is not the model.
+    """
+    import httpx
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError
+    from safetensors.numpy import load_file
+
+    try:
+        file = Path(hf_hub_download(repository, "model.safetensors", local_dir=folder))
+    except (OSError, HfHubHTTPError, httpx.HTTPError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelNotInstalledError(
+            f"the model hub could not be reached for {repository} ({reason})"
+        ) from None
+    state = without_head(load_file(file))
+    check_fits(state, info, file)
+    return state
+
+
+def without_head(state: Mapping[str, NDArray[Any]]) -> State:
+    """The backbone's tensors in float32, the classifier left out."""
+    dropped = ("head.", "fc.", "head_dist.", "fc_norm.", "mask_token")
+    return {k: np.asarray(v, dtype=_kept(v)) for k, v in state.items() if not k.startswith(dropped)}
+
+
+def _kept(value: NDArray[Any]) -> np.dtype[Any]:
+    return np.dtype(np.float32) if np.issubdtype(value.dtype, np.floating) else value.dtype
+
+
+def build_module(info: ModelInfo) -> Any:
+    """timm's module of a model, without weights (on torch's meta device: no memory, no random numbers drawn)."""
+    import timm
+    import torch
+    from timm.models.vision_transformer import VisionTransformer
+
+    with torch.device("meta"):
+        shape = info.architecture
+        if shape is None:
+            return timm.create_model(info.timm_name, pretrained=False, num_classes=0).eval()
+        return VisionTransformer(
+            img_size=shape.grid * shape.patch,
+            patch_size=shape.patch,
+            embed_dim=shape.width,
+            depth=shape.depth,
+            num_heads=shape.heads,
+            mlp_ratio=shape.hidden / shape.width,
+            qkv_bias=shape.qkv_bias,
+            init_values=1e-5 if shape.layer_scale else None,
+            reg_tokens=shape.registers,
+            no_embed_class=not shape.class_position,
+            num_classes=0,
+        ).eval()
+
+
+def check_fits(state: Mapping[str, NDArray[Any]], info: ModelInfo, path: Path) -> None:
+    """Check that tensors fill a model's module exactly: the same names, the same shapes.
+
+    Raises:
+        CheckpointError: They do not; says what differs first.
+    """
+    wanted = {name: tuple(value.shape) for name, value in build_module(info).state_dict().items()}
+    given = {name: tuple(value.shape) for name, value in state.items()}
+    missing = sorted(wanted.keys() - given.keys())
+    extra = sorted(given.keys() - wanted.keys())
+    wrong = sorted(name for name in wanted.keys() & given.keys() if wanted[name] != given[name])
+    if not (missing or extra or wrong):
+        return
+    if wrong:
+        detail = f"{wrong[0]} has shape {given[wrong[0]]} instead of {wanted[wrong[0]]}"
+    elif missing:
+        detail = f"{missing[0]} is missing"
+    else:
+        detail = f"{extra[0]} has no place in it"
+    raise CheckpointError(
+        f"these weights are not those of {info.name}: {detail} "
+        f"({len(missing)} missing, {len(extra)} unknown, {len(wrong)} of another shape)",
+        path=path,
+        hint="Choose the architecture they were trained with, or import them under a name of their own",
+    )
