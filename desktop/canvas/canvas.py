@@ -1,0 +1,452 @@
+"""The canvas widget: one or two images, zoomed and panned together or apart, with overlays and tools.
+
+Why a plain widget and not a graphics scene: parts, points and lines are arrays; a scene wants an object for
+each. Overlays are composed for the screen pixels that changed (`compositor`), so the cost of a stroke does
+not depend on the image. What moves with the pointer (lines, marks, the tool's own drawing) is painted over a
+picture of the rest that is kept between events, so that hovering costs a copy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QEnterEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+    QRegion,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit, QWidget
+
+from desktop.canvas.compositor import LabelStyle
+from desktop.canvas.lines import Hit, PairLines
+from desktop.canvas.pane import Heat, Pane
+from desktop.canvas.photo import Photo
+from desktop.canvas.tools import Pointer, Tool
+from desktop.theme import colours, small_font
+
+__all__ = ["Canvas"]
+
+_GAP = 8.0
+_ZOOM_PER_DEGREE = 1.2 ** (1 / 15)
+
+
+class Canvas(QWidget):
+    """Shows one pane or two side by side and routes the pointer to the active tool.
+
+    Signals:
+        hovered: Pane index and image xy under the pointer, or None outside an image.
+        zoomed: Magnification in percent of the pane that was zoomed.
+        pane_activated: Pane that was pressed in.
+    """
+
+    hovered = Signal(int, object)
+    zoomed = Signal(float)
+    pane_activated = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("canvas")
+        self.setAccessibleName("Canvas")
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setMinimumSize(320, 240)
+        self.panes = [Pane(), Pane()]
+        self.wheel_zooms = True
+        self.overlay_shown = True
+        self._count = 1
+        self._style = LabelStyle()
+        self._lines: PairLines | None = None
+        self._hovered_line: int | None = None
+        self._selected_line: int | None = None
+        self._tool: Tool | None = None
+        self._tool_pane: int | None = None
+        self._pan_from: QPointF | None = None
+        self._pan_pane = 0
+        self._space = False
+        self._base = QPixmap()
+        self._stale = QRegion()
+
+    def sizeHint(self) -> QSize:
+        return QSize(900, 640)
+
+    # Contents -----------------------------------------------------------------------------------------------
+
+    @property
+    def count(self) -> int:
+        """Number of panes shown, 1 or 2."""
+        return self._count
+
+    def set_count(self, count: Literal[1, 2]) -> None:
+        """Show one image or two."""
+        if count != self._count:
+            self._count = count
+            self._arrange()
+            self.refresh()
+
+    def shown(self) -> list[Pane]:
+        """The panes that are shown."""
+        return self.panes[: self._count]
+
+    def set_photo(
+        self, pane: int, photo: Photo | None, key: object, *, message: str = "", keep_view: bool = False
+    ) -> None:
+        """Show an image in a pane, or a message instead."""
+        self.panes[pane].message = message
+        self.panes[pane].set_photo(photo, key, keep_view=keep_view)
+        if self._tool is not None:
+            self._tool.cancel()
+        self.refresh()
+
+    def set_labels(self, pane: int, labels: np.ndarray | None) -> None:
+        """Lay a label map over an image."""
+        self.panes[pane].labels = labels
+        self.refresh(pane)
+
+    def labels_changed(self, pane: int, left: int, top: int, right: int, bottom: int) -> None:
+        """Redraw a half-open rectangle of image pixels whose labels were changed in place."""
+        self._mark(QRegion(self.panes[pane].view.widget_rect(left, top, right, bottom)))
+
+    def set_heat(self, pane: int, heat: Heat | None) -> None:
+        """Lay a map of numbers over an image, or take it away."""
+        if heat is None and self.panes[pane].heat is None:
+            return
+        self.panes[pane].set_heat(heat)
+        self.refresh(pane)
+
+    def set_probe(self, pane: int | None, xy: tuple[float, float] | None, *, pinned: bool = False) -> None:
+        """Mark where similarity is asked for; at most one pane has the mark."""
+        for index, each in enumerate(self.panes):
+            each.probe = xy if index == pane else None
+            each.pinned = pinned and index == pane
+        self.update()
+
+    def set_style(self, style: LabelStyle) -> None:
+        """How label maps are drawn."""
+        if style != self._style:
+            self._style = style
+            self.refresh()
+
+    @property
+    def style_in_use(self) -> LabelStyle:
+        """How label maps are drawn."""
+        return self._style
+
+    def show_overlay(self, shown: bool) -> None:
+        """Show or hide everything that lies over the images."""
+        if shown != self.overlay_shown:
+            self.overlay_shown = shown
+            self.refresh()
+
+    def set_lines(self, lines: PairLines | None) -> None:
+        """Draw lines between the two panes."""
+        self._lines = lines
+        self._hovered_line = None
+        self.update()
+
+    @property
+    def lines(self) -> PairLines | None:
+        """The lines between the two panes."""
+        return self._lines
+
+    def mark_line(self, *, hovered: int | None = None, selected: int | None = None) -> None:
+        """Draw one or two lines stronger than the others."""
+        if (hovered, selected) != (self._hovered_line, self._selected_line):
+            self._hovered_line, self._selected_line = hovered, selected
+            self.update()
+
+    def refresh(self, pane: int | None = None) -> None:
+        """Redraw one pane or everything."""
+        if pane is None:
+            self._mark(QRegion(self.rect()))
+        else:
+            self._mark(QRegion(self.panes[pane].view.area.toAlignedRect()))
+
+    def _mark(self, region: QRegion) -> None:
+        self._stale += region.intersected(self.rect())
+        self.update(region)
+
+    # View ---------------------------------------------------------------------------------------------------
+
+    def fit(self) -> None:
+        """Show whole images."""
+        for pane in self.shown():
+            pane.view.fit()
+        self._view_changed(0)
+
+    def actual_size(self) -> None:
+        """One image pixel a screen pixel, about the middle of the view."""
+        for pane in self.shown():
+            pane.view.set_percent(100)
+        self._view_changed(0)
+
+    def zoom_in(self, factor: float = 1.25) -> None:
+        """Magnify about the pointer where it is over an image, else about the middle."""
+        at = QPointF(self.mapFromGlobal(self.cursor().pos()))
+        index = self.pane_at(at)
+        for number, pane in enumerate(self.shown()):
+            if index is None or number == index:
+                pane.view.zoom(factor, at if number == index else None)
+        self._view_changed(index or 0)
+
+    def _view_changed(self, pane: int) -> None:
+        self.refresh()
+        self.zoomed.emit(self.panes[pane].view.percent)
+
+    def _arrange(self) -> None:
+        width, height, dpr = float(self.width()), float(self.height()), self.devicePixelRatioF()
+        if self._count == 1:
+            self.panes[0].view.set_area(QRectF(0, 0, width, height), dpr)
+        else:
+            half = math.floor((width - _GAP) / 2)
+            self.panes[0].view.set_area(QRectF(0, 0, half, height), dpr)
+            self.panes[1].view.set_area(QRectF(half + _GAP, 0, width - half - _GAP, height), dpr)
+
+    # Asking -------------------------------------------------------------------------------------------------
+
+    def pane_at(self, position: QPointF) -> int | None:
+        """Index of the pane under a widget position."""
+        for index, pane in enumerate(self.shown()):
+            if pane.view.area.contains(position):
+                return index
+        return None
+
+    def line_at(self, position: QPointF) -> Hit | None:
+        """The line under a widget position."""
+        if self._count != 2 or self._lines is None or not self.overlay_shown:
+            return None
+        return self._lines.hit(position, self.panes[0].view, self.panes[1].view)
+
+    def label_at(self, pane: int, xy: tuple[float, float]) -> int:
+        """Part id at image coordinates, 0 for background and outside."""
+        labels = self.panes[pane].labels
+        x, y = round(xy[0]), round(xy[1])
+        if labels is None or not (0 <= y < labels.shape[0] and 0 <= x < labels.shape[1]):
+            return 0
+        return int(labels[y, x])
+
+    def clamped(self, pane: int, position: QPointF) -> tuple[float, float]:
+        """Image xy of a widget position, kept on the image."""
+        x, y = self.panes[pane].view.to_image(position)
+        height, width = self.panes[pane].view.image_hw
+        return min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
+
+    # Tools --------------------------------------------------------------------------------------------------
+
+    @property
+    def tool(self) -> Tool | None:
+        """What the pointer does."""
+        return self._tool
+
+    def set_tool(self, tool: Tool | None) -> None:
+        """Choose what the pointer does."""
+        if self._tool is not None:
+            self._tool.cancel()
+            self._tool.leave()
+        self._tool = tool
+        self._show_cursor()
+        self.update()
+
+    def _show_cursor(self) -> None:
+        if self._pan_from is not None:
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        elif self._space:
+            self.setCursor(Qt.CursorShape.OpenHandCursor)
+        else:
+            self.setCursor(self._tool.cursor if self._tool else Qt.CursorShape.ArrowCursor)
+
+    # Painting -----------------------------------------------------------------------------------------------
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        self._paint_base()
+        painter = QPainter(self)
+        painter.drawPixmap(0, 0, self._base)
+        if self.overlay_shown and self._count == 2 and self._lines is not None and self._both_loaded():
+            painter.setClipRegion(QRegion(self.rect()))
+            left, right = self.panes[0].view, self.panes[1].view
+            self._lines.paint(painter, left, right, self._hovered_line, self._selected_line)
+        for pane in self.shown():
+            pane.paint_marks(painter)
+            if self._count == 2:
+                pane.paint_title(painter, small_font(self.font()))
+        if self._tool is not None:
+            self._tool.paint(painter)
+        painter.end()
+
+    def _both_loaded(self) -> bool:
+        return all(pane.photo is not None for pane in self.shown())
+
+    def _paint_base(self) -> None:
+        dpr = self.devicePixelRatioF()
+        size = QSize(math.ceil(self.width() * dpr), math.ceil(self.height() * dpr))
+        if self._base.size() != size or self._base.devicePixelRatio() != dpr:
+            self._base = QPixmap(size)
+            self._base.setDevicePixelRatio(dpr)
+            self._arrange()
+            self._stale = QRegion(self.rect())
+        if self._stale.isEmpty():
+            return
+        painter = QPainter(self._base)
+        ground, gap = QColor(colours().canvas), QColor(colours().window)
+        for rect in _rects(self._stale):
+            painter.save()
+            painter.setClipRect(rect)
+            painter.fillRect(rect, ground if self._count == 1 else gap)
+            for pane in self.shown():
+                painter.fillRect(pane.view.area.intersected(QRectF(rect)), ground)
+                pane.paint(painter, rect, self._style, overlay=self.overlay_shown)
+            painter.restore()
+        painter.end()
+        self._stale = QRegion()
+
+    def resizeEvent(self, _event: QResizeEvent) -> None:
+        self._arrange()
+        self.refresh()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self.refresh()
+        super().changeEvent(event)
+
+    # Pointer ------------------------------------------------------------------------------------------------
+
+    def _pointer(self, event: QMouseEvent, pane: int) -> Pointer:
+        position = event.position()
+        view = self.panes[pane].view
+        inside = self.panes[pane].photo is not None and view.pixel_at(position) is not None
+        return Pointer(
+            pane,
+            view.to_image(position),
+            inside,
+            position,
+            event.button(),
+            event.buttons(),
+            event.modifiers(),
+        )
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        index = self.pane_at(event.position())
+        if index is None:
+            return
+        self.pane_activated.emit(index)
+        if event.button() == Qt.MouseButton.MiddleButton or (
+            event.button() == Qt.MouseButton.LeftButton and self._space
+        ):
+            self._pan_from, self._pan_pane = event.position(), index
+            self._show_cursor()
+        elif self._tool is not None:
+            self._tool_pane = index
+            self._tool.press(self._pointer(event, index))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        position = event.position()
+        if self._pan_from is not None:
+            delta = position - self._pan_from
+            self._pan_from = position
+            self.panes[self._pan_pane].view.pan(delta.x(), delta.y())
+            self.refresh(None if self._count == 1 else self._pan_pane)
+            self.update()
+            return
+        index = self._tool_pane if self._tool_pane is not None else self.pane_at(position)
+        if index is None:
+            self.hovered.emit(0, None)
+            return
+        pointer = self._pointer(event, index)
+        self.hovered.emit(index, pointer.xy if pointer.inside else None)
+        if self._tool is not None:
+            self._tool.move(pointer)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._pan_from is not None and event.button() in (
+            Qt.MouseButton.MiddleButton,
+            Qt.MouseButton.LeftButton,
+        ):
+            self._pan_from = None
+            self._show_cursor()
+        elif self._tool is not None and self._tool_pane is not None:
+            self._tool.release(self._pointer(event, self._tool_pane))
+            if event.buttons() == Qt.MouseButton.NoButton:
+                self._tool_pane = None
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        index = self.pane_at(event.position())
+        if index is not None and self._tool is not None and event.button() == Qt.MouseButton.LeftButton:
+            self._tool.double_click(self._pointer(event, index))
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        index = self.pane_at(event.position())
+        if index is None or self.panes[index].photo is None:
+            return
+        view = self.panes[index].view
+        control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        if self.wheel_zooms or control:
+            view.zoom(_ZOOM_PER_DEGREE ** (event.angleDelta().y() / 8), event.position())
+        else:
+            step = event.pixelDelta() if not event.pixelDelta().isNull() else event.angleDelta() / 2
+            view.pan(step.x(), step.y())
+        self._view_changed(index)
+        event.accept()
+
+    def event(self, event: QEvent) -> bool:
+        if (
+            isinstance(event, QNativeGestureEvent)
+            and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture
+        ):
+            index = self.pane_at(event.position())
+            if index is not None:
+                self.panes[index].view.zoom(1.0 + event.value(), event.position())
+                self._view_changed(index)
+            return True
+        return super().event(event)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        # Keys that belong to the canvas (Space to pan) should work where the pointer is, unless somebody is
+        # typing.
+        typing = isinstance(QApplication.focusWidget(), QLineEdit | QAbstractSpinBox | QPlainTextEdit)
+        if not typing and self.window().isActiveWindow():
+            self.setFocus(Qt.FocusReason.MouseFocusReason)
+        super().enterEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.hovered.emit(0, None)
+        if self._tool is not None:
+            self._tool.leave()
+        super().leaveEvent(event)
+
+    # Keys ---------------------------------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self._space = True
+            self._show_cursor()
+        elif event.key() != Qt.Key.Key_Space:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self._space = False
+            self._show_cursor()
+        elif event.key() != Qt.Key.Key_Space:
+            super().keyReleaseEvent(event)
+
+    def focusOutEvent(self, event: QEvent) -> None:
+        self._space = False
+        self._show_cursor()
+        super().focusOutEvent(event)
+
+
+def _rects(region: QRegion) -> Iterable[QRect]:
+    """The rectangles of a region, or its bounds where they are so many that one is cheaper."""
+    return [region.boundingRect()] if region.rectCount() > 8 else list(region)

@@ -1,0 +1,38 @@
+"""Arrays to Qt images and back.
+
+The only user of qimage2ndarray, whose releases are rare: replace it here if need be.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import qimage2ndarray
+from numpy.typing import NDArray
+from PySide6.QtGui import QImage
+
+__all__ = ["argb_to_qimage", "qimage_to_rgb", "rgb_to_qimage"]
+
+
+def rgb_to_qimage(rgb: NDArray[np.uint8]) -> QImage:
+    """(height, width, 3) uint8 -> an opaque image of its own memory, in the format that Qt draws fastest."""
+    image = qimage2ndarray.array2qimage(np.ascontiguousarray(rgb))
+    return (
+        image
+        if image.format() == QImage.Format.Format_RGB32
+        else image.convertToFormat(QImage.Format.Format_RGB32)
+    )
+
+
+def argb_to_qimage(argb: NDArray[np.uint32]) -> QImage:
+    """(height, width) uint32 of premultiplied 0xAARRGGBB -> an image of its own memory."""
+    height, width = argb.shape
+    image = QImage(width, height, QImage.Format.Format_ARGB32_Premultiplied)
+    view = qimage2ndarray.raw_view(image)
+    view[...] = argb
+    return image
+
+
+def qimage_to_rgb(image: QImage) -> NDArray[np.uint8]:
+    """Any image -> (height, width, 3) uint8, without its transparency."""
+    converted = image.convertToFormat(QImage.Format.Format_RGB32)
+    return np.ascontiguousarray(qimage2ndarray.rgb_view(converted))
