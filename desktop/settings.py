@@ -48,9 +48,7 @@ class Preferences:
 
 def settings_file() -> Path:
     """Where settings are kept: `COUNTERPART_SETTINGS` or the user's configuration folder."""
-    folder = os.environ.get("COUNTERPART_SETTINGS") or platformdirs.user_config_dir(
-        "counterpart", appauthor=False
-    )
+    folder = os.environ.get("COUNTERPART_SETTINGS") or platformdirs.user_config_dir("counterpart", appauthor=False)
     return Path(folder) / "window.ini"
 
 

@@ -289,9 +289,7 @@ QStatusBar::item {{ border: none; }}
 QStatusBar QLabel {{ color: {c.muted}; padding: 0 4px; }}
 
 QFrame#line {{ background: {c.border}; max-height: 1px; min-height: 1px; border: none; }}
-QFrame#notice {{ background: {_mix(c.accent, c.panel, 0.12)}; border: 1px solid {
-            _mix(c.accent, c.panel, 0.4)
-        };
+QFrame#notice {{ background: {_mix(c.accent, c.panel, 0.12)}; border: 1px solid {_mix(c.accent, c.panel, 0.4)};
     border-radius: 6px; }}
 QFrame#notice[kind="warning"] {{ background: {_mix(c.warning, c.panel, 0.12)};
     border-color: {_mix(c.warning, c.panel, 0.45)}; }}

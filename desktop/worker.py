@@ -104,13 +104,9 @@ def explain(error: BaseException) -> Failure:
         return Failure(str(error), "", error)
     details = "".join(traceback.format_exception(error))
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        text = (
-            "The computer ran out of memory. Use a smaller size or a larger stride, or close other programs."
-        )
+        text = "The computer ran out of memory. Use a smaller size or a larger stride, or close other programs."
         return Failure(text, details, error)
-    return Failure(
-        f"The program made a mistake ({type(error).__name__}: {error}). Your work is safe.", details, error
-    )
+    return Failure(f"The program made a mistake ({type(error).__name__}: {error}). Your work is safe.", details, error)
 
 
 class _Slots:

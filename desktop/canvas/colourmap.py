@@ -30,9 +30,7 @@ def _heat_table_argb(opacity: float) -> NDArray[np.uint32]:
     return out
 
 
-def heat_argb(
-    values: NDArray[np.floating], low: float, high: float, opacity: float = 0.72
-) -> NDArray[np.uint32]:
+def heat_argb(values: NDArray[np.floating], low: float, high: float, opacity: float = 0.72) -> NDArray[np.uint32]:
     """(H, W) numbers -> (H, W) premultiplied 0xAARRGGBB; `low` is darkest, `high` lightest."""
     span = max(high - low, 1e-6)
     index = np.clip((values - low) * (255.0 / span), 0, 255).astype(np.uint8)
@@ -54,10 +52,7 @@ def position_colours(xy: ArrayLike, image_hw: tuple[int, int]) -> list[QColor]:
     angle = np.mod(np.degrees(np.arctan2(offset[:, 1], offset[:, 0])) + 360, 360)
     radius = np.hypot(offset[:, 0], offset[:, 1])
     reach = max(float(radius.max()), 1e-6)
-    return [
-        QColor.fromHsvF(a / 360, 0.45 + 0.5 * min(r / reach, 1.0), 1.0)
-        for a, r in zip(angle, radius, strict=True)
-    ]
+    return [QColor.fromHsvF(a / 360, 0.45 + 0.5 * min(r / reach, 1.0), 1.0) for a, r in zip(angle, radius, strict=True)]
 
 
 def confidence_colour(share: float) -> QColor:

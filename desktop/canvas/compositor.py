@@ -65,9 +65,7 @@ def premultiplied(colour: tuple[int, int, int], alpha: float) -> int:
     return a << 24 | red << 16 | green << 8 | blue
 
 
-def sample_index(
-    start: int, count: int, origin: float, scale: float, length: int
-) -> tuple[NDArray[np.intp], int, int]:
+def sample_index(start: int, count: int, origin: float, scale: float, length: int) -> tuple[NDArray[np.intp], int, int]:
     """Image rows (or columns) under consecutive device rows.
 
     Args:
@@ -179,9 +177,7 @@ def _diagonal(shape: tuple[int, int], phase: int, period: int, on: int) -> NDArr
     return np.lib.stride_tricks.sliding_window_view(line, width)[:height]
 
 
-def _outline(
-    ids: NDArray[np.integer], tables: _Tables, phase: int, line: int, out: NDArray[np.uint32]
-) -> None:
+def _outline(ids: NDArray[np.integer], tables: _Tables, phase: int, line: int, out: NDArray[np.uint32]) -> None:
     """Draw a coloured line just inside each part and a dark one just outside, dashed where predicted.
 
     Only the pixels beside a border are looked at; there are few of them.

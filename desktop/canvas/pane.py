@@ -200,9 +200,7 @@ class Pane:
         area = self.view.area
         room = area.width() - 32
         text = metrics.elidedText(self.title, Qt.TextElideMode.ElideMiddle, int(max(room, 24)))
-        box = QRectF(
-            area.left() + 8, area.top() + 8, metrics.horizontalAdvance(text) + 16, metrics.height() + 8
-        )
+        box = QRectF(area.left() + 8, area.top() + 8, metrics.horizontalAdvance(text) + 16, metrics.height() + 8)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(0, 0, 0, 150))
@@ -225,9 +223,7 @@ def _cross(painter: QPainter, at: QPointF, colour: QColor) -> None:
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(pen)
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-            painter.drawLine(
-                QPointF(at.x() + 4 * dx, at.y() + 4 * dy), QPointF(at.x() + 11 * dx, at.y() + 11 * dy)
-            )
+            painter.drawLine(QPointF(at.x() + 4 * dx, at.y() + 4 * dy), QPointF(at.x() + 11 * dx, at.y() + 11 * dy))
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
     painter.drawEllipse(at, 1.5, 1.5)

@@ -109,9 +109,7 @@ class Viewport:
         low = min(self.fit_scale() * 0.25, 1.0 / self.dpr)
         scale = min(max(self.scale * factor, low), MAX_SCALE / self.dpr)
         ratio = scale / self.scale
-        self.origin = QPointF(
-            at.x() - (at.x() - self.origin.x()) * ratio, at.y() - (at.y() - self.origin.y()) * ratio
-        )
+        self.origin = QPointF(at.x() - (at.x() - self.origin.x()) * ratio, at.y() - (at.y() - self.origin.y()) * ratio)
         self.scale = scale
         self.fitted = False
         self._settle()

@@ -1,0 +1,306 @@
+"""Everything that can be done from a menu, a button or a key, declared as data and made into QActions here.
+
+The table also makes the F1 sheet, and the tooltips, which name the shortcut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+
+from desktop.icons import icon
+
+__all__ = ["ACTIONS", "MENUS", "ActionSpec", "Actions", "shortcut_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One thing that can be done.
+
+    Attributes:
+        id: Name in the program.
+        text: Name for a person, with its menu mnemonic.
+        section: Heading on the F1 sheet.
+        keys: Shortcuts, the first one is shown.
+        icon: Name of its drawing, empty for none.
+        help: One sentence for the tooltip, where the text does not say it all.
+        checkable: Whether it stays on.
+        group: Actions of one group exclude each other.
+        checked: Whether it is on at first.
+        repeat: Whether a held key repeats it.
+    """
+
+    id: str
+    text: str
+    section: str
+    keys: tuple[str, ...] = ()
+    icon: str = ""
+    help: str = ""
+    checkable: bool = False
+    group: str = ""
+    checked: bool = False
+    repeat: bool = False
+
+
+_FILE, _EDIT, _VIEW, _IMAGES, _TOOLS, _RUN, _PAIR, _HELP = (
+    "File",
+    "Edit",
+    "View",
+    "Images",
+    "Tools",
+    "Run",
+    "Pairs",
+    "Help",
+)
+
+ACTIONS: tuple[ActionSpec, ...] = (
+    ActionSpec("open_folder", "Open &folder…", _FILE, ("Ctrl+U",), "open-folder", "Start with a folder of images"),
+    ActionSpec("open_project", "&Open project…", _FILE, ("Ctrl+O",), "open-project"),
+    ActionSpec("open_samples", "Open sample &photographs", _FILE, (), "samples", "Try the program on its own pictures"),
+    ActionSpec("add_images", "&Add images…", _FILE, ("Ctrl+I",), "add-images", "Add images to this project"),
+    ActionSpec(
+        "save",
+        "&Save project",
+        _FILE,
+        ("Ctrl+S",),
+        "save",
+        "Keep this project in a file; later changes save themselves",
+    ),
+    ActionSpec("save_as", "Save project &as…", _FILE, ("Ctrl+Shift+S",)),
+    ActionSpec(
+        "export", "&Export…", _FILE, ("Ctrl+E",), "export", "Write masks, keypoints or matches for other programs"
+    ),
+    ActionSpec("close_project", "&Close project", _FILE, ("Ctrl+W",)),
+    ActionSpec("quit", "&Quit", _FILE, ("Ctrl+Q",)),
+    ActionSpec("undo", "&Undo", _EDIT, ("Ctrl+Z",), "undo", repeat=True),
+    ActionSpec("redo", "&Redo", _EDIT, ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", repeat=True),
+    ActionSpec("settings", "&Settings…", _EDIT, ("Ctrl+,",), "settings"),
+    ActionSpec("view_single", "&One image", _VIEW, ("Ctrl+1",), "single", "One image at a time", True, "view", True),
+    ActionSpec(
+        "view_pair", "&Two images", _VIEW, ("Ctrl+2",), "pair", "Two images with their correspondences", True, "view"
+    ),
+    ActionSpec("fit", "&Fit", _VIEW, ("F",), "fit", "Show the whole image"),
+    ActionSpec(
+        "actual_size", "&100 %", _VIEW, ("Ctrl+0",), "actual-size", "One image pixel on one pixel of the screen"
+    ),
+    ActionSpec("zoom_in", "Zoom &in", _VIEW, ("Ctrl++", "Ctrl+="), repeat=True),
+    ActionSpec("zoom_out", "Zoom &out", _VIEW, ("Ctrl+-",), repeat=True),
+    ActionSpec("overlay", "Show o&verlay", _VIEW, ("H",), "eye", "Hold to peek at the photograph", True, "", True),
+    ActionSpec("part_visible", "Show active &part", _VIEW, ("V",), "", "Show or hide the active part on all images"),
+    ActionSpec(
+        "outlines", "Outlines on&ly", _VIEW, ("O",), "outline", "Draw the parts' outlines without filling them", True
+    ),
+    ActionSpec("theme", "&Light or dark", _VIEW, ("F9",), "theme"),
+    ActionSpec("next_image", "&Next image", _IMAGES, ("D", "PgDown"), "next", repeat=True),
+    ActionSpec("previous_image", "&Previous image", _IMAGES, ("A", "PgUp"), "previous", repeat=True),
+    ActionSpec("next_todo", "Next not re&viewed", _IMAGES, ("Ctrl+Shift+D",), "next-unreviewed"),
+    ActionSpec("previous_todo", "Previous not revie&wed", _IMAGES, ("Ctrl+Shift+A",), "previous-unreviewed"),
+    ActionSpec(
+        "accept",
+        "&Accept",
+        _IMAGES,
+        ("Return", "Enter"),
+        "reviewed",
+        "Mark the image as reviewed, or accept the selected match",
+    ),
+    ActionSpec(
+        "reject", "&Reject or cancel", _IMAGES, ("Esc",), "", "Cancel what was begun, or reject the selected match"
+    ),
+    ActionSpec(
+        "tool_select",
+        "&Select",
+        _TOOLS,
+        ("S",),
+        "select",
+        "Point at correspondences and drag their ends",
+        True,
+        "tool",
+        True,
+    ),
+    ActionSpec(
+        "tool_similarity",
+        "S&imilarity",
+        _TOOLS,
+        ("M",),
+        "similarity",
+        "See what looks like the place under the pointer; click to pin it",
+        True,
+        "tool",
+    ),
+    ActionSpec(
+        "tool_pick",
+        "&Pick part",
+        _TOOLS,
+        ("I",),
+        "pick",
+        "Make the part under the pointer the active one",
+        True,
+        "tool",
+    ),
+    ActionSpec("run", "&Run", _RUN, ("Ctrl+R", "F5"), "run", "Start what is chosen in the Run panel"),
+    ActionSpec("cancel_job", "&Cancel job", _RUN, ("Ctrl+.",), "cancel"),
+    ActionSpec("next_right", "Ne&xt image on the right", _PAIR, ("Shift+D",), repeat=True),
+    ActionSpec("previous_right", "Pre&vious image on the right", _PAIR, ("Shift+A",), repeat=True),
+    ActionSpec("swap", "S&wap left and right", _PAIR, ("X",), "swap"),
+    ActionSpec(
+        "lock_match", "&Lock match", _PAIR, ("L",), "lock", "Keep the selected match when matches are found anew"
+    ),
+    ActionSpec("shortcuts", "&Keyboard shortcuts", _HELP, ("F1",), "keyboard"),
+    ActionSpec("about", "&About Counterpart", _HELP, (), "info"),
+)
+"""Every action of the program."""
+
+MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "&File",
+        (
+            "open_folder",
+            "open_project",
+            "open_samples",
+            "recent",
+            "-",
+            "add_images",
+            "-",
+            "save",
+            "save_as",
+            "export",
+            "-",
+            "close_project",
+            "quit",
+        ),
+    ),
+    ("&Edit", ("undo", "redo", "-", "settings")),
+    (
+        "&View",
+        (
+            "view_single",
+            "view_pair",
+            "-",
+            "fit",
+            "actual_size",
+            "zoom_in",
+            "zoom_out",
+            "-",
+            "overlay",
+            "part_visible",
+            "outlines",
+            "-",
+            "theme",
+        ),
+    ),
+    (
+        "&Images",
+        (
+            "next_image",
+            "previous_image",
+            "next_todo",
+            "previous_todo",
+            "-",
+            "accept",
+            "reject",
+            "-",
+            "next_right",
+            "previous_right",
+            "swap",
+            "lock_match",
+        ),
+    ),
+    ("&Tools", ("tool_select", "tool_similarity", "tool_pick")),
+    ("&Run", ("run", "cancel_job")),
+    ("&Help", ("shortcuts", "about")),
+)
+"""The menu bar: `-` is a line, `recent` the menu of recent projects."""
+
+GESTURES: tuple[tuple[str, str, str], ...] = (
+    ("Canvas", "Wheel", "Zoom at the pointer"),
+    ("Canvas", "Space or middle button, drag", "Move the image"),
+    ("Canvas", "H held", "Peek at the photograph without its overlay"),
+    ("Canvas", "1 … 9", "Choose the part"),
+    ("Canvas", "Double-click a match", "Accept it"),
+)
+"""What is done with the pointer or with many keys, for the F1 sheet: section, keys, what it does."""
+
+
+class Actions(QObject):
+    """All actions, made from the table.
+
+    Args:
+        parent: Widget whose shortcuts they are.
+        changed_keys: Shortcuts that the person changed, by action id.
+    """
+
+    def __init__(self, parent: QObject, changed_keys: dict[str, str] | None = None) -> None:
+        super().__init__(parent)
+        self._made: dict[str, QAction] = {}
+        self._groups: dict[str, QActionGroup] = {}
+        for spec in ACTIONS:
+            self._made[spec.id] = self._make(spec, (changed_keys or {}).get(spec.id))
+
+    def _make(self, spec: ActionSpec, changed: str | None) -> QAction:
+        action = QAction(spec.text, self)
+        action.setObjectName(spec.id)
+        if spec.icon:
+            action.setIcon(icon(spec.icon))
+        keys = (changed,) if changed is not None else spec.keys
+        action.setShortcuts([QKeySequence(key) for key in keys if key])
+        action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        action.setAutoRepeat(spec.repeat)
+        action.setToolTip(tooltip(spec, keys))
+        action.setStatusTip(spec.help)
+        action.setCheckable(spec.checkable)
+        if spec.group:
+            group = self._groups.setdefault(spec.group, QActionGroup(self))
+            group.addAction(action)
+        if spec.checkable:
+            action.setChecked(spec.checked)
+        return action
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[QAction]:
+        return iter(self._made.values())
+
+    def enable(self, names: Iterable[str], enabled: bool, reason: str = "") -> None:
+        """Enable or disable actions; a disabled one says why where the pointer rests on it."""
+        for name in names:
+            action = self._made[name]
+            action.setEnabled(enabled)
+            spec = _SPECS[name]
+            base = tooltip(spec, [key.toString() for key in action.shortcuts()])
+            action.setToolTip(base if enabled or not reason else f"{base}<br>{reason}")
+
+    def retint(self) -> None:
+        """Draw the icons anew after a change of theme."""
+        for spec in ACTIONS:
+            if spec.icon:
+                self._made[spec.id].setIcon(icon(spec.icon))
+
+
+_SPECS = {spec.id: spec for spec in ACTIONS}
+
+
+def plain(text: str) -> str:
+    """A menu text without its mnemonic and dots."""
+    return text.replace("&", "").rstrip("…")
+
+
+def tooltip(spec: ActionSpec, keys: Iterable[str]) -> str:
+    """What it is, its first shortcut, and what it does."""
+    first = next((key for key in keys if key), "")
+    shown = QKeySequence(first).toString(QKeySequence.SequenceFormat.NativeText) if first else ""
+    head = f"<b>{plain(spec.text)}</b>" + (f" &nbsp; {shown}" if shown else "")
+    return f"{head}<br>{spec.help}" if spec.help else head
+
+
+def shortcut_rows(actions: Actions) -> list[tuple[str, str, str]]:
+    """(section, keys, text) of everything that has a shortcut, and the gestures."""
+    rows = []
+    for spec in ACTIONS:
+        keys = [key.toString(QKeySequence.SequenceFormat.NativeText) for key in actions[spec.id].shortcuts()]
+        if keys:
+            rows.append((spec.section, ", ".join(keys), plain(spec.text)))
+    return [*rows, *GESTURES]
