@@ -204,7 +204,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 def discard_unfinished() -> None:
-    """Remove what is being written right now. For a process that is about to end without unwinding its threads."""
+    """Remove what is being written right now, for a process that is about to end without unwinding."""
     for path in list(_unfinished):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

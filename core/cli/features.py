@@ -1,0 +1,163 @@
+"""Commands about features themselves: `extract`, `explore`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from core.cli.options import (
+    Subparsers,
+    add_engine_options,
+    add_feature_options,
+    add_report_options,
+    engine_from,
+    integers,
+    parsed,
+    resolution,
+    tap_or,
+)
+from core.cli.runner import Outcome
+from core.errors import UsageError
+from core.features import Tap
+from core.imaging import find_images
+from core.jobs import JobContext
+from core.pipeline.engine import Engine
+from core.pipeline.exploration import View, Viewed
+from core.pipeline.extraction import ExtractParams, extract_to_files
+
+__all__ = ["add_parsers"]
+
+
+def add_parsers(commands: Subparsers) -> None:
+    """Declare the commands of this module."""
+    extract = commands.add_parser(
+        "extract", help="descriptors, saliency and CLS descriptor: one .safetensors per image"
+    )
+    extract.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+    extract.add_argument("--out", type=Path, required=True, metavar="DIR")
+    extract.add_argument(
+        "--bin", type=int, default=0, metavar="N", help="levels of log-binning (paper: 2; default none)"
+    )
+    extract.add_argument("--dtype", choices=["float32", "float16"], default="float32", help="stored type (%(default)s)")
+    extract.add_argument(
+        "--heads-saliency",
+        type=parsed(integers),
+        metavar="0,2,4,5",
+        help="attention heads averaged (the model's own)",
+    )
+    extract.add_argument(
+        "--tap",
+        type=parsed(Tap.parse),
+        action="append",
+        metavar="9:key",
+        help="several places in one pass (repeatable)",
+    )
+    add_engine_options(extract)
+    add_feature_options(extract)
+    add_report_options(extract)
+    extract.set_defaults(command=_extract)
+    _add_explore(commands)
+
+
+def _extract(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    engine = engine_from(args)
+    chosen = resolution(args, engine.defaults.points_size, engine.defaults.points_stride)
+    taps = tuple(args.tap or ())
+    if not taps or args.layer is not None or args.facet is not None:
+        taps = (tap_or(args, engine.defaults.match_tap), *taps)
+    params = ExtractParams(taps, chosen.size, chosen.stride, args.bin, args.dtype, args.heads_saliency)
+    written = extract_to_files(engine, find_images(args.images), params, args.out, ctx)
+    data = [
+        {
+            "image": item.name,
+            "file": str(item.file),
+            "grid": list(item.grid_hw),
+            "size": list(item.image_hw)[::-1],
+        }
+        for item in written
+    ]
+    return Outcome(f"{len(written)} files in {args.out}", {"out": str(args.out), "images": data})
+
+
+def _add_explore(commands: Subparsers) -> None:
+    explore = commands.add_parser("explore", help="look at the feature space: pca, tsne, saliency, similarity")
+    kinds = explore.add_subparsers(dest="action", required=True, metavar="pca|tsne|saliency|similarity")
+    pca = kinds.add_parser("pca", help="three principal components of the set as colours, one PNG per image")
+    pca.add_argument("--foreground", action="store_true", help="split off the background first and leave it black")
+    tsne = kinds.add_parser("tsne", help="descriptors arranged in the plane: tsne.csv, tsne.png (extra: explore)")
+    tsne.add_argument("--perplexity", type=float, default=300.0, help="effective neighbours (paper, DINO: %(default)s)")
+    tsne.add_argument("--exaggeration", type=float, default=1.0, help="lasting attraction (%(default)s)")
+    tsne.add_argument("--every", type=int, default=10, metavar="N", help="one descriptor in N (%(default)s)")
+    saliency = kinds.add_parser("saliency", help="what stands out, one grey PNG per image")
+    saliency.add_argument("--per-head", action="store_true", help="also a coloured picture of each attention head")
+    similarity = kinds.add_parser("similarity", help="how similar each place is to a point, drawn over each image")
+    similarity.add_argument("--query", type=Path, required=True, metavar="IMAGE", help="the image that the point is in")
+    similarity.add_argument("--at", type=parsed(_point), required=True, metavar="X,Y", help="the point, in pixels")
+    for parser, run in ((pca, _pca), (tsne, _tsne), (saliency, _saliency), (similarity, _similarity)):
+        parser.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+        parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+        add_engine_options(parser)
+        add_feature_options(parser)
+        add_report_options(parser)
+        parser.set_defaults(command=run)
+
+
+def _point(text: str) -> tuple[float, float]:
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"'{text}' is not a point", hint="Use X,Y in pixels, such as 120,85.5") from None
+    return x, y
+
+
+def _view(args: argparse.Namespace, engine: Engine, tap: Tap) -> View:
+    chosen = resolution(args, engine.defaults.segment_size, engine.defaults.segment_stride)
+    return View(tap_or(args, tap), chosen.size, chosen.stride)
+
+
+def _viewed(viewed: Viewed, out: Path) -> Outcome:
+    data = {
+        "out": str(out),
+        **viewed.about,
+        "files": [{"image": name, "file": str(path)} for name, path in viewed.files],
+    }
+    return Outcome(f"{len(viewed.files)} files in {out}", data)
+
+
+def _pca(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.explore import PcaParams
+    from core.pipeline.exploration import pca_to_files
+
+    engine = engine_from(args)
+    params = PcaParams(foreground="component" if args.foreground else "none")
+    view = _view(args, engine, engine.defaults.cosegment_tap)
+    return _viewed(pca_to_files(engine, find_images(args.images), view, args.out, ctx, params), args.out)
+
+
+def _saliency(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.exploration import saliency_to_files
+
+    engine = engine_from(args)
+    view = _view(args, engine, engine.defaults.saliency_tap)
+    viewed = saliency_to_files(engine, find_images(args.images), view, args.out, ctx, heads=args.per_head)
+    return _viewed(viewed, args.out)
+
+
+def _similarity(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.exploration import similarity_to_files
+
+    engine = engine_from(args)
+    view = _view(args, engine, engine.defaults.match_tap)
+    query = find_images([args.query])[0]
+    viewed = similarity_to_files(engine, find_images(args.images), query, args.at, view, args.out, ctx)
+    return _viewed(viewed, args.out)
+
+
+def _tsne(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.explore import TsneParams
+    from core.pipeline.exploration import tsne_to_files
+
+    engine = engine_from(args)
+    params = TsneParams(perplexity=args.perplexity, exaggeration=args.exaggeration, every=args.every, seed=args.seed)
+    view = _view(args, engine, engine.defaults.cosegment_tap)
+    return _viewed(tsne_to_files(engine, find_images(args.images), view, params, args.out, ctx), args.out)

@@ -1,0 +1,141 @@
+"""The engine: one model, where it runs, and the cache of what it computed. Used from one thread at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.backbone.registry import DEFAULT_MODEL, ModelDefaults, ModelInfo, model_info
+from core.cache import FeatureCache, FeatureSet, cache_dir
+from core.errors import ImageError, UsageError
+from core.features import FeatureMap, Tap
+from core.geometry import Size
+from core.imaging import ImageRef
+from core.jobs import JobContext
+
+if TYPE_CHECKING:
+    from core.backbone.encoder import Encoder
+    from core.backbone.plan import EncoderPlan
+
+__all__ = ["Engine", "open_cache"]
+
+
+def open_cache(folder: str | Path | None = None) -> FeatureCache:
+    """A cache in the given folder, in the user's cache folder for None, or in memory alone for `none`."""
+    if isinstance(folder, str) and folder.lower() == "none":
+        return FeatureCache(None)
+    return FeatureCache(cache_dir() if folder is None else Path(folder))
+
+
+class Engine:
+    """Features on demand. Costs nothing until features are asked for that the cache lacks.
+
+    Args:
+        model: Registry name.
+        device: `auto`, `cpu`, `cuda`, `mps`, …
+        precision: `auto` or an arithmetic type.
+        cache: Where features are kept; the user's cache folder by default.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        device: str = "auto",
+        precision: str = "auto",
+        cache: FeatureCache | None = None,
+    ) -> None:
+        self.info: ModelInfo = model_info(model)
+        self.cache = cache or open_cache()
+        self._device, self._precision = device, precision
+        self._plan: EncoderPlan | None = None
+        self._encoder: Encoder | None = None
+
+    @property
+    def defaults(self) -> ModelDefaults:
+        """The model's starting values for every task."""
+        return self.info.defaults
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the weights are in memory."""
+        return self._encoder is not None
+
+    @property
+    def plan(self) -> EncoderPlan:
+        """Weights and placement, known without reading the weights.
+
+        Raises:
+            ModelNotInstalledError: The model is not installed.
+            UsageError: No such device or precision.
+        """
+        if self._plan is None:
+            from core.backbone.plan import plan_encoder
+
+            self._plan = plan_encoder(self.info.name, self._device, self._precision)
+        return self._plan
+
+    def encoder(self) -> Encoder:
+        """The loaded model.
+
+        Raises:
+            ModelNotInstalledError: The model is not installed.
+            CheckpointError: Its weights are damaged.
+        """
+        if self._encoder is None:
+            self._encoder = self.plan.load()
+        return self._encoder
+
+    def features(
+        self,
+        refs: Sequence[ImageRef],
+        taps: Sequence[Tap],
+        size: Size,
+        stride: int,
+        ctx: JobContext,
+        *,
+        saliency: bool | int = True,
+        storage: Literal["float16", "float32"] = "float16",
+    ) -> FeatureSet:
+        """Features of image files. Images that cannot be used are recorded in `ctx.failures` and left out.
+
+        Args:
+            refs: The images; at least one.
+            taps: Where to read.
+            size: Input size.
+            stride: Distance of patches, input pixels.
+            ctx: Progress and cancellation.
+            saliency: Keep class attention (of the model's layer, or of the block given).
+            storage: Type that descriptors are kept in.
+
+        Raises:
+            UsageError: Nothing to do, or a request the model cannot answer.
+            ImageError: None of the images can be used.
+        """
+        from core.extractor import extract_set
+
+        if not refs:
+            raise UsageError("there are no images", hint="Name at least one image or folder")
+        spec = self.plan.spec(taps, stride, size, saliency, storage)
+        found = extract_set(refs, spec, self.encoder, ctx, self.cache)
+        if not found:
+            raise ImageError("none of the images can be used", hint="See the reasons given for each")
+        return found
+
+    def arrays(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        taps: Sequence[Tap],
+        size: Size,
+        stride: int,
+        ctx: JobContext,
+        *,
+        saliency: bool = True,
+    ) -> list[FeatureMap]:
+        """Features of (height, width, 3) uint8 RGB images in memory, one map each, in order; not cached."""
+        from core.extractor import extract_arrays
+
+        return extract_arrays(images, self.plan.spec(taps, stride, size, saliency), self.encoder(), ctx)

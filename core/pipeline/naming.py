@@ -1,0 +1,44 @@
+"""Where the results of an image go: its relative path mirrored under the output folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from core.errors import OutputError
+from core.imaging import ImageRef
+
+__all__ = ["check_writable", "output_paths"]
+
+
+def output_paths(refs: Sequence[ImageRef], folder: Path, suffix: str) -> list[Path]:
+    """One path per image, no two the same: `sub/cat.jpg` becomes `folder/sub/cat.png`.
+
+    Images of one folder with equal stems (`cat.jpg`, `cat.png`) keep their own suffix in front of the new
+    one, all of them, so that a result's name does not depend on the order of the images. Compared without
+    regard to case, as some file systems do.
+    """
+    stems = [str(PurePosixPath(ref.name).with_suffix("")).casefold() for ref in refs]
+    doubled = {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else set()
+    names = [
+        ref.name + suffix if stem in doubled else str(PurePosixPath(ref.name).with_suffix(suffix))
+        for ref, stem in zip(refs, stems, strict=True)
+    ]
+    return [folder / name for name in names]
+
+
+def check_writable(folder: Path) -> None:
+    """Find out before hours of work whether its results can be written.
+
+    Raises:
+        OutputError: They cannot.
+    """
+    from core.files import output_errors
+
+    if folder.exists() and not folder.is_dir():
+        raise OutputError("this is a file, not a folder", path=folder, hint="Choose another --out")
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".counterpart-probe"
+        probe.touch()
+        probe.unlink()
