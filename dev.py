@@ -258,6 +258,9 @@ def run(command: list[str], cwd: Path | None = None) -> int:
 
 def install_model() -> bool:
     """Makes sure that the embedded backbone is installed. Returns whether it is."""
+    code = f"import sys; from core.backbone.weights import is_installed; sys.exit(not is_installed({MODEL!r}))"
+    if run([str(PYTHON), "-c", code]) == 0:
+        return True
     say(MODEL_TEXT)
     return run([tool("counterpart"), "models", "install", MODEL]) == 0
 
@@ -271,18 +274,25 @@ def demo(args: argparse.Namespace, rest: list[str]) -> int:
     return run([tool("counterpart"), "demo", *rest])
 
 
+QT_LIBRARIES = (
+    "libegl1 libgl1 libxkbcommon0 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1 libglib2.0-0 libxcb-cursor0"
+    " libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-xinerama0"
+)
+
+
 def hint_at_missing_qt_libraries() -> None:
-    """On a bare Linux, Qt's wheel lacks a few libraries of the system; names them."""
+    """On a bare Linux, Qt's wheel lacks a few libraries of the system; names them before the window is wanted."""
     if not sys.platform.startswith("linux"):
         return
-    tried = subprocess.run(
-        [str(PYTHON), "-c", "import PySide6.QtWidgets"], capture_output=True, text=True, check=False
-    )
+    code = "from PySide6.QtWidgets import QApplication"
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        code += "; QApplication([])"  # aborts where the parts for this kind of display are missing
+    tried = subprocess.run([str(PYTHON), "-c", code], capture_output=True, text=True, check=False)
     if tried.returncode != 0:
+        reasons = tried.stderr.strip().splitlines() or ["no reason given"]
         say(
-            "Qt cannot start, so there will be no window: " + tried.stderr.strip().splitlines()[-1] + "\n"
-            "On Debian and Ubuntu: sudo apt install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1"
-            " libglib2.0-0 libxcb-cursor0"
+            f"Qt cannot start, so there will be no window: {reasons[-1]}\n"
+            f"On Debian and Ubuntu: sudo apt install {QT_LIBRARIES}"
         )
 
 
@@ -342,9 +352,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "command",
         choices=sorted(COMMANDS),
-        help="; ".join(
-            f"{name}: {(function.__doc__ or '').splitlines()[0]}" for name, function in COMMANDS.items()
-        ),
+        help="; ".join(f"{name}: {(function.__doc__ or '').splitlines()[0]}" for name, function in COMMANDS.items()),
     )
     parser.add_argument("--extras", default="", help="further extras of pyproject.toml, comma-separated")
     parser.add_argument(
@@ -354,9 +362,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         help="an index that pip looks at as well, such as PyTorch's own of CPU-only builds, which spares some"
         " gigabytes on Linux (default: $COUNTERPART_TORCH_INDEX)",
     )
-    parser.add_argument(
-        "--no-model", action="store_true", help="test without installing the embedded backbone"
-    )
+    parser.add_argument("--no-model", action="store_true", help="test without installing the embedded backbone")
     return parser.parse_known_args(argv)
 
 

