@@ -1,0 +1,223 @@
+"""The list of images as a Qt model: holds records, filters them, and stays quick with a hundred thousand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import IntEnum
+from typing import Any
+
+from natsort import natsort_keygen, ns
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+
+from core.project.model import IMAGE_STATES, ImageRecord
+
+__all__ = ["STATE_NAMES", "ImageModel", "Roles"]
+
+STATE_NAMES: dict[str, str] = {
+    "todo": "To do",
+    "predicted": "Predicted",
+    "edited": "Edited",
+    "reviewed": "Reviewed",
+    "skipped": "Skipped",
+}
+"""Review states as a person reads them."""
+
+_natural = natsort_keygen(alg=ns.IGNORECASE)
+Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+
+
+class Roles(IntEnum):
+    """What a row offers besides its name."""
+
+    RECORD = Qt.ItemDataRole.UserRole + 1
+    PROBLEM = Qt.ItemDataRole.UserRole + 2
+    THUMBNAIL = Qt.ItemDataRole.UserRole + 3
+    SIDE = Qt.ItemDataRole.UserRole + 4
+
+
+class ImageModel(QAbstractListModel):
+    """Images in natural order, of which those that pass the filter are rows.
+
+    Args:
+        thumbnail: Gives the picture of an image for the delegate, or None while it is being made.
+        parent: Owner.
+    """
+
+    counts_changed = Signal()
+
+    def __init__(self, thumbnail: Callable[[ImageRecord], object], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._thumbnail = thumbnail
+        self._records: dict[int, ImageRecord] = {}
+        self._order: list[int] = []
+        self._rows: list[int] = []
+        self._row_of: dict[int, int] = {}
+        self._problems: dict[int, str] = {}
+        self._sides: dict[int, str] = {}
+        self._text = ""
+        self._state = ""
+
+    # Content ------------------------------------------------------------------------------------------------
+
+    def set_records(self, records: Iterable[ImageRecord]) -> None:
+        """Show other images."""
+        self.beginResetModel()
+        self._records = {record.id: record for record in records}
+        self._order = sorted(self._records, key=lambda image: _natural(self._records[image].name))
+        self._problems = {key: text for key, text in self._problems.items() if key in self._records}
+        self._apply_filter()
+        self.endResetModel()
+        self.counts_changed.emit()
+
+    def update_records(self, records: Iterable[ImageRecord]) -> None:
+        """Take newer versions of images that are in the list. Rows stay where they are until the filter changes."""
+        for record in records:
+            if record.id not in self._records:
+                continue
+            self._records[record.id] = record
+            self.touch(record.id)
+        self.counts_changed.emit()
+
+    def set_problem(self, image: int, text: str) -> None:
+        """Mark an image as unreadable, with the reason; an empty reason takes the mark away."""
+        if self._problems.get(image, "") == text:
+            return
+        if text:
+            self._problems[image] = text
+        else:
+            self._problems.pop(image, None)
+        self.touch(image)
+        self.counts_changed.emit()
+
+    def set_sides(self, sides: dict[int, str]) -> None:
+        """Mark the images that are shown left and right."""
+        changed = set(self._sides) | set(sides)
+        self._sides = dict(sides)
+        for image in changed:
+            self.touch(image)
+
+    def touch(self, image: int) -> None:
+        """The row of an image looks different now."""
+        row = self._row_of.get(image)
+        if row is not None:
+            index = self.index(row)
+            self.dataChanged.emit(index, index)
+
+    # Asking -------------------------------------------------------------------------------------------------
+
+    @property
+    def total(self) -> int:
+        """Number of images, whether shown or not."""
+        return len(self._order)
+
+    @property
+    def images(self) -> Sequence[int]:
+        """All images in order, whether shown or not."""
+        return self._order
+
+    @property
+    def shown(self) -> Sequence[int]:
+        """The images that pass the filter, in order."""
+        return self._rows
+
+    def record(self, image: int) -> ImageRecord | None:
+        """The record of an image."""
+        return self._records.get(image)
+
+    def problem(self, image: int) -> str:
+        """Why an image is unreadable, empty when it is not."""
+        return self._problems.get(image, "")
+
+    def row(self, image: int) -> int:
+        """Row of an image, -1 when it is filtered away."""
+        return self._row_of.get(image, -1)
+
+    def neighbour(self, image: int, step: int, wanted: Callable[[ImageRecord], bool] | None = None) -> int | None:
+        """The next image among the rows in a direction for which a test holds, or None at the end of the list."""
+        row = self._row_of.get(image)
+        if row is None:
+            # Filtered away meanwhile: go on from where it would be.
+            key = _natural(self._records[image].name) if image in self._records else None
+            ahead = [r for r in self._rows if key is None or _natural(self._records[r].name) > key]
+            row = len(self._rows) - len(ahead) - (1 if step > 0 else 0)
+        row += step
+        while 0 <= row < len(self._rows):
+            if wanted is None or wanted(self._records[self._rows[row]]):
+                return self._rows[row]
+            row += step
+        return None
+
+    def counts(self) -> dict[str, int]:
+        """Images by state, and `unreadable`."""
+        found = dict.fromkeys(IMAGE_STATES, 0)
+        for record in self._records.values():
+            found[record.state] += 1
+        return {**found, "unreadable": len(self._problems)}
+
+    # Filter -------------------------------------------------------------------------------------------------
+
+    def set_filter(self, text: str, state: str) -> None:
+        """Show only images whose name contains a text and that are in a state (`unreadable` is one; empty is any)."""
+        if (text, state) == (self._text, self._state):
+            return
+        self._text, self._state = text, state
+        self.beginResetModel()
+        self._apply_filter()
+        self.endResetModel()
+        self.counts_changed.emit()
+
+    def _apply_filter(self) -> None:
+        text = self._text.casefold()
+        self._rows = [
+            image
+            for image in self._order
+            if (not text or text in self._records[image].name.casefold()) and self._in_state(image)
+        ]
+        self._row_of = {image: row for row, image in enumerate(self._rows)}
+
+    def _in_state(self, image: int) -> bool:
+        if not self._state:
+            return True
+        if self._state == "unreadable":
+            return image in self._problems
+        return self._records[image].state == self._state
+
+    # Qt -----------------------------------------------------------------------------------------------------
+
+    def rowCount(self, parent: Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(self._rows)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid() or index.row() >= len(self._rows):
+            return None
+        image = self._rows[index.row()]
+        record = self._records[image]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return record.name
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return describe(record, self._problems.get(image, ""))
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{record.name}, {self._problems.get(image) or STATE_NAMES[record.state]}"
+        if role == Roles.RECORD:
+            return record
+        if role == Roles.PROBLEM:
+            return self._problems.get(image, "")
+        if role == Roles.THUMBNAIL:
+            return self._thumbnail(record)
+        if role == Roles.SIDE:
+            return self._sides.get(image, "")
+        return None
+
+
+def describe(record: ImageRecord, problem: str) -> str:
+    """An image in a few lines."""
+    lines = [record.name]
+    if record.width:
+        lines.append(f"{record.width} × {record.height} pixels")
+    lines.append(STATE_NAMES[record.state])
+    if record.doubt is not None:
+        lines.append(f"Doubt {record.doubt:.0%}")
+    if problem:
+        lines.append(problem)
+    return "\n".join(lines)
