@@ -1,0 +1,398 @@
+"""The table of correspondences between the two images shown: how sure each is, and what a person thinks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QEvent,
+    QItemSelectionModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QSize,
+    Qt,
+    Signal,
+    Slot,
+)
+from PySide6.QtGui import QColor, QFont, QMouseEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QGridLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QStackedLayout,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.project.points import MatchSet, MatchState
+from desktop.icons import icon
+from desktop.theme import GRID, colours
+from desktop.widgets import EmptyState, NumberField, Segments, icon_button, muted, swatch
+
+__all__ = ["MatchesModel", "MatchesPanel", "doubt_of"]
+
+Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+COLOUR, NUMBER, COSINE, CYCLE, STATE = range(5)
+_HEADERS = ("", "#", "Cosine", "Cycle", "State")
+_TIPS = (
+    "Colour of its line",
+    "Number of the match",
+    "Cosine similarity of the two places",
+    "Pixels between a place and where it comes back to from its mate",
+    "What you think of it",
+)
+_STATES = {MatchState.PROPOSED: "Proposed", MatchState.ACCEPTED: "Accepted", MatchState.REJECTED: "Rejected"}
+_CYCLE_SCALE = 0.03
+
+
+def doubt_of(matches: MatchSet, image_hw: tuple[int, int]) -> NDArray[np.float64]:
+    """(N,) how doubtful each match is, in [0, 1]: unlike, or not coming back to where it began."""
+    score = np.nan_to_num(matches.score.astype(np.float64), nan=1.0)
+    cycle = np.nan_to_num(matches.cycle_error.astype(np.float64), nan=0.0)
+    reach = _CYCLE_SCALE * float(np.hypot(*image_hw)) or 1.0
+    return 1.0 - np.clip(score, 0.0, 1.0) * np.exp(-cycle / reach)
+
+
+class MatchesModel(QAbstractTableModel):
+    """Matches as rows, the most doubtful first; what is decided comes last."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._matches: MatchSet | None = None
+        self._colours: Sequence[QColor] = ()
+        self._doubt: NDArray[np.float64] = np.empty(0)
+        self._order: NDArray[np.intp] = np.empty(0, np.intp)
+        self._by, self._descending = -1, True
+
+    def set_matches(self, matches: MatchSet | None, colour_list: Sequence[QColor], image_hw: tuple[int, int]) -> None:
+        """Show these matches; `image_hw` is the size of the first image."""
+        self.beginResetModel()
+        self._matches, self._colours = matches, colour_list
+        self._doubt = np.empty(0) if matches is None else doubt_of(matches, image_hw)
+        self._sort()
+        self.endResetModel()
+
+    @property
+    def matches(self) -> MatchSet | None:
+        """The matches shown."""
+        return self._matches
+
+    def index_of(self, row: int) -> int:
+        """Index of the match in a row, -1 outside."""
+        return int(self._order[row]) if 0 <= row < len(self._order) else -1
+
+    def row_of(self, index: int) -> int:
+        """Row of a match, -1 when there is none."""
+        found = np.flatnonzero(self._order == index)
+        return int(found[0]) if found.size else -1
+
+    def _sort(self) -> None:
+        matches = self._matches
+        if matches is None:
+            self._order = np.empty(0, np.intp)
+            return
+        if self._by < 0 or self._by == COLOUR:
+            decided = (matches.state != MatchState.PROPOSED).astype(float) + (matches.state == MatchState.REJECTED)
+            self._order = np.lexsort((-self._doubt, decided))
+            return
+        key = {
+            NUMBER: np.arange(len(matches)),
+            COSINE: np.nan_to_num(matches.score, nan=2.0),
+            CYCLE: np.nan_to_num(matches.cycle_error, nan=-1.0),
+            STATE: matches.state,
+        }[self._by]
+        order = np.argsort(key, kind="stable")
+        self._order = order[::-1] if self._descending else order
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        self.layoutAboutToBeChanged.emit()
+        self._by, self._descending = column, order == Qt.SortOrder.DescendingOrder
+        self._sort()
+        self.layoutChanged.emit()
+
+    # Qt -----------------------------------------------------------------------------------------------------
+
+    def rowCount(self, parent: Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(self._order)
+
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(_HEADERS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _HEADERS[section]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _TIPS[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(section)
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        matches = self._matches
+        if matches is None:
+            return None
+        number, column = int(self._order[index.row()]), index.column()
+        state = MatchState(int(matches.state[number]))
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(number, column, state)
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(column)
+        if role == Qt.ItemDataRole.DecorationRole:
+            if column == COLOUR and number < len(self._colours):
+                colour = self._colours[number]
+                return swatch((colour.red(), colour.green(), colour.blue()), 12)
+            if column == STATE and matches.locked[number]:
+                return icon("lock", colours().warning)
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return QColor(self._tone(number, state))
+        if role == Qt.ItemDataRole.FontRole and state == MatchState.REJECTED:
+            font = QFont()
+            font.setStrikeOut(True)
+            return font
+        return None
+
+    def _text(self, number: int, column: int, state: MatchState) -> str | None:
+        matches = self._matches
+        assert matches is not None
+        if column == NUMBER:
+            return str(number + 1)
+        if column == COSINE:
+            return "–" if np.isnan(matches.score[number]) else f"{matches.score[number]:.2f}"
+        if column == CYCLE:
+            cycle = matches.cycle_error[number]
+            return "–" if np.isnan(cycle) else f"{cycle:.0f} px"
+        return _STATES[state] if column == STATE else None
+
+    def _tone(self, number: int, state: MatchState) -> str:
+        theme = colours()
+        if state == MatchState.REJECTED:
+            return theme.faint
+        if state == MatchState.PROPOSED and self._doubt[number] > 0.6:
+            return theme.warning
+        return theme.text
+
+
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    right = column in (NUMBER, COSINE, CYCLE)
+    return (Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
+
+
+class _Table(QTableView):
+    hovered = Signal(int)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        index = self.indexAt(event.position().toPoint())
+        self.hovered.emit(index.row() if index.isValid() else -1)
+        super().mouseMoveEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.hovered.emit(-1)
+        super().leaveEvent(event)
+
+
+class MatchesPanel(QWidget):
+    """Correspondences of the pair shown. It asks for changes; the document makes them.
+
+    Signals:
+        count_changed: Number of pairs wanted.
+        colour_by_changed: `position` or `confidence`.
+        hovered, selected: Match under the pointer, match chosen; -1 for none.
+        set_state: Matches and the state wanted.
+        lock: Matches, and whether to lock them.
+        delete: Matches to remove.
+        find: Matches of this pair are wanted.
+    """
+
+    count_changed = Signal(int)
+    colour_by_changed = Signal(str)
+    hovered = Signal(int)
+    selected = Signal(int)
+    set_state = Signal(list, int)
+    lock = Signal(list, bool)
+    delete = Signal(list)
+    find = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.model = MatchesModel(self)
+        self.table = self._make_table()
+        self.count = NumberField(1, 100, 1)
+        self.count.set_value(10)
+        self.colour_by = Segments(
+            ("Position", "Confidence"),
+            ("Colour lines by where they begin", "Colour lines by how sure they are"),
+        )
+        self.empty = EmptyState("pair", "No matches yet", "")
+        self.accept_button = icon_button("check", "Accept (Enter)", quiet=True)
+        self.reject_button = icon_button("reject", "Reject (Esc)", quiet=True)
+        self.lock_button = icon_button("lock", "Lock (L)", quiet=True)
+        self.delete_button = icon_button("trash", "Delete", quiet=True)
+        self.summary = muted(small=True)
+        self._layout()
+        self._connect()
+        self.set_matches(None, (), (1, 1))
+
+    def _make_table(self) -> _Table:
+        table = _Table()
+        table.setAccessibleName("Matches")
+        table.setModel(self.model)
+        table.setMouseTracking(True)
+        table.setShowGrid(False)
+        table.setSortingEnabled(True)
+        table.setIconSize(QSize(14, 14))
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(28)
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(26)
+        header.setSortIndicatorClearable(True)
+        header.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
+        header.setSectionResizeMode(COLOUR, QHeaderView.ResizeMode.Fixed)
+        table.setColumnWidth(COLOUR, 28)
+        for column in (NUMBER, COSINE, CYCLE):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(STATE, QHeaderView.ResizeMode.Stretch)
+        return table
+
+    def _layout(self) -> None:
+        knobs = QGridLayout()
+        knobs.setContentsMargins(12, 12, 12, 8)
+        knobs.setHorizontalSpacing(12)
+        knobs.setVerticalSpacing(GRID)
+        knobs.addWidget(muted("Pairs"), 0, 0)
+        knobs.addWidget(self.count, 0, 1)
+        knobs.addWidget(muted("Colour"), 1, 0)
+        knobs.addWidget(self.colour_by, 1, 1)
+        knobs.setColumnStretch(1, 1)
+        body = QWidget()
+        self._stack = QStackedLayout(body)
+        self._stack.addWidget(self.table)
+        self._stack.addWidget(self.empty)
+        tools = QHBoxLayout()
+        tools.setContentsMargins(10, 4, 12, 8)
+        tools.setSpacing(4)
+        for button in (self.accept_button, self.reject_button, self.lock_button, self.delete_button):
+            tools.addWidget(button)
+        tools.addStretch(1)
+        tools.addWidget(self.summary)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        box.addLayout(knobs)
+        box.addWidget(body, 1)
+        box.addLayout(tools)
+
+    def _connect(self) -> None:
+        self.count.changed.connect(self._on_count)
+        self.colour_by.chosen.connect(self._on_colour)
+        self.table.hovered.connect(self._on_hovered)
+        self.table.selectionModel().selectionChanged.connect(self._on_selection)
+        self.accept_button.clicked.connect(self._accept)
+        self.reject_button.clicked.connect(self._reject)
+        self.lock_button.clicked.connect(self._lock)
+        self.delete_button.clicked.connect(self._delete)
+
+    # Content ------------------------------------------------------------------------------------------------
+
+    def set_matches(self, matches: MatchSet | None, colour_list: Sequence[QColor], image_hw: tuple[int, int]) -> None:
+        """Show matches (None: these images were not matched yet); what was selected stays selected by number."""
+        keep = self.chosen
+        self.table.selectionModel().blockSignals(True)
+        self.model.set_matches(matches, colour_list, image_hw)
+        self.table.selectionModel().blockSignals(False)
+        count = 0 if matches is None else len(matches)
+        self._stack.setCurrentIndex(0 if count else 1)
+        if matches is not None:
+            accepted = int((matches.state == MatchState.ACCEPTED).sum())
+            self.summary.setText(f"{count} · {accepted} accepted")
+        else:
+            self.summary.setText("")
+        for index in keep:
+            self.choose(index, add=True)
+        self._update_buttons()
+
+    def say_empty(self, title: str, text: str) -> None:
+        """Why there are no matches."""
+        self.empty.say(title, text)
+
+    @property
+    def chosen(self) -> list[int]:
+        """The selected matches."""
+        rows = {index.row() for index in self.table.selectionModel().selectedRows()}
+        return [number for row in sorted(rows) if (number := self.model.index_of(row)) >= 0]
+
+    def choose(self, index: int, *, add: bool = False) -> None:
+        """Select a match (-1: none) and bring it into sight."""
+        row = self.model.row_of(index)
+        if row < 0:
+            if not add:
+                self.table.clearSelection()
+            return
+        flag = QItemSelectionModel.SelectionFlag.Select if add else QItemSelectionModel.SelectionFlag.ClearAndSelect
+        place = self.model.index(row, NUMBER)
+        self.table.selectionModel().setCurrentIndex(place, flag | QItemSelectionModel.SelectionFlag.Rows)
+        self.table.scrollTo(place)
+
+    # What is asked for --------------------------------------------------------------------------------------
+
+    @Slot(float)
+    def _on_count(self, value: float) -> None:
+        self.count_changed.emit(round(value))
+
+    @Slot(int)
+    def _on_colour(self, index: int) -> None:
+        self.colour_by_changed.emit(("position", "confidence")[index])
+
+    @Slot(int)
+    def _on_hovered(self, row: int) -> None:
+        self.hovered.emit(self.model.index_of(row))
+
+    @Slot()
+    def _on_selection(self) -> None:
+        chosen = self.chosen
+        self.selected.emit(chosen[0] if chosen else -1)
+        self._update_buttons()
+
+    @Slot()
+    def _accept(self) -> None:
+        self.set_state.emit(self.chosen, int(MatchState.ACCEPTED))
+
+    @Slot()
+    def _reject(self) -> None:
+        self.set_state.emit(self.chosen, int(MatchState.REJECTED))
+
+    @Slot()
+    def _lock(self) -> None:
+        matches = self.model.matches
+        if matches is not None and self.chosen:
+            self.lock.emit(self.chosen, not bool(matches.locked[self.chosen].all()))
+
+    @Slot()
+    def _delete(self) -> None:
+        self.delete.emit(self.chosen)
+
+    def _update_buttons(self) -> None:
+        some = bool(self.chosen)
+        for button, tip in (
+            (self.accept_button, "Accept (Enter)"),
+            (self.reject_button, "Reject (Esc)"),
+            (self.lock_button, "Lock or unlock (L)"),
+            (self.delete_button, "Delete"),
+        ):
+            button.setEnabled(some)
+            button.setToolTip(tip if some else f"{tip}: select a match first")

@@ -1,0 +1,431 @@
+"""The legend of parts: colour, name, share of the image, visibility and lock; rename, recolour, merge, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QAbstractTableModel,
+    QEvent,
+    QItemSelectionModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+    Slot,
+)
+from PySide6.QtGui import QColor, QMouseEvent, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QColorDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QSlider,
+    QStackedLayout,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.project.model import PartLabel
+from desktop.icons import pixmap
+from desktop.theme import GRID, colours
+from desktop.widgets import EmptyState, icon_button, muted, swatch
+
+__all__ = ["PartsModel", "PartsPanel"]
+
+Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+VISIBLE, COLOUR, NAME, SHARE, LOCK = range(5)
+_HEADERS = ("", "", "Part", "Share", "")
+_TIPS = (
+    "Show or hide the part on all images",
+    "Change the colour",
+    "Double-click to rename",
+    "Share of this image",
+    "Lock the part: nothing paints over it",
+)
+
+
+class PartsModel(QAbstractTableModel):
+    """Parts in order, with what the current image has of them."""
+
+    renamed = Signal(int, str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._parts: list[PartLabel] = []
+        self._shares: dict[int, float] = {}
+        self._predicted: set[int] = set()
+
+    def set_parts(self, parts: Sequence[PartLabel]) -> None:
+        """Show these parts."""
+        self.beginResetModel()
+        self._parts = list(parts)
+        self.endResetModel()
+
+    def set_image(self, shares: Mapping[int, float], predicted: set[int]) -> None:
+        """What the current image has: share of its pixels by part, and the parts that nobody has touched there."""
+        if dict(shares) == self._shares and predicted == self._predicted:
+            return
+        self._shares, self._predicted = dict(shares), set(predicted)
+        if self._parts:
+            self.dataChanged.emit(self.index(0, NAME), self.index(len(self._parts) - 1, SHARE))
+
+    @property
+    def parts(self) -> Sequence[PartLabel]:
+        """The parts in order."""
+        return self._parts
+
+    def part(self, row: int) -> PartLabel | None:
+        """The part in a row."""
+        return self._parts[row] if 0 <= row < len(self._parts) else None
+
+    def row_of(self, part: int) -> int:
+        """Row of a part, -1 when there is none."""
+        return next((row for row, each in enumerate(self._parts) if each.id == part), -1)
+
+    def rowCount(self, parent: Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(self._parts)
+
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(_HEADERS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation == Qt.Orientation.Horizontal:
+            if role == Qt.ItemDataRole.DisplayRole:
+                return _HEADERS[section]
+            if role == Qt.ItemDataRole.TextAlignmentRole:
+                right = Qt.AlignmentFlag.AlignRight if section == SHARE else Qt.AlignmentFlag.AlignLeft
+                return right | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        part = self._parts[index.row()]
+        column = index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(part, column)
+        if role == Qt.ItemDataRole.EditRole and column == NAME:
+            return part.name
+        if role == Qt.ItemDataRole.DecorationRole and column == COLOUR:
+            return swatch(part.colour)
+        if role == Qt.ItemDataRole.TextAlignmentRole and column == SHARE:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return QColor(colours().text if part.visible else colours().faint)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(part, column, index.row())
+        if role == Qt.ItemDataRole.UserRole:
+            return part
+        return None
+
+    def _text(self, part: PartLabel, column: int) -> str | None:
+        if column == NAME:
+            return part.name
+        if column == SHARE:
+            share = self._shares.get(part.id)
+            if not share:
+                return "–"
+            return f"{share * 100:.1f} %" if share >= 0.001 else "< 0.1 %"
+        return None
+
+    def _tip(self, part: PartLabel, column: int, row: int) -> str:
+        if column != NAME:
+            return _TIPS[column]
+        key = f" (key {row + 1})" if row < 9 else ""
+        here = "predicted here, not touched yet" if part.id in self._predicted else ""
+        return "\n".join(filter(None, (f"{part.name}{key}", here, _TIPS[NAME])))
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        base = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        return base | Qt.ItemFlag.ItemIsEditable if index.column() == NAME else base
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        part = self._parts[index.row()]
+        name = str(value).strip()
+        if role != Qt.ItemDataRole.EditRole or not name or name == part.name:
+            return False
+        self.renamed.emit(part.id, name)
+        return True
+
+
+class _Toggle(QStyledItemDelegate):
+    """An icon that says on or off, and asks for the other when clicked."""
+
+    clicked = Signal(int)
+
+    def __init__(self, on: str, off: str, attribute: str, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._on, self._off, self._attribute = on, off, attribute
+
+    def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:
+        return QSize(28, 30)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        part: PartLabel = index.data(Qt.ItemDataRole.UserRole)
+        theme = colours()
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(option.rect, option.palette.highlight().color())
+        on = bool(getattr(part, self._attribute))
+        usual = on if self._attribute == "visible" else not on
+        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
+        colour = theme.text if hovered else theme.muted if usual and self._attribute == "visible" else theme.faint
+        if self._attribute == "locked" and on:
+            colour = theme.warning
+        drawing = pixmap(self._on if on else self._off, 16, colour, painter.device().devicePixelRatioF())
+        centre = option.rect.center()
+        painter.drawPixmap(QRect(centre.x() - 7, centre.y() - 7, 16, 16), drawing)
+
+    def editorEvent(
+        self, event: QEvent, _model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index
+    ) -> bool:
+        if (
+            event.type() == QEvent.Type.MouseButtonRelease
+            and isinstance(event, QMouseEvent)
+            and event.button() == Qt.MouseButton.LeftButton
+            and option.rect.contains(event.position().toPoint())
+        ):
+            self.clicked.emit(index.row())
+            return True
+        return False
+
+
+class _Table(QTableView):
+    hovered = Signal(int)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        index = self.indexAt(event.position().toPoint())
+        self.hovered.emit(index.row() if index.isValid() else -1)
+        super().mouseMoveEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.hovered.emit(-1)
+        super().leaveEvent(event)
+
+
+class PartsPanel(QWidget):
+    """The legend. It asks for changes; the document makes them.
+
+    Signals:
+        active_changed: Part that was chosen, 0 for none.
+        emphasised: Part under the pointer, 0 for none.
+        rename, recolour, show_part, lock_part: Part and its new value.
+        add, merge, delete: New part wanted; parts to merge into the first; parts to delete.
+        opacity_changed: Opacity of overlays in [0, 1].
+    """
+
+    active_changed = Signal(int)
+    emphasised = Signal(int)
+    rename = Signal(int, str)
+    recolour = Signal(int, QColor)
+    show_part = Signal(int, bool)
+    lock_part = Signal(int, bool)
+    add = Signal()
+    merge = Signal(list)
+    delete = Signal(list)
+    opacity_changed = Signal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.model = PartsModel(self)
+        self.table = self._make_table()
+        self.empty = EmptyState("parts", "No parts yet", "Run Parts to find the parts that the images share.")
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 100)
+        self.opacity.setAccessibleName("Opacity")
+        self._percent = QLabel()
+        self._percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._percent.setMinimumWidth(44)
+        self.add_button = icon_button("plus", "Add a part", quiet=True)
+        self.merge_button = icon_button("merge", "Merge the selected parts on all images", quiet=True)
+        self.delete_button = icon_button("trash", "Delete the selected parts on all images", quiet=True)
+        self.summary = muted(small=True)
+        self._layout()
+        self._connect()
+        self._update_buttons()
+
+    def _make_table(self) -> _Table:
+        table = _Table()
+        table.setAccessibleName("Parts")
+        table.setModel(self.model)
+        table.setMouseTracking(True)
+        table.setShowGrid(False)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        table.setEditTriggers(
+            QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed
+        )
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(30)
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(26)
+        for column, width in ((VISIBLE, 32), (COLOUR, 28), (LOCK, 32)):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            table.setColumnWidth(column, width)
+        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(SHARE, QHeaderView.ResizeMode.ResizeToContents)
+        self._eye = _Toggle("eye", "eye-off", "visible", table)
+        self._lock = _Toggle("lock", "unlock", "locked", table)
+        table.setItemDelegateForColumn(VISIBLE, self._eye)
+        table.setItemDelegateForColumn(LOCK, self._lock)
+        return table
+
+    def _layout(self) -> None:
+        body = QWidget()
+        self._stack = QStackedLayout(body)
+        self._stack.addWidget(self.table)
+        self._stack.addWidget(self.empty)
+        row = QHBoxLayout()
+        row.setContentsMargins(12, 8, 12, 0)
+        row.setSpacing(GRID)
+        row.addWidget(muted("Opacity"))
+        row.addWidget(self.opacity, 1)
+        row.addWidget(self._percent)
+        tools = QHBoxLayout()
+        tools.setContentsMargins(10, 4, 12, 8)
+        tools.setSpacing(4)
+        for button in (self.add_button, self.merge_button, self.delete_button):
+            tools.addWidget(button)
+        tools.addStretch(1)
+        tools.addWidget(self.summary)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 4, 0, 0)
+        box.setSpacing(0)
+        box.addWidget(body, 1)
+        box.addLayout(row)
+        box.addLayout(tools)
+        self._stack.setCurrentIndex(1)
+
+    def _connect(self) -> None:
+        self.model.renamed.connect(self.rename)
+        self._eye.clicked.connect(self._toggle_visible)
+        self._lock.clicked.connect(self._toggle_locked)
+        self.table.clicked.connect(self._on_clicked)
+        self.table.hovered.connect(self._on_hovered)
+        self.table.selectionModel().selectionChanged.connect(self._on_selection)
+        self.opacity.valueChanged.connect(self._on_opacity)
+        self.add_button.clicked.connect(self.add)
+        self.merge_button.clicked.connect(self._merge)
+        self.delete_button.clicked.connect(self._delete)
+
+    # Content ------------------------------------------------------------------------------------------------
+
+    def set_parts(self, parts: Sequence[PartLabel]) -> None:
+        """Show these parts; the active one stays active."""
+        keep = self.active
+        self.model.set_parts(parts)
+        self._stack.setCurrentIndex(0 if parts else 1)
+        self.set_active(keep)
+        self._update_buttons()
+
+    def set_opacity(self, opacity: float) -> None:
+        """Set the slider without telling anybody."""
+        self.opacity.blockSignals(True)
+        self.opacity.setValue(round(opacity * 100))
+        self.opacity.blockSignals(False)
+        self._percent.setText(f"{self.opacity.value()} %")
+
+    @property
+    def active(self) -> int:
+        """The part that is chosen, 0 for none."""
+        part = self.model.part(self.table.currentIndex().row())
+        return part.id if part else 0
+
+    def set_active(self, part: int) -> None:
+        """Choose a part."""
+        row = self.model.row_of(part)
+        if row < 0:
+            self.table.clearSelection()
+            self.table.setCurrentIndex(QModelIndex())
+            return
+        flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+        self.table.selectionModel().setCurrentIndex(self.model.index(row, NAME), flags)
+
+    def choose_row(self, row: int) -> None:
+        """Choose the part in a row, if there is one."""
+        part = self.model.part(row)
+        if part is not None:
+            self.set_active(part.id)
+
+    @property
+    def selected(self) -> list[int]:
+        """The selected parts; the active one first."""
+        rows = sorted({index.row() for index in self.table.selectionModel().selectedRows()})
+        parts = [part.id for row in rows if (part := self.model.part(row)) is not None]
+        return sorted(parts, key=lambda part: part != self.active)
+
+    # What is asked for --------------------------------------------------------------------------------------
+
+    @Slot(int)
+    def _toggle_visible(self, row: int) -> None:
+        part = self.model.part(row)
+        if part is not None:
+            self.show_part.emit(part.id, not part.visible)
+
+    @Slot(int)
+    def _toggle_locked(self, row: int) -> None:
+        part = self.model.part(row)
+        if part is not None:
+            self.lock_part.emit(part.id, not part.locked)
+
+    @Slot(QModelIndex)
+    def _on_clicked(self, index: QModelIndex) -> None:
+        part = self.model.part(index.row())
+        if part is None or index.column() != COLOUR:
+            return
+        dialog = QColorDialog(QColor(*part.colour), self)
+        dialog.setOption(QColorDialog.ColorDialogOption.DontUseNativeDialog)
+        dialog.setWindowTitle(f"Colour of {part.name}")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.colorSelected.connect(lambda colour, part=part.id: self.recolour.emit(part, colour))
+        dialog.open()
+
+    @Slot(int)
+    def _on_hovered(self, row: int) -> None:
+        part = self.model.part(row)
+        self.emphasised.emit(part.id if part else 0)
+
+    @Slot()
+    def _on_selection(self) -> None:
+        self.active_changed.emit(self.active)
+        self._update_buttons()
+
+    @Slot(int)
+    def _on_opacity(self, value: int) -> None:
+        self._percent.setText(f"{value} %")
+        self.opacity_changed.emit(value / 100)
+
+    @Slot()
+    def _merge(self) -> None:
+        self.merge.emit(self.selected)
+
+    @Slot()
+    def _delete(self) -> None:
+        self.delete.emit(self.selected)
+
+    def _update_buttons(self) -> None:
+        chosen, total = len(self.selected), self.model.rowCount()
+        self.merge_button.setEnabled(chosen >= 2)
+        self.merge_button.setToolTip(
+            "Merge the selected parts on all images"
+            if chosen >= 2
+            else "Select two or more parts (Ctrl+click) to merge them"
+        )
+        self.delete_button.setEnabled(chosen >= 1)
+        self.delete_button.setToolTip(
+            "Delete the selected parts on all images" if chosen else "Select the parts to delete"
+        )
+        noun = "part" if total == 1 else "parts"
+        self.summary.setText(f"{total} {noun}" if chosen < 2 else f"{chosen} of {total} selected")
