@@ -1,9 +1,9 @@
 """Features kept in memory and on disk, bounded by bytes, so that nothing is encoded twice.
 
-Content-addressed: an entry is found by the bytes of the image and by everything in its spec, never by a file name. What is
-kept is split into parts, one per tap (its map and class descriptor) and one for the class attention, so that any combination
-of parts that were ever computed can be put together again. Descriptors are kept unbinned: log-binned ones are 17 times
-larger and derived on demand.
+Content-addressed: an entry is found by the bytes of the image and by everything in its spec, never by a file name.
+What is kept is split into parts, one per tap (its map and class descriptor) and one for the class attention, so that
+any combination of parts that were ever computed can be put together again. Descriptors are kept unbinned: log-binned
+ones are 17 times larger and derived on demand.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ class _Part:
 class FeatureCache:
     """A cache of features. Safe to share between threads.
 
-    A folder that cannot be written or a full disk costs the cache on disk, not the work: `trouble` then says what is wrong.
+    A folder that cannot be written or a full disk costs the cache on disk, not the work: `trouble` then says what is
+    wrong.
 
     Args:
         folder: Where to keep features; None for memory only.
@@ -84,9 +85,7 @@ class FeatureCache:
         memory_bytes: Bound of what is held in memory.
     """
 
-    def __init__(
-        self, folder: Path | None, disk_bytes: int = 10_000_000_000, memory_bytes: int = 512_000_000
-    ) -> None:
+    def __init__(self, folder: Path | None, disk_bytes: int = 10_000_000_000, memory_bytes: int = 512_000_000) -> None:
         self.folder = None if folder is None else Path(folder) / _LAYOUT
         self.disk_bytes = disk_bytes
         self.memory_bytes = memory_bytes
@@ -128,9 +127,7 @@ class FeatureCache:
 
     def on_disk(self, image_sha256: str, spec: FeatureSpec) -> bool:
         """Whether all parts are in the folder."""
-        return self.folder is not None and all(
-            self._file(key).is_file() for key, _ in _parts(image_sha256, spec)
-        )
+        return self.folder is not None and all(self._file(key).is_file() for key, _ in _parts(image_sha256, spec))
 
     def put(self, feature_map: FeatureMap) -> bool:
         """Keep features; returns whether they are on disk now."""
@@ -161,9 +158,7 @@ class FeatureCache:
     def stats(self) -> CacheStats:
         """Counts and sizes."""
         with self._lock:
-            return CacheStats(
-                self._hits, self._misses, self._memory_used, self._disk_used or 0, self._dropped
-            )
+            return CacheStats(self._hits, self._misses, self._memory_used, self._disk_used or 0, self._dropped)
 
     def forget(self) -> None:
         """Empty the memory; the disk stays."""
@@ -214,11 +209,7 @@ class FeatureCache:
             with safe_open(file, framework="np") as handle:
                 about = handle.metadata()
                 arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (no mapping)
-            if (
-                about["image"] != image_sha256
-                or about["spec"] != spec.digest()
-                or about["crc32"] != _checksum(arrays)
-            ):
+            if about["image"] != image_sha256 or about["spec"] != spec.digest() or about["crc32"] != _checksum(arrays):
                 raise ValueError("the entry does not hold what its name says")
             part = _Part(arrays, GridGeometry.from_dict(json.loads(about["geometry"])))
         except FileNotFoundError:
@@ -247,9 +238,7 @@ class FeatureCache:
             "geometry": json.dumps(part.geometry.as_dict()),
             "crc32": _checksum(part.arrays),
         }
-        data = save(
-            {name: np.ascontiguousarray(array) for name, array in part.arrays.items()}, metadata=about
-        )
+        data = save({name: np.ascontiguousarray(array) for name, array in part.arrays.items()}, metadata=about)
         try:
             if self._disk_used is None:
                 self._disk_used = sum(size for _, _, size in self._entries())

@@ -131,8 +131,8 @@ def extract_set(
     Args: As for `extract`.
 
     Returns:
-        Features of the images that could be used; `indices` says which of `refs` they are. With no cache on disk, or one that
-        cannot be written, the set holds its features itself.
+        Features of the images that could be used; `indices` says which of `refs` they are. With no cache on disk, or
+        one that cannot be written, the set holds its features itself.
 
     Raises:
         As `extract`.
@@ -268,9 +268,7 @@ def _flush(
         yield item.index, feature_map
 
 
-def _encode(
-    waiting: Sequence[_Waiting], spec: FeatureSpec, encoder: Encoder, ctx: JobContext
-) -> list[FeatureMap]:
+def _encode(waiting: Sequence[_Waiting], spec: FeatureSpec, encoder: Encoder, ctx: JobContext) -> list[FeatureMap]:
     raws = encoder.encode([item.rgb for item in waiting], spec, ctx)
     return [
         FeatureMap(spec, item.sha256, item.geometry, raw.maps, raw.cls, raw.attention)

@@ -13,27 +13,38 @@ from numpy.typing import NDArray
 from core.backbone.registry import ModelInfo
 from core.errors import CheckpointError, ModelNotInstalledError
 
-__all__ = ["build_module", "check_fits", "from_hub", "from_onnx"]
+__all__ = [
+    "State",
+    "build_module",
+    "check_fits",
+    "from_hub",
+    "from_hugging_face",
+    "from_official",
+    "from_onnx",
+    "without_head",
+]
 
 State = dict[str, NDArray[Any]]
 
-# Hugging Face's names of a DINOv2 block's parts, as the ONNX file has them -> timm's.
-_BLOCK_PARTS = {
-    "norm1.weight": "norm1.weight",
-    "norm1.bias": "norm1.bias",
-    "norm2.weight": "norm2.weight",
-    "norm2.bias": "norm2.bias",
-    "attention.output.dense.weight": "attn.proj.weight",
-    "attention.output.dense.bias": "attn.proj.bias",
+# Hugging Face's names of a block's parts -> timm's; each with weight and bias, but for layer scale.
+_COMMON_PARTS = {"attention.output.dense": "attn.proj"}
+_DINOV2_PARTS = _COMMON_PARTS | {
+    "norm1": "norm1",
+    "norm2": "norm2",
+    "mlp.fc1": "mlp.fc1",
+    "mlp.fc2": "mlp.fc2",
     "layer_scale1.lambda1": "ls1.gamma",
     "layer_scale2.lambda1": "ls2.gamma",
-    "mlp.fc1.weight": "mlp.fc1.weight",
-    "mlp.fc1.bias": "mlp.fc1.bias",
-    "mlp.fc2.weight": "mlp.fc2.weight",
-    "mlp.fc2.bias": "mlp.fc2.bias",
+}
+_VIT_PARTS = _COMMON_PARTS | {
+    "layernorm_before": "norm1",
+    "layernorm_after": "norm2",
+    "intermediate.dense": "mlp.fc1",
+    "output.dense": "mlp.fc2",
 }
 _STEM = {
     "embeddings.cls_token": "cls_token",
+    "embeddings.position_embeddings": "pos_embed",
     "embeddings.patch_embeddings.projection.weight": "patch_embed.proj.weight",
     "embeddings.patch_embeddings.projection.bias": "patch_embed.proj.bias",
     "layernorm.weight": "norm.weight",
@@ -44,62 +55,86 @@ _STEM = {
 def from_onnx(data: bytes, path: Path) -> State:
     """Read the DINOv2 backbone out of an exported ONNX graph with Hugging Face's names.
 
-    The exporter stores the weights of linear layers transposed under anonymous names; the names of the nodes that use them
-    say which layer they belong to. It also folded the class token and its position into one constant, and the
+    The exporter stores the weights of linear layers transposed under anonymous names; the names of the nodes that
+    use them say which layer they belong to. It also folded the class token and its position into one constant, and the
     patches' positions into another.
 
     Raises:
         CheckpointError: Not such a graph.
     """
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from onnx import numpy_helper
 
     try:
         graph = onnx.load_model_from_string(data).graph
     except DecodeError as error:
-        raise CheckpointError(
-            f"the ONNX file is damaged ({error})", path=path, hint="Install it again"
-        ) from None
+        raise CheckpointError(f"the ONNX file is damaged ({error})", path=path, hint="Install it again") from None
     raw = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
-    named = {
-        name.removeprefix("backbone."): value for name, value in raw.items() if name.startswith("backbone.")
-    }
+    named = {name.removeprefix("backbone."): value for name, value in raw.items() if name.startswith("backbone.")}
     for node in graph.node:
         if node.op_type == "MatMul" and node.input[1] in raw and node.name.startswith("/backbone/"):
             # "/backbone/encoder/layer.0/mlp/fc1/MatMul" -> "encoder.layer.0.mlp.fc1.weight"
             layer = node.name.removeprefix("/backbone/").removesuffix("/MatMul").replace("/", ".")
             named[f"{layer}.weight"] = raw[node.input[1]].T
     try:
-        state = {ours: named[theirs] for theirs, ours in _STEM.items()}
-        state["pos_embed"] = _onnx_positions(raw)
-        depth = 1 + max(
-            int(match[1]) for name in named if (match := re.match(r"encoder\.layer\.(\d+)\.", name))
-        )
-        for index in range(depth):
-            prefix = f"encoder.layer.{index}."
-            for theirs, ours in _BLOCK_PARTS.items():
-                state[f"blocks.{index}.{ours}"] = named[prefix + theirs]
-            for kind in ("weight", "bias"):
-                parts = [
-                    named[f"{prefix}attention.attention.{part}.{kind}"] for part in ("query", "key", "value")
-                ]
-                state[f"blocks.{index}.attn.qkv.{kind}"] = np.concatenate(parts)
+        named["embeddings.position_embeddings"] = _onnx_positions(raw)
+        return from_hugging_face(named)
     except (KeyError, ValueError) as error:
         raise CheckpointError(
-            f"the ONNX file has no complete DINOv2 backbone ({error} is missing)",
-            path=path,
-            hint="Install it again",
+            f"the ONNX file has no complete DINOv2 backbone ({error} is missing)", path=path, hint="Install it again"
         ) from None
-    return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in state.items()}
+
+
+def from_hugging_face(named: Mapping[str, NDArray[Any]]) -> State:
+    """A ViT or DINOv2 by Hugging Face's names -> timm's names.
+
+    Raises:
+        KeyError: A part is missing.
+        ValueError: There are no blocks.
+    """
+    state = {ours: named[theirs] for theirs, ours in _STEM.items()}
+    if "embeddings.register_tokens" in named:
+        state["register_tokens"] = named["embeddings.register_tokens"]
+    depth = 1 + max(int(match[1]) for name in named if (match := re.match(r"encoder\.layer\.(\d+)\.", name)))
+    for index in range(depth):
+        prefix = f"encoder.layer.{index}."
+        renamed = _DINOV2_PARTS if prefix + "norm1.weight" in named else _VIT_PARTS
+        for theirs, ours in renamed.items():
+            if not ours.startswith("ls") or prefix + theirs in named:
+                for kind in ("",) if ours.startswith("ls") else (".weight", ".bias"):
+                    state[f"blocks.{index}.{ours}{kind}"] = named[f"{prefix}{theirs}{kind}"]
+        for kind in ("weight", "bias"):
+            if kind == "weight" or f"{prefix}attention.attention.query.bias" in named:
+                parts = [named[f"{prefix}attention.attention.{part}.{kind}"] for part in ("query", "key", "value")]
+                state[f"blocks.{index}.attn.qkv.{kind}"] = np.concatenate(parts)
+    return from_official({name: np.ascontiguousarray(value) for name, value in state.items()})
+
+
+def from_official(named: Mapping[str, NDArray[Any]]) -> State:
+    """A ViT by DINO's, DINOv2's or timm's own names -> timm's names.
+
+    With registers, timm keeps no position for the class token; DINOv2 does, and it is added to the token here.
+
+    Raises:
+        KeyError: A part is missing.
+        ValueError: A gated MLP, which is not supported.
+    """
+    state = dict(named)
+    if any(".mlp.w12." in name for name in state):
+        raise ValueError("gated MLPs are not supported")
+    if "register_tokens" in state:
+        state["reg_token"] = state.pop("register_tokens")
+        positions = state["pos_embed"]
+        state["cls_token"] = state["cls_token"] + positions[:, :1]
+        state["pos_embed"] = positions[:, 1:]
+    return state
 
 
 def _onnx_positions(raw: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    """(1, 1 + N, width) position embedding from the exporter's two constants: class (1, 1, width), patches (1, N, width)."""
+    """(1, 1 + N, width) position embedding from the exporter's two constants: one for the class, one for N patches."""
     width = raw["backbone.embeddings.cls_token"].shape[-1]
-    constants = [
-        v for k, v in raw.items() if k.startswith("onnx::") and v.ndim == 3 and v.shape[::2] == (1, width)
-    ]
+    constants = [v for k, v in raw.items() if k.startswith("onnx::") and v.ndim == 3 and v.shape[::2] == (1, width)]
     (class_position,) = [v for v in constants if v.shape[1] == 1]
     (positions,) = [v for v in constants if v.shape[1] > 1]
     return np.concatenate([class_position, positions], axis=1)
@@ -112,19 +147,16 @@ def from_hub(repository: str, folder: Path, info: ModelInfo) -> State:
         ModelNotInstalledError: The hub cannot be reached.
         CheckpointError: What came is not the model.
     """
-    import httpx
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
     from safetensors.numpy import load_file
 
     try:
         file = Path(hf_hub_download(repository, "model.safetensors", local_dir=folder))
-    except (OSError, HfHubHTTPError, httpx.HTTPError) as error:
+    except (OSError, HfHubHTTPError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelNotInstalledError(
-            f"the model hub could not be reached for {repository} ({reason})"
-        ) from None
-    state = without_head(load_file(file))
+        raise ModelNotInstalledError(f"the model hub could not be reached for {repository} ({reason})") from None
+    state = without_head(from_official(load_file(file)) if info.arch == "vit" else load_file(file))
     check_fits(state, info, file)
     return state
 
@@ -140,7 +172,7 @@ def _kept(value: NDArray[Any]) -> np.dtype[Any]:
 
 
 def build_module(info: ModelInfo) -> Any:
-    """timm's module of a model, without weights (on torch's meta device: no memory, no random numbers drawn)."""
+    """Timm's module of a model, without weights (on torch's meta device: no memory, no random numbers drawn)."""
     import timm
     import torch
     from timm.models.vision_transformer import VisionTransformer

@@ -30,7 +30,7 @@ class Placement:
 
 
 def place(device: str = "auto", precision: str = "auto") -> Placement:
-    """Resolve `auto`: the fastest device there is, and the fastest precision whose masks and matches agree with float32.
+    """Resolve `auto`: the fastest device, and the fastest precision whose masks and matches agree with float32.
 
     Args:
         device: One of `DEVICES`, or a numbered one such as `cuda:1`.
@@ -53,19 +53,13 @@ def place(device: str = "auto", precision: str = "auto") -> Placement:
     else:
         why = "as asked"
     if (kind == "cuda" and not cuda) or (kind == "mps" and not mps):
-        raise UsageError(
-            f"there is no {kind.upper()} device that torch can use here", hint="Use --device cpu or auto"
-        )
+        raise UsageError(f"there is no {kind.upper()} device that torch can use here", hint="Use --device cpu or auto")
     if kind == "cuda" and device != "cuda" and not _is_cuda_index(device):
         count = torch.cuda.device_count()
-        raise UsageError(
-            f"there is no device '{device}'", hint=f"CUDA devices are cuda:0 to cuda:{count - 1}"
-        )
+        raise UsageError(f"there is no device '{device}'", hint=f"CUDA devices are cuda:0 to cuda:{count - 1}")
     if precision != "auto":
         if kind == "cpu" and precision == "float16":
-            raise UsageError(
-                "float16 is slower than float32 on processors", hint="Use bfloat16, float32 or auto"
-            )
+            raise UsageError("float16 is slower than float32 on processors", hint="Use bfloat16, float32 or auto")
         return Placement(device, cast("Precision", precision), f"{why}; {precision} as asked")
     chosen, reason = _auto_precision(kind, device)
     return Placement(device, chosen, f"{why}; {reason}")
@@ -101,7 +95,7 @@ def _processor_has_bfloat16() -> bool:
     """Native bfloat16 products (AVX-512 BF16 or AMX); without them torch emulates them, slower than float32."""
     import torch
 
-    known = getattr(torch.cpu, "get_capabilities", dict)()
+    known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     if known:
         return bool(known.get("amx_bf16") or known.get("avx512_bf16"))
     checks = (
@@ -112,7 +106,7 @@ def _processor_has_bfloat16() -> bool:
 
 
 def _bfloat16_products_agree() -> bool:
-    """Whether a product in bfloat16 equals the float32 one up to rounding: some virtual machines announce more than they do."""
+    """Whether a bfloat16 product is right up to rounding: some virtual machines announce more than they do."""
     import torch
 
     generator = torch.Generator().manual_seed(0)

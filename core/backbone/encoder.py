@@ -148,15 +148,11 @@ class Encoder(ABC):
                 )
             groups.setdefault(geometry.covered_hw, []).append(index)
         for (height, width), members in groups.items():
-            count = self.batch_size(
-                GridGeometry.plan((height, width), None, self.info.patch, spec.stride).tokens
-            )
+            count = self.batch_size(GridGeometry.plan((height, width), None, self.info.patch, spec.stride).tokens)
             for start in range(0, len(members), count):
                 yield members[start : start + count]
 
-    def _run(
-        self, images: Sequence[NDArray[np.uint8]], spec: FeatureSpec, ctx: JobContext
-    ) -> list[RawFeatures]:
+    def _run(self, images: Sequence[NDArray[np.uint8]], spec: FeatureSpec, ctx: JobContext) -> list[RawFeatures]:
         """One batch of equal grids; image by image if the device's memory does not hold it."""
         patch, stride = self.info.patch, spec.stride
         covered = GridGeometry.plan(images[0].shape[:2], None, patch, stride).covered_hw
@@ -195,7 +191,5 @@ def to_storage(values: torch.Tensor, storage: str) -> NDArray[np.floating]:
 
 
 def compute_dtype(placement: Placement | EncoderPlan) -> torch.dtype:
-    """torch's type of a precision."""
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[
-        placement.precision
-    ]
+    """Torch's type of a precision."""
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[placement.precision]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_TOKENS", "EncoderPlan", "plan_encoder"]
 
 MAX_TOKENS = 60_000
-"""Most tokens in one image. Attention's time grows with the square: at this size one image takes minutes on a processor."""
+"""Most tokens in one image. Attention's time grows with the square: this many take minutes on a processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +75,11 @@ class EncoderPlan:
         """
         info = self.info
         if not taps:
-            raise UsageError(
-                "no descriptors were asked for", hint="Name at least one layer and facet, such as 9:key"
-            )
+            raise UsageError("no descriptors were asked for", hint="Name at least one layer and facet, such as 9:key")
         for tap in taps:
             self._check_layer(tap.layer)
             if info.arch == "resnet" and tap.facet != "token":
-                raise UsageError(
-                    f"{info.name} has no {tap.facet}s", hint="ResNets offer stage outputs: 3:token"
-                )
+                raise UsageError(f"{info.name} has no {tap.facet}s", hint="ResNets offer stage outputs: 3:token")
         smallest = GridGeometry.plan((info.patch, info.patch), None, info.patch, stride)  # checks the stride
         if info.arch == "resnet" and smallest.stride < _RESNET_FINEST:
             raise UsageError(f"stride {stride} is finer than {info.name} can give", hint="Use 4, 8, 16 or 32")
@@ -122,9 +118,7 @@ class EncoderPlan:
         state, record = read_weights(self.info.name)
         if record.weights != self.weights_sha256:
             # Installed anew since the plan was made: features must not be filed under the old weights.
-            raise UsageError(
-                f"the weights of {self.info.name} were replaced meanwhile", hint="Start the job again"
-            )
+            raise UsageError(f"the weights of {self.info.name} were replaced meanwhile", hint="Start the job again")
         if self.info.arch == "resnet":
             from core.backbone.resnet import ResNetEncoder
 

@@ -23,6 +23,7 @@ __all__ = [
     "ModelInfo",
     "Source",
     "built_in_models",
+    "family_of",
     "list_models",
     "model_info",
     "user_model",
@@ -217,16 +218,21 @@ def built_in_models() -> tuple[ModelInfo, ...]:
     return tuple(models)
 
 
+def family_of(name: str) -> str:
+    """Which family's defaults a built-in model has."""
+    return str(next(entry["family"] for entry in _registry()["models"] if entry["name"] == name))
+
+
 def user_model(description: dict[str, Any]) -> ModelInfo:
     """An imported model from what its import wrote beside the weights."""
     values = dict(description)
-    shape = values["architecture"]
     base = dict(_registry()["defaults"][values.pop("family")])
-    patch, depth = int(shape["patch"]), int(shape["depth"])
+    patch, depth = int(values["patch"]), int(values["depth"])
     for name in ("match_tap", "transfer_tap", "cosegment_tap", "parts_tap", "saliency_tap"):
         tap = Tap.parse(base[name])
         base[name] = str(Tap(min(tap.layer, depth - 1), tap.facet))
-    base["saliency_layer"] = depth - 1
+    if base["saliency_layer"] is not None:
+        base["saliency_layer"] = min(base["saliency_layer"], depth - 1)
     for name in ("segment_stride", "points_stride"):
         # The largest divisor of the patch that is no coarser than the family's stride.
         base[name] = max(d for d in range(1, patch + 1) if patch % d == 0 and d <= base[name])

