@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from typing import Any
 
-from natsort import natsort_keygen, ns
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
 from core.project.model import IMAGE_STATES, ImageRecord
@@ -22,7 +21,6 @@ STATE_NAMES: dict[str, str] = {
 }
 """Review states as a person reads them."""
 
-_natural = natsort_keygen(alg=ns.IGNORECASE)
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 
@@ -37,7 +35,7 @@ class Roles(IntEnum):
 
 
 class ImageModel(QAbstractListModel):
-    """Images in natural order, of which those that pass the filter are rows.
+    """Images in the order they are given, of which those that pass the filter are rows.
 
     Args:
         thumbnail: Gives the picture of an image for the delegate, or None while it is being made.
@@ -51,6 +49,7 @@ class ImageModel(QAbstractListModel):
         self._thumbnail = thumbnail
         self._records: dict[int, ImageRecord] = {}
         self._order: list[int] = []
+        self._place: dict[int, int] = {}
         self._rows: list[int] = []
         self._row_of: dict[int, int] = {}
         self._problems: dict[int, str] = {}
@@ -64,7 +63,8 @@ class ImageModel(QAbstractListModel):
         """Show other images."""
         self.beginResetModel()
         self._records = {record.id: record for record in records}
-        self._order = sorted(self._records, key=lambda image: _natural(self._records[image].name))
+        self._order = list(self._records)
+        self._place = {image: place for place, image in enumerate(self._order)}
         self._problems = {key: text for key, text in self._problems.items() if key in self._records}
         self._apply_filter()
         self.endResetModel()
@@ -138,9 +138,9 @@ class ImageModel(QAbstractListModel):
         row = self._row_of.get(image)
         if row is None:
             # Filtered away meanwhile: go on from where it would be.
-            key = _natural(self._records[image].name) if image in self._records else None
-            ahead = [r for r in self._rows if key is None or _natural(self._records[r].name) > key]
-            row = len(self._rows) - len(ahead) - (1 if step > 0 else 0)
+            place = self._place.get(image, -1)
+            before = sum(self._place[each] < place for each in self._rows)
+            row = before - 1 if step > 0 else before
         row += step
         while 0 <= row < len(self._rows):
             if wanted is None or wanted(self._records[self._rows[row]]):
