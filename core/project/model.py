@@ -146,9 +146,7 @@ class LabelMap:
     def __post_init__(self) -> None:
         values = np.asarray(self.labels)
         if values.ndim != 2 or values.dtype.kind not in "bui":
-            raise ValueError(
-                f"a label map is a 2-D array of integers, not {values.dtype} of shape {values.shape}"
-            )
+            raise ValueError(f"a label map is a 2-D array of integers, not {values.dtype} of shape {values.shape}")
         if values.dtype not in (np.uint8, np.uint16):
             low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
             if low < 0 or high > MAX_PART_ID:

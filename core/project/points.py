@@ -47,9 +47,7 @@ class MatchState(IntEnum):
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
-def _frozen(
-    values: ArrayLike, dtype: type[_Scalar], shape: tuple[int | None, ...], what: str
-) -> NDArray[_Scalar]:
+def _frozen(values: ArrayLike, dtype: type[_Scalar], shape: tuple[int | None, ...], what: str) -> NDArray[_Scalar]:
     """A read-only array of the given type and shape (None: any length), copied if it could be written to."""
     array: NDArray[_Scalar] = np.asarray(values, dtype=dtype)
     if array.size == 0:
@@ -91,9 +89,7 @@ class Skeleton:
             object.__setattr__(self, "point_ids", tuple(range(1, len(self.names) + 1)))
         doubled = sorted({name for name in self.names if self.names.count(name) > 1})
         if doubled:
-            raise UsageError(
-                f"keypoint {doubled[0]!r} occurs twice in the skeleton", hint="Names must differ"
-            )
+            raise UsageError(f"keypoint {doubled[0]!r} occurs twice in the skeleton", hint="Names must differ")
         if any(not name.strip() for name in self.names):
             raise UsageError("a keypoint of the skeleton has no name", hint="Give it one")
         for what, pairs in (("edge", self.edges), ("mirror pair", self.mirror_pairs)):
@@ -249,9 +245,7 @@ class MatchSet:
         object.__setattr__(self, "xy_a", xy_a)
         object.__setattr__(self, "xy_b", _frozen(self.xy_b, np.float64, (count, 2), "xy_b"))
         object.__setattr__(self, "score", _frozen(self.score, np.float32, (count,), "score"))
-        object.__setattr__(
-            self, "cycle_error", _frozen(self.cycle_error, np.float32, (count,), "cycle_error")
-        )
+        object.__setattr__(self, "cycle_error", _frozen(self.cycle_error, np.float32, (count,), "cycle_error"))
         object.__setattr__(self, "state", _frozen(self.state, np.uint8, (count,), "state"))
         object.__setattr__(self, "locked", _frozen(self.locked, np.bool_, (count,), "locked"))
 
@@ -289,9 +283,7 @@ class MatchSet:
 
     def swapped(self) -> MatchSet:
         """The same lines seen from the other image. The cycle error stays as it was measured."""
-        return dataclasses.replace(
-            self, image_a=self.image_b, image_b=self.image_a, xy_a=self.xy_b, xy_b=self.xy_a
-        )
+        return dataclasses.replace(self, image_a=self.image_b, image_b=self.image_a, xy_a=self.xy_b, xy_b=self.xy_a)
 
     def take(self, index: ArrayLike) -> MatchSet:
         """The matches at the given indices or where the given mask is true."""

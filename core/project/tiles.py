@@ -95,6 +95,8 @@ def unpack_into(out: Labels, tiles: Iterable[tuple[int, bytes]]) -> None:
         tile = decode_tile(blob)
         if tile.shape != place.shape or number < 0:
             raise TileDamagedError(f"tile {number} of {tile.shape} does not fit an image of {out.shape}")
+        if tile.itemsize > out.itemsize:
+            raise TileDamagedError(f"tile {number} has labels that belong to no part")
         place[...] = tile
 
 

@@ -1,0 +1,76 @@
+"""Every way to change a document. `Document.apply` takes one; `Document.revert` takes it back."""
+
+from core.project.commands.base import Command, Compound, Outcome
+from core.project.commands.images import AddImages, NewImage, NoteFacts, RelinkImages, RemoveImages
+from core.project.commands.masks import (
+    AcceptPredictions,
+    ClearLabels,
+    Paint,
+    ReplaceMasks,
+    SetLabels,
+    SetReviewState,
+)
+from core.project.commands.matches import (
+    AddMatch,
+    DeleteMatches,
+    LockMatches,
+    MoveMatchEnd,
+    ReplaceMatches,
+    SetMatchState,
+)
+from core.project.commands.parts import AddPart, DeleteParts, EditPart, MergeParts, ReorderParts
+from core.project.commands.points import (
+    AddInstance,
+    AddSkeleton,
+    ChangeSkeleton,
+    ConfirmKeypoints,
+    MarkTemplates,
+    MoveKeypoint,
+    PredictKeypoints,
+    RemoveInstances,
+    RemoveSkeleton,
+    SetKeypoints,
+    SetVisibility,
+)
+from core.project.commands.settings import NoteSettings, SetSettings
+
+__all__ = [
+    "AcceptPredictions",
+    "AddImages",
+    "AddInstance",
+    "AddMatch",
+    "AddPart",
+    "AddSkeleton",
+    "ChangeSkeleton",
+    "ClearLabels",
+    "Command",
+    "Compound",
+    "ConfirmKeypoints",
+    "DeleteMatches",
+    "DeleteParts",
+    "EditPart",
+    "LockMatches",
+    "MarkTemplates",
+    "MergeParts",
+    "MoveKeypoint",
+    "MoveMatchEnd",
+    "NewImage",
+    "NoteFacts",
+    "NoteSettings",
+    "Outcome",
+    "Paint",
+    "PredictKeypoints",
+    "RelinkImages",
+    "RemoveImages",
+    "RemoveInstances",
+    "RemoveSkeleton",
+    "ReorderParts",
+    "ReplaceMasks",
+    "ReplaceMatches",
+    "SetKeypoints",
+    "SetLabels",
+    "SetMatchState",
+    "SetReviewState",
+    "SetSettings",
+    "SetVisibility",
+]

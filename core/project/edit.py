@@ -1,0 +1,208 @@
+"""A change in the making: rows as a command wants them, on top of rows as they are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from core.project.changes import Diff
+from core.project.model import ImageRecord, Labels, PartLabel, Skeleton
+from core.project.rows import image_row, part_label, part_row, read_labels, skeleton_row, skeleton_value
+from core.project.rowsql import Key, Row
+from core.project.schema import TABLES
+from core.project.store import Reader, overlaid
+
+__all__ = ["Edit", "Record", "merged_row"]
+
+Box4 = tuple[int, int, int, int]
+_FRESH = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """What a command did, enough to undo and redo it exactly.
+
+    Attributes:
+        diff: Rows before and after.
+        boxes: Exact boxes of changed labels by image, where a command knew them.
+        before: The document's state that the command was applied to.
+        after: The state that it led to.
+        cost: Bytes held, roughly.
+    """
+
+    diff: Diff
+    boxes: Mapping[int, Box4]
+    before: int
+    after: int
+    cost: int
+
+    @classmethod
+    def of(cls, diff: Diff, boxes: Mapping[int, Box4], before: int, after: int) -> Record:
+        """A record of rows that changed, with its size counted."""
+        cost = sum(_size(row) for rows in diff.values() for row in rows)
+        return cls(diff, dict(boxes), before, after, cost)
+
+
+def _size(row: Row | None) -> int:
+    if row is None:
+        return 16
+    return 64 + sum(len(value) if isinstance(value, bytes) else sys.getsizeof(value) for value in row)
+
+
+@dataclass(slots=True, eq=False)
+class Edit:
+    """Collects the rows of one command. Reading gives what the command has written so far.
+
+    Attributes:
+        store: The rows as they are.
+        images: Records as they are, by id.
+        parts: Parts as they are, by id.
+        skeletons: Skeletons as they are, by id.
+        counters: Last identifiers given, by kind; they only ever rise, also when the command is undone.
+        revisions: Revision at which a kind of data of an image last changed, by (kind, image).
+        label_source: Reads the labels of an image as they are, from memory where they are at hand.
+        root_folders: Where the folders of images are now, by id.
+        project_folder: Folder of the project file; None while there is no file.
+        boxes: See `Record.boxes`.
+        fresh: Whole label maps that the command made anyway, by image, so that nobody unpacks them again.
+    """
+
+    store: Reader
+    images: Mapping[int, ImageRecord]
+    parts: Mapping[int, PartLabel]
+    skeletons: Mapping[int, Skeleton]
+    counters: dict[str, int]
+    revisions: Mapping[tuple[str, int], int]
+    label_source: Callable[[int], Labels | None]
+    root_folders: Mapping[int, Path]
+    project_folder: Path | None
+    boxes: dict[int, Box4] = field(default_factory=dict)
+    fresh: dict[int, Labels] = field(default_factory=dict)
+    _before: dict[str, dict[Key, Row | None]] = field(default_factory=lambda: {name: {} for name in TABLES})
+    _after: dict[str, dict[Key, Row | None]] = field(default_factory=lambda: {name: {} for name in TABLES})
+
+    # Rows ---------------------------------------------------------------------------------------------------------
+
+    def get(self, table: str, key: Key) -> Row | None:
+        """A row, or None where there is none."""
+        after = self._after[table]
+        return after[key] if key in after else self.store.get(table, key)
+
+    def find(self, table: str, column: str, value: int | str) -> dict[Key, Row]:
+        """The rows with a value in a key or indexed column, by key."""
+        return overlaid(self.store.find(table, column, value), self._after[table], TABLES[table], column, value)
+
+    def put(self, table: str, key: Key, row: Row | None, *, is_new: bool = False) -> None:
+        """Write a row, or delete it with None. `is_new` says that there is none yet, which saves looking."""
+        if key not in self._after[table]:
+            self._before[table][key] = None if is_new else self._current(table, key)
+        self._after[table][key] = row
+
+    def _current(self, table: str, key: Key) -> Row | None:
+        if table == "images" and key[0] in self.images:
+            return image_row(self.images[cast("int", key[0])])
+        return self.store.get(table, key)
+
+    def diff(self) -> Diff:
+        """The rows that are not what they were."""
+        return {
+            (table, key): (self._before[table][key], row)
+            for table, rows in self._after.items()
+            for key, row in rows.items()
+            if self._before[table][key] != row
+        }
+
+    def new_id(self, kind: str) -> int:
+        """An identifier that was never given before."""
+        self.counters[kind] = self.counters.get(kind, 0) + 1
+        return self.counters[kind]
+
+    def claim_id(self, kind: str, number: int) -> None:
+        """Note an identifier that came from outside, so that it is not given again."""
+        self.counters[kind] = max(self.counters.get(kind, 0), number)
+
+    def changed_since(self, kind: str, image: int, revision: int | None) -> bool:
+        """Whether `labels`, `keypoints` or `matches` of an image changed after a revision (None: never mind)."""
+        return revision is not None and self.revisions.get((kind, image), 0) > revision
+
+    # Values -------------------------------------------------------------------------------------------------------
+
+    def image(self, image: int) -> ImageRecord:
+        """An image as the command has left it so far.
+
+        Raises:
+            KeyError: There is no such image.
+        """
+        row = self._after["images"].get((image,))
+        return ImageRecord(image, *row) if row is not None else self.images[image]  # type: ignore[arg-type]
+
+    def put_image(self, record: ImageRecord) -> None:
+        """Write an image."""
+        self.put("images", (record.id,), image_row(record), is_new=record.id not in self.images)
+
+    def all_parts(self) -> dict[int, PartLabel]:
+        """Parts as the command has left them so far, by id, in their order."""
+        parts = dict(self.parts)
+        for key, row in self._after["parts"].items():
+            if row is None:
+                parts.pop(cast("int", key[0]), None)
+            else:
+                parts[cast("int", key[0])] = part_label(key, row)
+        return dict(sorted(parts.items(), key=lambda item: (item[1].order, item[0])))
+
+    def all_skeletons(self) -> dict[int, Skeleton]:
+        """Skeletons as the command has left them so far, by id."""
+        skeletons = dict(self.skeletons)
+        for key, row in self._after["skeletons"].items():
+            if row is None:
+                skeletons.pop(cast("int", key[0]), None)
+            else:
+                skeletons[cast("int", key[0])] = skeleton_value(key, row)
+        return skeletons
+
+    def labels(self, image: int) -> Labels | None:
+        """(height, width) labels of an image as the command has left them so far, read-only; None for none.
+
+        Raises:
+            ProjectError: They are damaged.
+        """
+        if image in self.fresh:
+            return self.fresh[image]
+        if not any(key[0] == image for key in self._after["label_tiles"]):
+            return self.label_source(image)
+        found = read_labels(self, image)
+        return None if found is None else found[0]
+
+    def keep_fresh(self, image: int, labels: Labels) -> None:
+        """Remember a label map that was made anyway; only the last few, so that work on many images stays small."""
+        self.fresh.pop(image, None)
+        self.fresh[image] = labels
+        while len(self.fresh) > _FRESH:
+            del self.fresh[next(iter(self.fresh))]
+
+    def put_part(self, part: PartLabel) -> None:
+        """Write a part."""
+        self.put("parts", (part.id,), part_row(part), is_new=part.id not in self.parts)
+
+    def put_skeleton(self, skeleton: Skeleton) -> None:
+        """Write a skeleton."""
+        is_new = skeleton.id not in self.skeletons
+        self.put("skeletons", (skeleton.id,), skeleton_row(skeleton), is_new=is_new)
+
+
+def merged_row(current: Row | None, source: Row | None, target: Row | None) -> Row | None:
+    """The current row with the step from `source` to `target` taken.
+
+    Columns that the step leaves alone keep their current value: facts about a file that were learnt after a command are
+        not
+    forgotten when the command is undone.
+    """
+    if current is None or source is None or target is None:
+        return target
+    return tuple(
+        new if new != old or type(new) is not type(old) else now
+        for now, old, new in zip(current, source, target, strict=True)
+    )

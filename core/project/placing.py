@@ -1,0 +1,86 @@
+"""Making a project file and taking possession of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from core.errors import OutputError, ProjectError
+from core.files import output_errors
+from core.project.lock import ProjectLock
+from core.project.sqlite import build, is_damage, settle
+
+__all__ = ["identity", "lock_target", "open_error", "place", "why_not_writable"]
+
+
+def place(target: Path, fill: Callable[[sqlite3.Connection], None] | None = None) -> None:
+    """Build a database beside `target` and rename it into place when it is whole."""
+    with output_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".tmp")
+        os.close(number)
+    temporary = Path(name)
+    try:
+        with contextlib.closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+            build(connection)
+            if fill is not None:
+                fill(connection)
+        with output_errors(target):
+            settle(target)
+            temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def lock_target(target: Path, *, overwrite: bool) -> ProjectLock:
+    """The lock of a file that is about to be made.
+
+    Raises:
+        OutputError: It exists already, is open elsewhere, or its folder is read-only.
+    """
+    if target.is_dir() or (target.exists() and not overwrite):
+        raise OutputError("there is a file or folder of that name", path=target, hint="Choose another name")
+    lock = ProjectLock(target)
+    with output_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not lock.acquire():
+            raise OutputError(
+                f"that project is open ({lock.holder()})", path=target, hint="Close it or choose another name"
+            )
+    return lock
+
+
+def why_not_writable(target: Path, lock: ProjectLock) -> str:
+    """Take the lock; why the project can only be looked at, or an empty string when it can be written."""
+    if not os.access(target, os.W_OK):
+        return "there is no permission to write the file"
+    try:
+        if not lock.acquire():
+            return f"it is open in another window ({lock.holder()})"
+    except OSError:
+        return "there is no permission to write in its folder"
+    return ""
+
+
+def open_error(error: sqlite3.Error, path: Path) -> ProjectError:
+    """What an error while opening means for a person."""
+    if is_damage(error):
+        return ProjectError(
+            "the project is damaged and cannot be opened", path=path, hint="It was not changed; restore a backup"
+        )
+    return ProjectError(f"the project cannot be opened ({error})", path=path, hint="Close other programs that use it")
+
+
+def identity(path: Path | None) -> tuple[int, int] | None:
+    """What tells a file from another that took its name."""
+    if path is None:
+        return None
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,300 @@
+"""Rows of the project file as values, and values as rows."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import zlib
+from typing import Any, Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ProjectError, UsageError
+from core.project.model import (
+    IMAGE_STATES,
+    Box,
+    ImageRecord,
+    KeypointSet,
+    MatchSet,
+    PartLabel,
+    PartState,
+    Provenance,
+    Skeleton,
+    colour_hex,
+    parse_colour,
+)
+from core.project.rowsql import Key, Row
+from core.project.store import Reader
+from core.project.tiles import TileDamagedError, unpack_into
+
+__all__ = [
+    "image_record",
+    "image_row",
+    "keypoint_row",
+    "keypoint_set",
+    "match_row",
+    "match_set",
+    "natural_key",
+    "part_label",
+    "part_row",
+    "provenance_row",
+    "provenance_value",
+    "read_keypoints",
+    "read_labels",
+    "read_match_sets",
+    "read_part_states",
+    "read_touched",
+    "skeleton_row",
+    "skeleton_value",
+]
+
+_DIGITS: Final = re.compile("[0-9]+")
+_ARRAYS: Final = struct.Struct("<II")
+
+
+def natural_key(name: str) -> str:
+    """Sorts `img2` before `img10`, whatever the case."""
+    folded = name.casefold()
+    return _DIGITS.sub(lambda found: f"{len(found[0].lstrip('0')):03d}{found[0].lstrip('0')}", folded)
+
+
+# Images, parts, provenance ------------------------------------------------------------------------------------------
+
+
+def image_record(key: Key, row: Row) -> ImageRecord:
+    """Raises ValueError when the row is not one that was written."""
+    record = ImageRecord(key[0], *row)  # type: ignore[arg-type]
+    if record.state not in IMAGE_STATES or type(record.name) is not str:
+        raise ValueError(f"image {key[0]} has the state {record.state!r}")
+    return record
+
+
+def image_row(record: ImageRecord) -> Row:
+    return (
+        record.name,
+        record.path,
+        record.root,
+        record.size_bytes,
+        record.sha256,
+        record.width,
+        record.height,
+        record.state,
+        record.doubt,
+    )
+
+
+def part_label(key: Key, row: Row) -> PartLabel:
+    name, colour, position, locked, visible = cast("tuple[str, str, int, int, int]", row)
+    return PartLabel(int(key[0]), name, parse_colour(colour), position, bool(locked), bool(visible))
+
+
+def part_row(part: PartLabel) -> Row:
+    return part.name, colour_hex(part.colour), part.order, int(part.locked), int(part.visible)
+
+
+def provenance_value(key: Key, row: Row) -> Provenance:
+    job, params, model, weights, when = cast("tuple[str, str, str, str, str]", row)
+    return Provenance(job, params, model, weights, when, int(key[0]))
+
+
+def provenance_row(value: Provenance) -> Row:
+    return value.job, value.params, value.model, value.weights, value.when
+
+
+# Skeletons ----------------------------------------------------------------------------------------------------------
+
+
+def skeleton_value(key: Key, row: Row) -> Skeleton:
+    """Raises ValueError, KeyError, TypeError or UsageError when the row is not one that was written."""
+    data: dict[str, Any] = json.loads(str(row[0]))
+    return Skeleton(
+        tuple(data["names"]),
+        tuple((int(a), int(b)) for a, b in data["edges"]),
+        tuple(parse_colour(text) for text in data["colours"]),
+        tuple((int(a), int(b)) for a, b in data["mirror_pairs"]),
+        str(data["name"]),
+        int(key[0]),
+        tuple(int(point) for point in data["point_ids"]),
+    )
+
+
+def skeleton_row(skeleton: Skeleton) -> Row:
+    data = {
+        "name": skeleton.name,
+        "names": skeleton.names,
+        "edges": skeleton.edges,
+        "colours": [colour_hex(colour) for colour in skeleton.colours],
+        "mirror_pairs": skeleton.mirror_pairs,
+        "point_ids": skeleton.point_ids,
+    }
+    return (json.dumps(data, ensure_ascii=False, separators=(",", ":")),)
+
+
+# Points -------------------------------------------------------------------------------------------------------------
+
+
+def _pack_arrays(*arrays: NDArray[Any]) -> bytes:
+    """Arrays of equal length, one after the other, little endian, behind their length and a checksum."""
+    payload = b"".join(array.astype(array.dtype.newbyteorder("<")).tobytes() for array in arrays)
+    return _ARRAYS.pack(len(arrays[0]), zlib.crc32(payload)) + payload
+
+
+def _unpack_arrays(blob: object, *kinds: tuple[str, int]) -> list[NDArray[Any]]:
+    """Inverse of `_pack_arrays`: (count, width) arrays, or (count,) for width 0.
+
+    Raises:
+        ProjectError: The bytes are not those that were written.
+    """
+    damaged = ProjectError("the points are damaged", hint="They are left as they are; restore a backup")
+    if not isinstance(blob, bytes) or len(blob) < _ARRAYS.size:
+        raise damaged
+    count, crc = _ARRAYS.unpack_from(blob)
+    payload = blob[_ARRAYS.size :]
+    sizes = [np.dtype(kind).itemsize * max(width, 1) * count for kind, width in kinds]
+    if sum(sizes) != len(payload) or zlib.crc32(payload) != crc:
+        raise damaged
+    arrays, start = [], 0
+    for (kind, width), size in zip(kinds, sizes, strict=True):
+        array: NDArray[Any] = np.frombuffer(payload[start : start + size], np.dtype(kind))
+        array = array.reshape(count, width) if width else array
+        native = array.astype(array.dtype.newbyteorder("="), copy=False)
+        native.flags.writeable = False
+        arrays.append(native)
+        start += size
+    return arrays
+
+
+def keypoint_row(image: int, points: KeypointSet) -> Row:
+    data = _pack_arrays(points.xy, points.visibility, points.score, points.origin)
+    box = "" if points.box is None else json.dumps(points.box)
+    return image, points.skeleton, data, box, int(points.template), points.provenance
+
+
+def keypoint_set(key: Key, row: Row) -> tuple[int, KeypointSet]:
+    """The image and the points.
+
+    Raises:
+        ProjectError: The bytes are not those that were written.
+    """
+    image, skeleton, data, box, template, provenance = row
+    xy, visibility, score, origin = _unpack_arrays(data, ("<f8", 2), ("<u1", 0), ("<f4", 0), ("<u1", 0))
+    frame: Box | None = tuple(json.loads(str(box))) if box else None
+    points = KeypointSet(
+        xy,
+        visibility,
+        score,
+        origin,
+        frame,
+        cast("int", skeleton),
+        cast("int", key[0]),
+        bool(template),
+        cast("int", provenance),
+    )
+    return cast("int", image), points
+
+
+def match_row(matches: MatchSet) -> Row:
+    """Row of a set whose `image_a` is the smaller id, as it is stored."""
+    data = _pack_arrays(
+        matches.xy_a,
+        matches.xy_b,
+        matches.score,
+        matches.cycle_error,
+        matches.state,
+        matches.locked.astype(np.uint8),
+    )
+    return data, matches.provenance
+
+
+def match_set(key: Key, row: Row) -> MatchSet:
+    """Raises ProjectError when the bytes are not those that were written."""
+    data, provenance = row
+    kinds = (("<f8", 2), ("<f8", 2), ("<f4", 0), ("<f4", 0), ("<u1", 0), ("<u1", 0))
+    xy_a, xy_b, score, cycle_error, state, locked = _unpack_arrays(data, *kinds)
+    return MatchSet(
+        cast("int", key[0]),
+        cast("int", key[1]),
+        xy_a,
+        xy_b,
+        score,
+        cycle_error,
+        state,
+        locked.astype(np.bool_),
+        cast("int", provenance),
+    )
+
+
+# Reading what belongs to an image -------------------------------------------------------------------------------------
+
+
+def read_part_states(reader: Reader, image: int) -> dict[int, tuple[PartState, int]]:
+    """Whose each part of an image is, and how many pixels it has."""
+    rows = reader.find("label_parts", "image", image)
+    return {cast("int", key[1]): cast("tuple[PartState, int]", row) for key, row in sorted(rows.items())}
+
+
+def _unpack_tiles(reader: Reader, table: str, image: int, out: NDArray[np.unsignedinteger]) -> None:
+    rows = reader.find(table, "image", image)
+    try:
+        unpack_into(out, ((cast("int", key[1]), cast("bytes", row[0])) for key, row in rows.items()))
+    except TileDamagedError as error:
+        raise ProjectError(
+            f"the labels are damaged ({error})", hint="They are left as they are; restore a backup or clear the image"
+        ) from None
+
+
+def read_labels(reader: Reader, image: int) -> tuple[NDArray[np.unsignedinteger], int] | None:
+    """The (height, width) labels of an image and the provenance of its predictions; None where it has no labels.
+
+    Raises:
+        ProjectError: They are damaged.
+    """
+    header = reader.get("label_maps", (image,))
+    if header is None:
+        return None
+    height, width, provenance = cast("tuple[int, int, int]", header)
+    wide = any(part > 255 for part in read_part_states(reader, image))
+    labels: NDArray[np.unsignedinteger] = np.zeros((height, width), np.uint16 if wide else np.uint8)
+    _unpack_tiles(reader, "label_tiles", image, labels)
+    labels.flags.writeable = False
+    return labels, provenance
+
+
+def read_touched(reader: Reader, image: int) -> NDArray[np.bool_] | None:
+    """(height, width) bool, true where a person painted; None where nobody did.
+
+    Raises:
+        ProjectError: The record is damaged.
+    """
+    header = reader.get("label_maps", (image,))
+    if header is None or not reader.find("touched_tiles", "image", image):
+        return None
+    touched: NDArray[np.unsignedinteger] = np.zeros(cast("tuple[int, int]", header[:2]), np.uint8)
+    _unpack_tiles(reader, "touched_tiles", image, touched)
+    return touched.astype(np.bool_)
+
+
+def read_keypoints(reader: Reader, image: int) -> tuple[KeypointSet, ...]:
+    """The instances of an image in the order they were made.
+
+    Raises:
+        ProjectError: They are damaged.
+    """
+    rows = reader.find("keypoints", "image", image)
+    return tuple(keypoint_set(key, row)[1] for key, row in sorted(rows.items()))
+
+
+def read_match_sets(reader: Reader, image: int) -> tuple[MatchSet, ...]:
+    """Every match set that an image takes part in, as stored.
+
+    Raises:
+        ProjectError: They are damaged.
+    """
+    rows = {**reader.find("matches", "image_a", image), **reader.find("matches", "image_b", image)}
+    return tuple(match_set(key, row) for key, row in sorted(rows.items()))
+
+
+READ_ERRORS: Final = (ValueError, KeyError, TypeError, UsageError, ProjectError)
+"""What the functions that make values of rows raise for a row that nobody can have written."""

@@ -1,0 +1,194 @@
+"""SQLite as the project uses it: connections with the right settings, errors in words, a check before opening."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from core.errors import CounterpartError, OutputError, ProjectError
+from core.project import schema
+
+__all__ = ["build", "check_header", "connect", "is_damage", "migrate", "read_errors", "save_error", "settle"]
+
+_MAGIC: Final = b"SQLite format 3\0"
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+_NO_PERMISSION = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def connect(path: Path | None, *, read_only: bool) -> sqlite3.Connection:
+    """Open a database that exists, or one in memory for None, with the settings that hold everywhere.
+
+    Writing flushes every transaction to the disk before it counts as saved, so that a power cut loses none.
+
+    Raises:
+        sqlite3.Error: It cannot be opened.
+    """
+    if path is None:
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+    else:
+        mode = "ro" if read_only else "rw"
+        if read_only and not os.access(path.parent, os.W_OK) and not _sidecar(path, "-wal").exists():
+            mode = "ro&immutable=1"  # nobody can write beside it, and SQLite could not make its own files there
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5.0
+        )
+    try:
+        if path is not None and not read_only:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA cache_size = -32768")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def build(connection: sqlite3.Connection) -> None:
+    """Make the tables of an empty project."""
+    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    connection.execute("BEGIN")
+    for statement in schema.creation_script():
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a file of an earlier version to this one, in one transaction.
+
+    Raises:
+        ProjectError: The file is of a later version, or there is no way from its version to this one.
+        sqlite3.Error: A statement failed; the file is as it was.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    refuse_version(version, path)
+    if version == schema.SCHEMA_VERSION:
+        return
+    connection.execute("PRAGMA foreign_keys = OFF")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in range(version, schema.SCHEMA_VERSION):
+            for statement in schema.MIGRATIONS[step].split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def check_header(path: Path) -> None:
+    """Refuse what is not a project before SQLite touches it: that takes an empty file for an empty database.
+
+    Raises:
+        ProjectError: No such file, not a project, damaged at its start, or made by a later version.
+    """
+    try:
+        with path.open("rb") as handle:
+            header = handle.read(100)
+    except FileNotFoundError:
+        raise ProjectError("there is no such project", path=path, hint="Check the path") from None
+    except IsADirectoryError:
+        raise ProjectError("this is a folder, not a project", path=path, hint="Choose a .counterpart file") from None
+    except OSError as error:
+        raise ProjectError(
+            f"the project cannot be read ({error.strerror})", path=path, hint="Check its permissions"
+        ) from None
+    if len(header) < 100 or not header.startswith(_MAGIC):
+        raise ProjectError(
+            "this is not a project, or its beginning is damaged", path=path, hint="Restore it from a backup"
+        )
+    version, application = struct.unpack_from(">I", header, 60)[0], struct.unpack_from(">I", header, 68)[0]
+    if application != schema.APPLICATION_ID:
+        raise ProjectError("this is a database of another program", path=path, hint="Choose a .counterpart file")
+    refuse_version(version, path)
+
+
+def refuse_version(version: int, path: Path) -> None:
+    """Raise a `ProjectError` for a schema version that this program cannot read or migrate."""
+    if version > schema.SCHEMA_VERSION:
+        raise ProjectError(
+            f"the project was made by a later version of the program (format {version}, this one reads"
+            f" {schema.SCHEMA_VERSION})",
+            path=path,
+            hint="Update the program; the file was not changed",
+        )
+    if any(step not in schema.MIGRATIONS for step in range(version, schema.SCHEMA_VERSION)):
+        raise ProjectError(f"the project's format {version} is unknown", path=path, hint="Restore it from a backup")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error means that the file's contents are broken."""
+    return _primary(error) in _DAMAGE
+
+
+@contextlib.contextmanager
+def read_errors(path: Path | None, what: str) -> Iterator[None]:
+    """Turn SQLite's errors while reading `what` into a `ProjectError`."""
+    try:
+        yield
+    except (sqlite3.DatabaseError, OverflowError, UnicodeDecodeError) as error:
+        if isinstance(error, sqlite3.Error) and not is_damage(error):
+            raise ProjectError(
+                f"{what} could not be read ({error})", path=path, hint="Open the project again"
+            ) from error
+        raise ProjectError(
+            f"{what} cannot be read: this part of the project file is damaged",
+            path=path,
+            hint="The file is left as it is; restore a backup, or save what can be read under another name",
+        ) from error
+
+
+def save_error(error: sqlite3.Error, path: Path | None) -> CounterpartError:
+    """What an error while saving means for a person."""
+    code = _primary(error)
+    if code == sqlite3.SQLITE_FULL:
+        return OutputError("the disk is full", path=path, hint="Free some space; your work is kept and saved then")
+    if code in _NO_PERMISSION:
+        return OutputError(
+            "there is no permission to write the project",
+            path=path,
+            hint="Change its permissions or save it under another name; your work is kept until then",
+        )
+    if code in _BUSY:
+        return OutputError(
+            "another program holds the project", path=path, hint="Close it; your work is kept until then"
+        )
+    if code in _DAMAGE:
+        return ProjectError(
+            "the project file is damaged and cannot take more work",
+            path=path,
+            hint="Save under another name: what can be read and your unsaved work go there",
+        )
+    return OutputError(f"the project could not be saved ({error})", path=path, hint="Save it under another name")
+
+
+def settle(path: Path) -> None:
+    """Fold what SQLite keeps beside a file into it, before the file is replaced by another.
+
+    Leftovers of the old file would otherwise lie beside the new one and be taken for its own.
+    """
+    if path.exists() and _sidecar(path, "-wal").exists():
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for suffix in ("-wal", "-shm", "-journal"):
+        _sidecar(path, suffix).unlink(missing_ok=True)
+
+
+def _sidecar(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _primary(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; a generic error where Python raised without one."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return sqlite3.SQLITE_ERROR if code is None else int(code) & 0xFF

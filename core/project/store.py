@@ -1,0 +1,276 @@
+"""The project file: rows by key, written in whole transactions.
+
+Rows that could not be written (a full disk, a folder that became read-only) stay in memory, are read from
+there, and go into the file with the next transaction that succeeds. Nothing here knows what the rows mean;
+that is `core.project.rows`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, cast
+
+from core.errors import OutputError
+from core.project.lock import ProjectLock
+from core.project.placing import identity, lock_target, open_error, place, why_not_writable
+from core.project.rowsql import Key, Row, describe, drop_orphans, readable, upsert, write_rows
+from core.project.schema import TABLES, Table
+from core.project.sqlite import build, check_header, connect, migrate, read_errors, save_error
+
+__all__ = ["Reader", "Rows", "Store", "overlaid"]
+
+Rows = Mapping[tuple[str, Key], Row | None]
+"""New rows by table and key; None deletes."""
+
+
+class Reader(Protocol):
+    """Whatever rows can be read from: the store, or a change in the making."""
+
+    def get(self, table: str, key: Key) -> Row | None:
+        """A row, or None where there is none."""
+
+    def find(self, table: str, column: str, value: int | str) -> dict[Key, Row]:
+        """The rows with a value in a key or indexed column."""
+
+
+class Store:
+    """An open project file, or one in memory that has no file yet. Made by `create` and `open`; use from one thread.
+
+    Attributes:
+        path: The file, None in memory.
+        read_only: Whether rows can be written at all.
+        why_read_only: The reason, for a person; empty when it can be written.
+        problems: What of a damaged file could not be read, in words.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path | None, lock: ProjectLock | None, why_read_only: str = ""
+    ) -> None:
+        self.path = path
+        self.why_read_only = why_read_only
+        self.problems: list[str] = []
+        self._connection = connection
+        self._lock = lock
+        self._pending: dict[str, dict[Key, Row | None]] = {name: {} for name in TABLES}
+        self._identity = identity(path)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether rows can be written at all."""
+        return bool(self.why_read_only)
+
+    # Opening and closing
+    # ------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, path: str | Path | None, *, overwrite: bool = False) -> Store:
+        """Make an empty project, in a new file or, for None, in memory.
+
+        Raises:
+            OutputError: The file exists already, is open elsewhere, or cannot be made.
+        """
+        if path is None:
+            connection = connect(None, read_only=False)
+            build(connection)
+            return cls(connection, None, None)
+        target = Path(path).resolve()
+        lock = lock_target(target, overwrite=overwrite)
+        try:
+            place(target)
+            return cls(connect(target, read_only=False), target, lock)
+        except sqlite3.Error as error:
+            lock.release()
+            raise save_error(error, target) from error
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def open(cls, path: str | Path, *, read_only: bool = False) -> Store:
+        """Open a project. Where it cannot be written it opens read-only and says why.
+
+        Raises:
+            ProjectError: Not there, not a project, of a later version, or damaged past reading.
+        """
+        target = Path(path).resolve()
+        check_header(target)
+        lock = ProjectLock(target)
+        why = "it was opened to be looked at" if read_only else why_not_writable(target, lock)
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = connect(target, read_only=bool(why))
+            if why:
+                with read_errors(target, "the project"):
+                    connection.execute("SELECT count(*) FROM settings").fetchone()
+            else:
+                migrate(connection, target)
+            return cls(connection, target, lock if lock.held else None, why)
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            lock.release()
+            if isinstance(error, sqlite3.Error):
+                raise open_error(error, target) from error
+            raise
+
+    def close(self) -> None:
+        """Close the file and let others write it. Rows that could not be saved are lost; check `unsaved` first."""
+        self._connection.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def give_up_writing(self, why: str) -> None:
+        """Turn read-only: the file is damaged, and what is left of it must not be written over."""
+        self.why_read_only = why
+
+    # Reading
+    # ------------------------------------------------------------------------------------------------------
+
+    def get(self, table: str, key: Key) -> Row | None:
+        """A row, or None where there is none.
+
+        Raises:
+            ProjectError: The file is damaged there.
+        """
+        pending = self._pending[table]
+        if key in pending:
+            return pending[key]
+        spec = TABLES[table]
+        where = " AND ".join(f"{column} = ?" for column in spec.key)
+        with read_errors(self.path, describe(table, key)):
+            row = self._connection.execute(
+                f"SELECT {', '.join(spec.columns)} FROM {table} WHERE {where}", key
+            ).fetchone()
+        return None if row is None else tuple(row)
+
+    def find(self, table: str, column: str, value: int | str) -> dict[Key, Row]:
+        """The rows with a value in a key or indexed column, by key.
+
+        Raises:
+            ProjectError: The file is damaged there.
+        """
+        spec = TABLES[table]
+        with read_errors(self.path, describe(table, (value,))):
+            found = self._connection.execute(
+                f"SELECT {', '.join(spec.all_columns)} FROM {table} WHERE {column} = ?", (value,)
+            ).fetchall()
+        width = len(spec.key)
+        rows: dict[Key, Row] = {row[:width]: row[width:] for row in found}
+        return overlaid(rows, self._pending[table], spec, column, value)
+
+    def all(self, table: str) -> dict[Key, Row]:
+        """Every row of a table that is small or wanted whole, by key.
+
+        Raises:
+            ProjectError: The file is damaged there.
+        """
+        spec = TABLES[table]
+        with read_errors(self.path, describe(table, ())):
+            found = self._connection.execute(f"SELECT {', '.join(spec.all_columns)} FROM {table}").fetchall()
+        width = len(spec.key)
+        rows: dict[Key, Row] = {row[:width]: row[width:] for row in found}
+        for key, row in self._pending[table].items():
+            if row is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = row
+        return rows
+
+    def salvage(self, table: str) -> dict[Key, Row]:
+        """Every row of a table that can still be read, for a damaged file; what cannot be goes into `problems`."""
+        spec = TABLES[table]
+        width = len(spec.key)
+        found = readable(self._connection, spec, self.problems)
+        rows = {cast("Key", row[:width]): row[width:] for row in found}
+        rows.update({key: row for key, row in self._pending[table].items() if row is not None})
+        return rows
+
+    # Writing
+    # ------------------------------------------------------------------------------------------------------
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether there are rows in memory that are not in the file."""
+        return self.path is not None and any(self._pending.values())
+
+    def put(self, rows: Rows) -> None:
+        """Take new rows. They are read back from now on; `save` writes them."""
+        for (table, key), row in rows.items():
+            self._pending[table][key] = row
+
+    def save(self) -> None:
+        """Write everything taken since the last success, in one transaction.
+
+        After it returns, a killed process or a power cut loses none of it.
+
+        Raises:
+            OutputError, ProjectError: It could not be written. The file is as it was, the rows stay here.
+        """
+        if not any(self._pending.values()):
+            return
+        if self.read_only:
+            raise OutputError(f"the project is read-only: {self.why_read_only}", path=self.path)
+        if self._identity != identity(self.path):
+            raise OutputError(
+                "the project file was moved, replaced or deleted by another program",
+                path=self.path,
+                hint="Save under another name; your work is kept until then",
+            )
+        try:
+            write_rows(self._connection, self._pending)
+        except sqlite3.Error as error:
+            raise save_error(error, self.path) from error
+        for pending in self._pending.values():
+            pending.clear()
+
+    def save_as(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write everything into a new file and go on with that one. A damaged file gives what can be read of it.
+
+        Raises:
+            OutputError: The file exists already, is open elsewhere, or cannot be made. This store is as it
+                was.
+        """
+        target = Path(path).resolve()
+        if self.path is not None and target == self.path:
+            self.save()
+            return
+        lock = lock_target(target, overwrite=overwrite)
+        try:
+            place(target, self._copy_into)
+            connection = connect(target, read_only=False)
+        except sqlite3.Error as error:
+            lock.release()
+            raise save_error(error, target) from error
+        except BaseException:
+            lock.release()
+            raise
+        self.close()
+        self.path, self._connection, self._lock, self._identity = target, connection, lock, identity(target)
+        self.why_read_only = ""
+        for pending in self._pending.values():
+            pending.clear()
+
+    def _copy_into(self, target: sqlite3.Connection) -> None:
+        target.execute("PRAGMA foreign_keys = OFF")
+        target.execute("BEGIN")
+        for spec in TABLES.values():
+            target.executemany(upsert(spec), readable(self._connection, spec, self.problems))
+        target.execute("COMMIT")
+        write_rows(target, self._pending)
+        drop_orphans(target)
+
+
+def overlaid(
+    rows: dict[Key, Row], pending: Mapping[Key, Row | None], spec: Table, column: str, value: int | str
+) -> dict[Key, Row]:
+    """Rows that have a value in a column, brought up to date with rows not written yet. Changes and returns `rows`."""
+    place = spec.all_columns.index(column)
+    for key, row in pending.items():
+        if row is not None and (*key, *row)[place] == value:
+            rows[key] = row
+        else:
+            rows.pop(key, None)
+    return rows
