@@ -128,7 +128,7 @@ def _install(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _import(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.backbone.importing import import_checkpoint
+    from core.backbone.checkpoints import import_checkpoint
     from core.backbone.weights import weights_file
 
     if args.heads is not None and args.heads < 1:
