@@ -67,7 +67,6 @@ class Canvas(QWidget):
         self.wheel_zooms = True
         self.overlay_shown = True
         self._count = 1
-        self._style = LabelStyle()
         self._lines: PairLines | None = None
         self._hovered_line: int | None = None
         self._selected_line: int | None = None
@@ -133,16 +132,11 @@ class Canvas(QWidget):
             each.pinned = pinned and index == pane
         self.update()
 
-    def set_style(self, style: LabelStyle) -> None:
-        """How label maps are drawn."""
-        if style != self._style:
-            self._style = style
-            self.refresh()
-
-    @property
-    def style_in_use(self) -> LabelStyle:
-        """How label maps are drawn."""
-        return self._style
+    def set_style(self, pane: int, style: LabelStyle) -> None:
+        """How the label map of a pane is drawn."""
+        if style != self.panes[pane].style:
+            self.panes[pane].style = style
+            self.refresh(pane)
 
     def show_overlay(self, shown: bool) -> None:
         """Show or hide everything that lies over the images."""
@@ -306,7 +300,7 @@ class Canvas(QWidget):
             painter.fillRect(rect, ground if self._count == 1 else gap)
             for pane in self.shown():
                 painter.fillRect(pane.view.area.intersected(QRectF(rect)), ground)
-                pane.paint(painter, rect, self._style, overlay=self.overlay_shown)
+                pane.paint(painter, rect, overlay=self.overlay_shown)
             painter.restore()
         painter.end()
         self._stale = QRegion()

@@ -52,6 +52,7 @@ class Pane:
         view: Which part of the image is seen.
         title: Name shown above the image where there are two.
         labels: Part ids or None. The canvas never writes to it.
+        style: How they are drawn.
         message: Shown instead of the image where there is none: it is loading, or cannot be read.
         probe: Image xy marked with a cross: where similarity is asked for.
         pinned: Whether the probe stays when the pointer moves.
@@ -62,6 +63,7 @@ class Pane:
         self.title = ""
         self.message = ""
         self.labels: NDArray[np.integer] | None = None
+        self.style = LabelStyle()
         self.probe: tuple[float, float] | None = None
         self.pinned = False
         self.image_key: object = None
@@ -104,7 +106,7 @@ class Pane:
 
     # Painting -----------------------------------------------------------------------------------------------
 
-    def paint(self, painter: QPainter, exposed: QRect, style: LabelStyle, *, overlay: bool) -> None:
+    def paint(self, painter: QPainter, exposed: QRect, *, overlay: bool) -> None:
         """Paint the image and what lies over it, clipped to the pane's area."""
         area = self.view.area
         painter.save()
@@ -120,7 +122,7 @@ class Pane:
                     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, True)
                     painter.drawImage(rect, self._heat_image)
                 elif self.labels is not None:
-                    self._paint_labels(painter, exposed.intersected(area.toAlignedRect()), style)
+                    self._paint_labels(painter, exposed.intersected(area.toAlignedRect()))
             self._paint_grid(painter, part)
         painter.restore()
 
@@ -139,7 +141,7 @@ class Pane:
             box = self.view.area.adjusted(24, 24, -24, -24)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.message)
 
-    def _paint_labels(self, painter: QPainter, exposed: QRect, style: LabelStyle) -> None:
+    def _paint_labels(self, painter: QPainter, exposed: QRect) -> None:
         assert self.labels is not None
         dpr = self.view.dpr
         window = (
@@ -149,7 +151,7 @@ class Pane:
             math.ceil((exposed.bottom() + 1) * dpr),
         )
         origin = (self.view.origin.x() * dpr, self.view.origin.y() * dpr)
-        made = compose_labels(self.labels, style, window, origin, self.view.scale * dpr)
+        made = compose_labels(self.labels, self.style, window, origin, self.view.scale * dpr)
         if made is None:
             return
         argb, left, top = made

@@ -1,0 +1,250 @@
+"""The project that is open in the window: opening, saving, adding images, closing.
+
+Opening a folder makes a project for it in the user's data folder and, the next time, finds it again: from the
+first stroke on, work is in a file, without anybody having been asked for a name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import platformdirs
+from PySide6.QtCore import QObject, Signal, Slot
+
+from core.errors import CounterpartError, UsageError
+from core.imaging import IMAGE_SUFFIXES, ImageRef, find_images
+from core.project.commands import AddImages
+from core.project.document import Document
+from core.resources import resource_path
+from desktop.document_bridge import DocumentBridge
+from desktop.loader import Loader
+from desktop.settings import Settings
+
+__all__ = ["PROJECT_SUFFIX", "Session", "folder_project", "projects_dir"]
+
+PROJECT_SUFFIX = ".counterpart"
+_ODD = re.compile(r"[^\w.-]+")
+
+
+def projects_dir() -> Path:
+    """Where projects live that were not given a file: `COUNTERPART_PROJECTS` or the user's data folder."""
+    chosen = os.environ.get("COUNTERPART_PROJECTS")
+    if chosen:
+        return Path(chosen)
+    return Path(platformdirs.user_data_dir("counterpart", appauthor=False)) / "projects"
+
+
+def folder_project(folder: Path) -> Path:
+    """The project file of a folder of images: the same folder always has the same one."""
+    place = folder.resolve()
+    digest = hashlib.sha256(str(place).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    name = _ODD.sub("-", place.name).strip("-")[:60] or "images"
+    return projects_dir() / f"{name}-{digest}{PROJECT_SUFFIX}"
+
+
+class Session(QObject):
+    """Holds the open document.
+
+    Signals:
+        opened: Another document is open; `bridge` and `title` are new.
+        closing: The document is about to be closed.
+        busy: What is being read, empty when nothing is.
+        trouble: Kind (`warning`, `error`) and text of something that did not work.
+    """
+
+    opened = Signal()
+    closing = Signal()
+    busy = Signal(str)
+    trouble = Signal(str, str)
+
+    def __init__(self, settings: Settings, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._settings = settings
+        self._bridge: DocumentBridge | None = None
+        self._home: Path | None = None
+        self._title = ""
+        self._scan = Loader("folders", self)
+        self._scan.loaded.connect(self._scanned)
+        self._scan.failed.connect(self._scan_failed)
+
+    # What is open -------------------------------------------------------------------------------------------
+
+    @property
+    def bridge(self) -> DocumentBridge | None:
+        """The open document's bridge, None when nothing is open."""
+        return self._bridge
+
+    @property
+    def document(self) -> Document | None:
+        """The open document."""
+        return self._bridge.document if self._bridge is not None else None
+
+    @property
+    def title(self) -> str:
+        """Name of the folder or project."""
+        return self._title
+
+    @property
+    def own_file(self) -> bool:
+        """Whether the project has a file that the person named."""
+        document = self.document
+        path = document.path if document is not None else None
+        return path is not None and path.parent != projects_dir().resolve()
+
+    @property
+    def folder(self) -> Path:
+        """Where dialogs begin."""
+        if self._home is not None:
+            return self._home
+        recent = self._settings.recent()
+        return recent[0].parent if recent else Path.home()
+
+    # Opening ------------------------------------------------------------------------------------------------
+
+    def open_any(self, paths: Sequence[Path]) -> None:
+        """Open what was dropped or named at the start: a project, a folder, or image files."""
+        projects = [path for path in paths if path.suffix == PROJECT_SUFFIX and path.is_file()]
+        folders = [path for path in paths if path.is_dir()]
+        images = [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+        if projects:
+            self.open_project(projects[0])
+        elif len(folders) == 1 and not images:
+            self.open_folder(folders[0])
+        elif folders or images:
+            self.add([*folders, *images])
+        else:
+            missing = [path for path in paths if not path.exists()]
+            first = (missing or list(paths))[0]
+            what = "does not exist" if missing else "is neither a project, a folder nor an image"
+            self.trouble.emit("error", f"{first} {what}.")
+
+    def open_folder(self, folder: Path) -> None:
+        """Read a folder and open its project."""
+        self.busy.emit(f"Reading {folder.name} …")
+        self._scan.request(("open", folder), lambda: find_images([folder]))
+
+    def open_samples(self) -> None:
+        """Open the program's own photographs."""
+        self.open_folder(resource_path("samples"))
+
+    def open_project(self, path: Path) -> bool:
+        """Open a project file; returns whether that worked."""
+        try:
+            document = Document.open(path)
+        except CounterpartError as error:
+            if not path.exists():
+                self._settings.forget(path)
+            self.trouble.emit("error", str(error))
+            return False
+        self._take(document, path.stem, path.parent)
+        self._settings.remember(path)
+        return True
+
+    def add(self, paths: Sequence[Path]) -> None:
+        """Add files and folders to the open project, or to a new one."""
+        self.busy.emit("Reading images …")
+        self._scan.request(("add", tuple(paths)), lambda: find_images(paths))
+
+    @Slot(object, object)
+    def _scanned(self, key: tuple[str, object], refs: list[ImageRef]) -> None:
+        self.busy.emit("")
+        what, source = key
+        if what == "open" and isinstance(source, Path):
+            self._open_scanned(source, refs)
+        else:
+            self._add_scanned(refs)
+
+    def _open_scanned(self, folder: Path, refs: list[ImageRef]) -> None:
+        document = self._project_of(folder)
+        if not document.read_only:
+            document.add_images(refs)
+        self._take(document, folder.resolve().name or str(folder), folder)
+        self._settings.remember(folder)
+
+    def _project_of(self, folder: Path) -> Document:
+        path = folder_project(folder)
+        try:
+            return Document.open(path) if path.exists() else Document.new(path)
+        except CounterpartError as error:
+            # The folder can be worked on all the same; saving under a name keeps the work.
+            self.trouble.emit("warning", f"{error} Save the project to keep your work.")
+            return Document.untitled()
+
+    def _add_scanned(self, refs: list[ImageRef]) -> None:
+        if self._bridge is None:
+            self._take(Document.untitled(), "Untitled", refs[0].path.parent)
+        assert self._bridge is not None
+        try:
+            command = AddImages(list(refs))
+            if not self._bridge.push(command):
+                self.trouble.emit("info", "These images are in the project already.")
+        except CounterpartError as error:
+            self.trouble.emit("error", str(error))
+
+    @Slot(object, str)
+    def _scan_failed(self, _key: object, error: str) -> None:
+        self.busy.emit("")
+        self.trouble.emit("error", error)
+
+    def _take(self, document: Document, title: str, home: Path) -> None:
+        self.close()
+        self._bridge = DocumentBridge(document, self)
+        self._title, self._home = title, home
+        self.opened.emit()
+        if document.problems:
+            shown = "; ".join(document.problems[:3])
+            more = f" and {len(document.problems) - 3} more" if len(document.problems) > 3 else ""
+            self.trouble.emit("warning", f"The project file is damaged. What cannot be read: {shown}{more}.")
+        elif document.read_only:
+            self.trouble.emit("warning", f"The project is open for looking only: {document.why_read_only}.")
+
+    # Saving and closing -------------------------------------------------------------------------------------
+
+    def save_as(self, path: Path) -> bool:
+        """Write the project to a file of that name and go on with it; returns whether that worked."""
+        document = self.document
+        if document is None:
+            return False
+        path = path if path.suffix == PROJECT_SUFFIX else path.with_name(path.name + PROJECT_SUFFIX)
+        try:
+            if path.is_dir():
+                raise UsageError("this is a folder", path=path, hint="Choose a file name")
+            document.save_as(path, overwrite=True)
+        except CounterpartError as error:
+            self.trouble.emit("error", str(error))
+            return False
+        self._title, self._home = path.stem, path.parent
+        self._settings.remember(path)
+        return True
+
+    def save(self) -> bool:
+        """Write what could not be written before; returns whether everything is saved."""
+        document = self.document
+        if document is None:
+            return False
+        try:
+            document.save()
+        except CounterpartError as error:
+            self.trouble.emit("error", str(error))
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the document. What was done is in its file already."""
+        if self._bridge is None:
+            return
+        self.closing.emit()
+        bridge, self._bridge = self._bridge, None
+        bridge.close()
+        bridge.document.close()
+        bridge.deleteLater()
+        self._title = ""
+
+    def shutdown(self) -> None:
+        """Close the document and end the thread that reads folders."""
+        self.close()
+        self._scan.close()
