@@ -300,7 +300,7 @@ STATIC_CHECKS = {
     "ruff check": ["-m", "ruff", "check", "."],
     "ruff format": ["-m", "ruff", "format", "--check", "."],
     "mypy core": ["-m", "mypy", "core"],
-    "import contracts": ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+    "import contracts": ["-c", "from importlinter.cli import lint_imports_command as run; run(['--no-logo'])"],
 }
 
 
