@@ -1,7 +1,7 @@
-"""Forms made from frozen dataclasses: a field's type chooses its control, a table of words and ranges refines it.
+"""Forms made from frozen dataclasses: a field's type chooses its control, a table refines it.
 
-The same dataclass is what the command line fills in and what is stored beside each result, so a new parameter shows up
-here by itself.
+The same dataclass is what the command line fills in and what is stored beside each result, so a new parameter
+shows up here by itself.
 """
 
 from __future__ import annotations
