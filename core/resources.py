@@ -22,9 +22,7 @@ def resource_root() -> Path:
     for folder in candidates:
         if folder.is_dir():
             return folder
-    raise CounterpartError(
-        "The program's own files are missing", path=candidates[0], hint="Install the program again"
-    )
+    raise CounterpartError("The program's own files are missing", path=candidates[0], hint="Install the program again")
 
 
 def resource_path(*parts: str) -> Path:
@@ -38,7 +36,5 @@ def resource_path(*parts: str) -> Path:
     """
     path = resource_root().joinpath(*parts)
     if not path.exists():
-        raise CounterpartError(
-            "A file of the program is missing", path=path, hint="Install the program again"
-        )
+        raise CounterpartError("A file of the program is missing", path=path, hint="Install the program again")
     return path
