@@ -49,7 +49,7 @@ class Document(ProjectView):
         self._save_error: CounterpartError | None = None
         self.revision = 0
 
-    # Opening and closing ----------------------------------------------------------------------------------------------
+    # Opening and closing
 
     @classmethod
     def untitled(cls) -> Document:
@@ -120,7 +120,7 @@ class Document(ProjectView):
         """How the file stands to what is on the screen."""
         return SavedChanged(not self._store.unsaved, self._saved_at, self._save_error)
 
-    # Changing ---------------------------------------------------------------------------------------------------------
+    # Changing
 
     def subscribe(self, callback: Callable[[Change], None]) -> Callable[[], None]:
         """Have a function called after every change; calling what is returned ends that."""

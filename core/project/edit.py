@@ -84,7 +84,7 @@ class Edit:
     _before: dict[str, dict[Key, Row | None]] = field(default_factory=lambda: {name: {} for name in TABLES})
     _after: dict[str, dict[Key, Row | None]] = field(default_factory=lambda: {name: {} for name in TABLES})
 
-    # Rows ---------------------------------------------------------------------------------------------------------
+    # Rows
 
     def get(self, table: str, key: Key) -> Row | None:
         """A row, or None where there is none."""
@@ -128,7 +128,7 @@ class Edit:
         """Whether `labels`, `keypoints` or `matches` of an image changed after a revision (None: never mind)."""
         return revision is not None and self.revisions.get((kind, image), 0) > revision
 
-    # Values -------------------------------------------------------------------------------------------------------
+    # Values
 
     def image(self, image: int) -> ImageRecord:
         """An image as the command has left it so far.

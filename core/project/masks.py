@@ -189,7 +189,7 @@ def merged_state(a: PartState, b: PartState) -> PartState:
     return a if a == b else "edited"
 
 
-# Internals ------------------------------------------------------------------------------------------------------------
+# Internals
 
 
 def _clipped(

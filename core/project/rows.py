@@ -60,7 +60,7 @@ def natural_key(name: str) -> str:
     return _DIGITS.sub(lambda found: f"{len(found[0].lstrip('0')):03d}{found[0].lstrip('0')}", folded)
 
 
-# Images, parts, provenance ------------------------------------------------------------------------------------------
+# Images, parts, provenance
 
 
 def image_record(key: Key, row: Row) -> ImageRecord:
@@ -103,7 +103,7 @@ def provenance_row(value: Provenance) -> Row:
     return value.job, value.params, value.model, value.weights, value.when
 
 
-# Skeletons ----------------------------------------------------------------------------------------------------------
+# Skeletons
 
 
 def skeleton_value(key: Key, row: Row) -> Skeleton:
@@ -132,7 +132,7 @@ def skeleton_row(skeleton: Skeleton) -> Row:
     return (json.dumps(data, ensure_ascii=False, separators=(",", ":")),)
 
 
-# Points -------------------------------------------------------------------------------------------------------------
+# Points
 
 
 def _pack_arrays(*arrays: NDArray[Any]) -> bytes:
@@ -226,7 +226,7 @@ def match_set(key: Key, row: Row) -> MatchSet:
     )
 
 
-# Reading what belongs to an image -------------------------------------------------------------------------------------
+# Reading what belongs to an image
 
 
 def read_part_states(reader: Reader, image: int) -> dict[int, tuple[PartState, int]]:

@@ -17,12 +17,15 @@ from core.project.lock import ProjectLock
 from core.project.placing import identity, lock_target, open_error, place, why_not_writable
 from core.project.rowsql import Key, Row, describe, drop_orphans, readable, upsert, write_rows
 from core.project.schema import TABLES, Table
-from core.project.sqlite import build, check_header, connect, migrate, read_errors, save_error
+from core.project.sqlite import build, check_header, connect, is_damage, migrate, read_errors, save_error
 
 __all__ = ["Reader", "Rows", "Store", "overlaid"]
 
 Rows = Mapping[tuple[str, Key], Row | None]
 """New rows by table and key; None deletes."""
+
+CHECK_BYTES = 64 * 1024 * 1024
+"""Files up to this size are looked through for damage when they are opened; that takes well under a second."""
 
 
 class Reader(Protocol):
@@ -62,7 +65,6 @@ class Store:
         return bool(self.why_read_only)
 
     # Opening and closing
-    # ------------------------------------------------------------------------------------------
 
     @classmethod
     def create(cls, path: str | Path | None, *, overwrite: bool = False) -> Store:
@@ -106,7 +108,8 @@ class Store:
                     connection.execute("SELECT count(*) FROM settings").fetchone()
             else:
                 migrate(connection, target)
-            return cls(connection, target, lock if lock.held else None, why)
+            store = cls(connection, target, lock if lock.held else None, why)
+            store.check()
         except BaseException as error:
             if connection is not None:
                 connection.close()
@@ -114,6 +117,8 @@ class Store:
             if isinstance(error, sqlite3.Error):
                 raise open_error(error, target) from error
             raise
+        else:
+            return store
 
     def close(self) -> None:
         """Close the file and let others write it. Rows that could not be saved are lost; check `unsaved` first."""
@@ -126,8 +131,24 @@ class Store:
         """Turn read-only: the file is damaged, and what is left of it must not be written over."""
         self.why_read_only = why
 
+    def check(self, limit: int = CHECK_BYTES) -> None:
+        """Look for damage in the structure of a file of up to `limit` bytes, and turn read-only if there is any.
+
+        Larger files are not looked through: damage there shows when it is read.
+        """
+        if self.path is None or self.path.stat().st_size > limit:
+            return
+        try:
+            found = str(self._connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            found = str(error)
+        if found != "ok":
+            self.problems.append(f"the file's structure is damaged ({' '.join(found.split())})")
+            self.give_up_writing("the file is damaged")
+
     # Reading
-    # ------------------------------------------------------------------------------------------------------
 
     def get(self, table: str, key: Key) -> Row | None:
         """A row, or None where there is none.
@@ -189,7 +210,6 @@ class Store:
         return rows
 
     # Writing
-    # ------------------------------------------------------------------------------------------------------
 
     @property
     def unsaved(self) -> bool:

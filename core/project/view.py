@@ -75,7 +75,7 @@ class ProjectView:
         """Why commands are refused, for a person; empty when they are not."""
         return self._store.why_read_only
 
-    # Images -----------------------------------------------------------------------------------------------------------
+    # Images
 
     @property
     def image_ids(self) -> tuple[int, ...]:
@@ -110,7 +110,7 @@ class ProjectView:
         """How many images are in each review state."""
         return {state: count for state, count in self._content.state_counts.items() if count}
 
-    # Parts and labels -------------------------------------------------------------------------------------------------
+    # Parts and labels
 
     @property
     def parts(self) -> tuple[PartLabel, ...]:
@@ -171,7 +171,7 @@ class ProjectView:
         """Images that have a label map."""
         return sorted(cast("int", key[0]) for key in self._store.all("label_maps"))
 
-    # Points -----------------------------------------------------------------------------------------------------------
+    # Points
 
     @property
     def skeletons(self) -> tuple[Skeleton, ...]:
@@ -226,7 +226,7 @@ class ProjectView:
         """Pairs of images that have matches, smaller id first."""
         return sorted(cast("list[tuple[int, int]]", list(self._store.all("matches"))))
 
-    # The rest ---------------------------------------------------------------------------------------------------------
+    # The rest
 
     @property
     def settings(self) -> Mapping[str, object]:

@@ -62,7 +62,7 @@ def _index(points: KeypointSet, index: int) -> int:
     return index
 
 
-# Skeletons ------------------------------------------------------------------------------------------------------------
+# Skeletons
 
 
 @dataclass(eq=False)
@@ -129,7 +129,7 @@ class RemoveSkeleton(Command):
         edit.put("skeletons", (self.skeleton_id,), None)
 
 
-# Instances and points -------------------------------------------------------------------------------------------------
+# Instances and points
 
 
 @dataclass(eq=False)
