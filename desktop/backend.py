@@ -1,0 +1,188 @@
+"""What runs on the worker thread: the engines, and the job functions that the window submits.
+
+Every function here is called on the worker thread with immutable arguments, and returns values. None of them
+knows the document or a widget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.backbone.registry import DEFAULT_MODEL, list_models, model_info
+from core.backbone.weights import import_checkpoint, install, is_installed
+from core.cache import FeatureCache, cache_dir
+from core.features import FeatureMap, Tap
+from core.geometry import Size
+from core.imaging import ImageRef
+from core.jobs import JobContext
+from core.pipeline.engine import Engine
+from desktop.panels.run import ModelEntry
+
+__all__ = [
+    "Backend",
+    "CacheUse",
+    "EngineState",
+    "FeaturesRequest",
+    "ModelChoice",
+    "features_job",
+    "import_job",
+    "install_job",
+    "model_entries",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """Which model computes, and where.
+
+    Attributes:
+        name: Registry name.
+        device: `auto`, `cpu`, `cuda`, `mps`.
+        precision: `auto` or a type.
+    """
+
+    name: str = DEFAULT_MODEL
+    device: str = "auto"
+    precision: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """What the status bar says about the engine.
+
+    Attributes:
+        device, precision: In use.
+        why: Why these.
+    """
+
+    device: str
+    precision: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CacheUse:
+    """What cached features hold, bytes."""
+
+    memory: int
+    disk: int
+
+
+class Backend:
+    """The engines of the worker thread. One is kept: another choice replaces it; the cache stays.
+
+    Args:
+        memory_bytes: Bound of the features kept in memory.
+    """
+
+    def __init__(self, memory_bytes: int = 1024 * 1024 * 1024) -> None:
+        self.cache = FeatureCache(cache_dir(), memory_bytes=memory_bytes)
+        self._choice: ModelChoice | None = None
+        self._engine: Engine | None = None
+
+    def engine(self, choice: ModelChoice) -> Engine:
+        """The engine of a choice. Costs nothing until it is asked for features."""
+        if self._engine is None or self._choice != choice:
+            self._engine = None  # let go of the old weights before new ones are read
+            self._engine = Engine(choice.name, choice.device, choice.precision, self.cache)
+            self._choice = choice
+        return self._engine
+
+    def forget(self) -> None:
+        """Read the weights anew next time: they were installed meanwhile."""
+        self._engine = None
+
+    def state(self, choice: ModelChoice) -> EngineState:
+        """Where a choice computes.
+
+        Raises:
+            CounterpartError: It is not installed, or there is no such device.
+        """
+        plan = self.engine(choice).plan
+        return EngineState(plan.device, plan.precision, plan.why)
+
+    def cache_use(self) -> CacheUse:
+        """What cached features hold."""
+        stats = self.cache.stats()
+        return CacheUse(stats.memory_bytes, stats.disk_bytes)
+
+    def close(self) -> None:
+        """Let go of the weights."""
+        self._engine = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturesRequest:
+    """Features of some images for looking at.
+
+    Attributes:
+        choice: The model.
+        refs: The images, by id.
+        taps: Where to read.
+        size, stride: Input size and distance of patches, pixels.
+    """
+
+    choice: ModelChoice
+    refs: Mapping[int, ImageRef]
+    taps: Sequence[Tap]
+    size: Size
+    stride: int
+
+
+def features_job(request: FeaturesRequest) -> Callable[[Backend, JobContext], dict[int, FeatureMap]]:
+    """A job that gives features by image id; images that cannot be used are left out and named in the outcome."""
+
+    def run(backend: Backend, ctx: JobContext) -> dict[int, FeatureMap]:
+        engine = backend.engine(request.choice)
+        ids = list(request.refs)
+        found = engine.features(list(request.refs.values()), request.taps, request.size, request.stride, ctx)
+        return {ids[place]: found[index] for index, place in enumerate(found.indices)}
+
+    return run
+
+
+def install_job(name: str) -> Callable[[Backend, JobContext], Path]:
+    """A job that fetches a model. Submitted only after the person agreed to it."""
+
+    def run(backend: Backend, ctx: JobContext) -> Path:
+        path = install(name, ctx)
+        backend.forget()
+        return path
+
+    return run
+
+
+def import_job(file: Path, name: str, arch: str) -> Callable[[Backend, JobContext], str]:
+    """A job that takes a model's weights from a file."""
+
+    def run(backend: Backend, ctx: JobContext) -> str:
+        info = import_checkpoint(file, name=name, arch=arch, ctx=ctx)
+        backend.forget()
+        return info.name
+
+    return run
+
+
+def model_entries() -> list[ModelEntry]:
+    """The models for the Run panel, those that are installed first. Needs no torch."""
+    entries = [
+        ModelEntry(
+            info.name,
+            info.title,
+            is_installed(info.name),
+            info.note,
+            any(source.kind != "file" for source in info.sources),
+        )
+        for info in list_models()
+    ]
+    return sorted(entries, key=lambda entry: (not entry.installed, entry.name != DEFAULT_MODEL))
+
+
+def describe_model(name: str) -> str:
+    """Licence, origin and size of a model, for the question before it is fetched."""
+    info = model_info(name)
+    sources = [f"{source.name} {source.version}".strip() for source in info.sources if source.kind != "file"]
+    where = " or ".join(sources)
+    return f"{info.title}\nLicence: {info.licence}\nSource: {where}\n\n{info.note}"
