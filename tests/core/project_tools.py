@@ -1,12 +1,17 @@
-"""What the tests of the project share: small documents and a way to compare them bit by bit."""
+"""What the tests of the project share: small documents, random commands, and a way to compare bit by bit."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from core.project.commands import AddImages, AddPart, AddSkeleton, NewImage
+from core.errors import UsageError
+from core.project import commands
+from core.project.commands import AddImages, AddPart, AddSkeleton, Command, Compound, NewImage, SetSettings
 from core.project.document import Document
-from core.project.model import Skeleton
+from core.project.history import History
+from core.project.model import KeypointSet, MatchSet, MatchState, Origin, Provenance, Skeleton
 from core.project.schema import TABLES
 
 HW = (300, 270)
@@ -36,3 +41,146 @@ def everything(document: Document) -> dict:
 
 def box_mask(height: int, width: int) -> np.ndarray:
     return np.ones((height, width), np.bool_)
+
+
+@dataclass
+class Situation:
+    """What a random command may draw on."""
+
+    document: Document
+    rng: np.random.Generator
+    folder: Path
+
+    @property
+    def images(self) -> list[int]:
+        return list(self.document.image_ids)
+
+    @property
+    def parts(self) -> list[int]:
+        return [part.id for part in self.document.parts]
+
+    @property
+    def image(self) -> int:
+        return int(self.rng.choice(self.images))
+
+    @property
+    def part(self) -> int:
+        return int(self.rng.choice(self.parts))
+
+    def chance(self, share: float) -> bool:
+        return bool(self.rng.random() < share)
+
+
+def _add_images(s: Situation) -> Command:
+    return AddImages(new_images(s.folder / str(s.rng.integers(0, 50)), int(s.rng.integers(1, 3))))
+
+
+def _add_part(s: Situation) -> Command:
+    return AddPart(f"p{s.rng.integers(0, 10**9)}")
+
+
+def _paint(s: Situation) -> Command:
+    top, left = s.rng.integers(-20, HW[0]), s.rng.integers(-20, HW[1])
+    height, width = s.rng.integers(1, 150, 2)
+    mask = s.rng.random((height, width)) > s.rng.random()
+    return commands.Paint(s.image, 0 if s.chance(0.2) else s.part, (top, left, top + height, left + width), mask)
+
+
+def _set_labels(s: Situation) -> Command:
+    values = s.rng.choice([0, *s.parts], (60, 60)).astype(np.uint16)
+    top = int(s.rng.integers(0, 200))
+    return commands.SetLabels(s.image, (top, top, top + 60, top + 60), values)
+
+
+def _replace_masks(s: Situation) -> Command:
+    chosen = s.rng.choice(s.images, min(2, len(s.images)), replace=False)
+    block = np.ones((50, 45), np.uint16)
+    results = {int(image): np.kron(s.rng.choice([0, *s.parts], (6, 6)), block) for image in chosen}
+    return commands.ReplaceMasks(results, overwrite=s.chance(0.2), provenance=Provenance("parts"))
+
+
+def _review(s: Situation) -> Command:
+    states = ("todo", "predicted", "edited", "reviewed", "skipped")
+    return commands.SetReviewState([s.image], states[int(s.rng.integers(0, 5))])
+
+
+def _change_skeleton(s: Situation) -> Command:
+    points = s.rng.permutation(6)[: s.rng.integers(1, 6)]
+    names = tuple(f"k{point}" for point in points)
+    return commands.ChangeSkeleton(
+        Skeleton(names, name="dog", id=1, point_ids=tuple(int(point) + 1 for point in points))
+    )
+
+
+def _points(s: Situation, origin: Origin) -> KeypointSet:
+    count = len(s.document.skeleton(1))
+    return KeypointSet.make(s.rng.random((count, 2)) * 100, origin=origin, score=s.rng.random(count))
+
+
+def _move_keypoint(s: Situation) -> Command:
+    there = s.document.keypoints(s.image)
+    if not there:
+        return _add_part(s)
+    return commands.MoveKeypoint(there[0].instance, 0, (float(s.rng.random()), float(s.rng.random())))
+
+
+def _matches(s: Situation) -> Command:
+    return commands.ReplaceMatches(
+        [MatchSet.make(s.image, s.image, s.rng.random((5, 2)) * 90, s.rng.random((5, 2)) * 90)]
+    )
+
+
+_COMMANDS: list[Callable[[Situation], Command]] = [
+    _add_images,
+    _add_part,
+    *[_paint] * 4,
+    _set_labels,
+    *[_replace_masks] * 2,
+    lambda s: commands.AcceptPredictions([s.image]),
+    _review,
+    lambda s: commands.MergeParts([s.part], s.part),
+    lambda s: commands.DeleteParts([s.part]) if s.chance(0.3) else commands.EditPart(s.part, locked=s.chance(0.3)),
+    lambda s: commands.ReorderParts(s.rng.permutation(s.parts).tolist()),
+    lambda s: commands.RemoveImages([s.image]) if s.chance(0.3) else commands.ClearLabels([s.image]),
+    lambda s: SetSettings({str(s.rng.integers(0, 3)): None if s.chance(0.5) else float(s.rng.random())}),
+    lambda s: commands.AddInstance(s.image, _points(s, Origin.USER)),
+    _change_skeleton,
+    lambda s: commands.PredictKeypoints({s.image: [_points(s, Origin.TRANSFERRED)]}),
+    _move_keypoint,
+    _matches,
+    lambda s: commands.SetMatchState(s.image, s.image, [0], MatchState(int(s.rng.integers(0, 3)))),
+]
+
+
+def random_command(document: Document, rng: np.random.Generator, folder: Path) -> Command:
+    """Any command, with inputs that mostly make sense."""
+    situation = Situation(document, rng, folder)
+    if not situation.images:
+        return _add_images(situation)
+    if not situation.parts:
+        return _add_part(situation)
+    return _COMMANDS[int(rng.integers(0, len(_COMMANDS)))](situation)
+
+
+def play(
+    document: Document, seed: int, count: int, folder: Path, shown: Callable[[int], None] | None = None
+) -> History:
+    """Push random commands, now and then undoing and redoing some. `shown` hears of each step once it is saved."""
+    rng = np.random.default_rng(seed)
+    history = History(document)
+    for step in range(count):
+        if rng.random() < 0.15:
+            for _ in range(rng.integers(1, 4)):
+                history.undo()
+            for _ in range(rng.integers(0, 4)):
+                history.redo()
+        command = random_command(document, rng, folder)
+        if rng.random() < 0.1:
+            command = Compound("two", [command, AddPart(f"c{rng.integers(0, 10**9)}")])
+        try:
+            history.push(command)
+        except UsageError:
+            continue
+        if shown is not None and document.saved.saved:
+            shown(step)
+    return history
