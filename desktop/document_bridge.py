@@ -114,6 +114,21 @@ class DocumentBridge(QObject):
         return True
 
     @property
+    def last(self) -> Command | None:
+        """The command that undo would take back."""
+        return self._steps[self._stack.index() - 1].command if self.can_undo else None
+
+    def push_instead(self, command: Command, old: Command | None) -> bool:
+        """Do a command in place of an older one if that is the last step: a slider is one step, however often it moved.
+
+        Raises:
+            CounterpartError: It cannot be done. The older command is undone then.
+        """
+        if old is not None and self.last is old:
+            self._stack.undo()
+        return self.push(command)
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is a step to take back."""
         return self._stack.index() > self._floor

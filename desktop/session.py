@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from core.errors import CounterpartError, UsageError
 from core.imaging import IMAGE_SUFFIXES, ImageRef, find_images
-from core.project.commands import AddImages
+from core.project.commands import AddImages, Command
 from core.project.document import Document
 from core.resources import resource_path
 from desktop.document_bridge import DocumentBridge
@@ -201,6 +201,18 @@ class Session(QObject):
             self.trouble.emit("warning", f"The project file is damaged. What cannot be read: {shown}{more}.")
         elif document.read_only:
             self.trouble.emit("warning", f"The project is open for looking only: {document.why_read_only}.")
+
+    # Changing -----------------------------------------------------------------------------------------------------
+
+    def do(self, command: Command) -> bool:
+        """Do a command as one step of the history; a refusal is told. Returns whether anything changed."""
+        if self._bridge is None:
+            return False
+        try:
+            return self._bridge.push(command)
+        except CounterpartError as error:
+            self.trouble.emit("warning", str(error))
+            return False
 
     # Saving and closing -------------------------------------------------------------------------------------
 

@@ -74,12 +74,19 @@ class Tool(QObject):
 
 
 class SelectTool(Tool):
-    """Points at things: hovers and selects correspondence lines, and drags an end of one."""
+    """Points at things: hovers and selects correspondence lines, and drags an end of one.
+
+    Signals:
+        line_hovered, line_clicked, line_double_clicked: Index of a line, -1 for none.
+        end_dragged: Line, end (0 left, 1 right), image x, y, and whether the drag is over.
+        clicked: Pane and image xy of a press that met no line.
+    """
 
     id = "select"
 
-    line_hovered = Signal(object)
-    line_clicked = Signal(object)
+    line_hovered = Signal(int)
+    line_clicked = Signal(int)
+    line_double_clicked = Signal(int)
     end_dragged = Signal(int, int, float, float, bool)
     clicked = Signal(int, float, float)
 
@@ -93,7 +100,7 @@ class SelectTool(Tool):
         if event.button != Qt.MouseButton.LeftButton:
             return
         hit = self.canvas.line_at(event.position)
-        self.line_clicked.emit(None if hit is None else hit.index)
+        self.line_clicked.emit(-1 if hit is None else hit.index)
         if hit is not None and hit.end is not None:
             self._drag, self._moved, self._start = (hit.index, hit.end), False, event.position
         elif hit is None and event.inside:
@@ -108,7 +115,7 @@ class SelectTool(Tool):
             return
         hit = self.canvas.line_at(event.position)
         self.canvas.setCursor(Qt.CursorShape.PointingHandCursor if hit else self.cursor)
-        self.line_hovered.emit(None if hit is None else hit.index)
+        self.line_hovered.emit(-1 if hit is None else hit.index)
 
     def release(self, event: Pointer) -> None:
         if self._drag is not None and self._moved:
@@ -116,8 +123,13 @@ class SelectTool(Tool):
             self.end_dragged.emit(*self._drag, *xy, True)
         self._drag = None
 
+    def double_click(self, event: Pointer) -> None:
+        hit = self.canvas.line_at(event.position)
+        if hit is not None:
+            self.line_double_clicked.emit(hit.index)
+
     def leave(self) -> None:
-        self.line_hovered.emit(None)
+        self.line_hovered.emit(-1)
 
     def cancel(self) -> None:
         self._drag = None

@@ -1,0 +1,129 @@
+"""What a person does to parts and review states, turned into commands."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QColor
+
+from core.project.commands import AddPart, DeleteParts, EditPart, MergeParts, RemoveImages, SetReviewState
+from core.project.document import Document
+from core.project.model import ImageState
+from desktop.panels.parts import PartsPanel
+from desktop.session import Session
+from desktop.viewer import Viewer
+
+__all__ = ["Annotator"]
+
+
+class Annotator(QObject):
+    """Keeps the legend in step with the document and carries out what it asks for.
+
+    Signals:
+        active_changed: The part that tools work with, 0 for none.
+    """
+
+    active_changed = Signal(int)
+
+    def __init__(self, session: Session, viewer: Viewer, panel: PartsPanel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._viewer, self._panel = session, viewer, panel
+        panel.rename.connect(self._rename)
+        panel.recolour.connect(self._recolour)
+        panel.show_part.connect(self._show)
+        panel.lock_part.connect(self._lock)
+        panel.add.connect(self._add)
+        panel.merge.connect(self._merge)
+        panel.delete.connect(self._delete)
+        panel.active_changed.connect(self.active_changed)
+        panel.emphasised.connect(viewer.emphasise)
+
+    @property
+    def _document(self) -> Document | None:
+        return self._session.document
+
+    @property
+    def active(self) -> int:
+        """The part that tools work with, 0 for none."""
+        return self._panel.active
+
+    def refresh_parts(self) -> None:
+        """The list of parts changed."""
+        document = self._document
+        self._panel.set_parts(document.parts if document is not None else ())
+        self._viewer.restyle()
+        self.refresh_image()
+
+    def refresh_image(self) -> None:
+        """The current image or its labels changed."""
+        document, image = self._document, self._viewer.image(0)
+        if document is None or not image:
+            self._panel.model.set_image({}, set())
+            return
+        states = document.part_states(image)
+        record = document.image(image)
+        pixels = record.width * record.height or sum(count for _, count in states.values()) or 1
+        shares = {part: count / pixels for part, (_, count) in states.items()}
+        predicted = {part for part, (state, count) in states.items() if state == "predicted" and count}
+        self._panel.model.set_image(shares, predicted)
+
+    def choose(self, part: int) -> None:
+        """Make a part the active one, 0 for none."""
+        self._panel.set_active(part)
+
+    # Parts --------------------------------------------------------------------------------------------------------
+
+    @Slot(int, str)
+    def _rename(self, part: int, name: str) -> None:
+        self._session.do(EditPart(part, name=name))
+
+    @Slot(int, QColor)
+    def _recolour(self, part: int, colour: QColor) -> None:
+        self._session.do(EditPart(part, colour=(colour.red(), colour.green(), colour.blue())))
+
+    @Slot(int, bool)
+    def _show(self, part: int, visible: bool) -> None:
+        self._session.do(EditPart(part, visible=visible))
+
+    @Slot(int, bool)
+    def _lock(self, part: int, locked: bool) -> None:
+        self._session.do(EditPart(part, locked=locked))
+
+    @Slot()
+    def _add(self) -> None:
+        document = self._document
+        if document is None:
+            return
+        taken = {part.name for part in document.parts}
+        number = len(taken) + 1
+        while f"part {number}" in taken:
+            number += 1
+        command = AddPart(f"part {number}")
+        if self._session.do(command):
+            self._panel.set_active(command.outcome.created[0])
+
+    @Slot(list)
+    def _merge(self, parts: list[int]) -> None:
+        if len(parts) >= 2:
+            self._session.do(MergeParts(parts[1:], parts[0]))
+
+    @Slot(list)
+    def _delete(self, parts: list[int]) -> None:
+        if parts:
+            self._session.do(DeleteParts(parts))
+
+    def toggle_active(self) -> None:
+        """Show or hide the active part."""
+        document, part = self._document, self.active
+        if document is not None and part:
+            self._show(part, not document.part(part).visible)
+
+    # Images -------------------------------------------------------------------------------------------------------
+
+    def set_state(self, images: list[int], state: ImageState) -> bool:
+        """Mark images; returns whether anything changed."""
+        return bool(images) and self._session.do(SetReviewState(images, state))
+
+    def remove(self, images: list[int]) -> None:
+        """Take images out of the project; the files stay."""
+        if images:
+            self._session.do(RemoveImages(images))
