@@ -1,0 +1,207 @@
+"""Spherical k-means and the elbow rule. The only importer of faiss.
+
+Descriptors are compared by cosine: samples are brought to unit length and so are centroids. Training is split into
+single iterations of faiss, because faiss cannot be interrupted: between them a job can be cancelled.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.features import l2_normalise
+from core.jobs import JobContext, silent
+
+__all__ = ["Clustering", "assign", "count_labels", "elbow", "kmeans"]
+
+_SEED_CANDIDATES = 3
+"""Candidates tried per centroid by greedy k-means++."""
+_TOLERANCE = 1e-4
+"""Training stops once an iteration improves the mean squared distance by less than this share."""
+
+
+@lru_cache(maxsize=1)
+def _faiss() -> Any:
+    # torch and faiss both bring an OpenMP runtime; with faiss loaded first the process can hang or crash later.
+    importlib.import_module("torch")
+    import faiss
+
+    return faiss
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clustering:
+    """Outcome of k-means.
+
+    Attributes:
+        centroids: (k, D) float32, unit length.
+        labels: (N,) int64 cluster of each training sample, in [0, k).
+        distance: Mean squared Euclidean distance of the unit-length samples to their centroids: 2 - 2 × cosine.
+    """
+
+    centroids: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    distance: float
+
+    @property
+    def k(self) -> int:
+        """Number of clusters found; can be below the number asked for."""
+        return len(self.centroids)
+
+
+def assign(
+    samples: NDArray[np.floating], centroids: NDArray[np.floating]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Nearest centroid of every sample by cosine.
+
+    Args:
+        samples: (N, D), normalised or not.
+        centroids: (k, D) of unit length, at least one.
+
+    Returns:
+        (N,) int64 index of the centroid, and (N,) float32 cosine to it.
+    """
+    if len(samples) == 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    cosine = l2_normalise(samples) @ np.asarray(centroids, dtype=np.float32).T
+    labels = cosine.argmax(axis=1)
+    return labels, cosine[np.arange(len(labels)), labels]
+
+
+def count_labels(labels: NDArray[np.integer], k: int) -> NDArray[np.int64]:
+    """(k,) samples in each of the k clusters; clusters without any count 0."""
+    return np.bincount(labels, minlength=k)[:k].astype(np.int64)
+
+
+def kmeans(
+    samples: NDArray[np.floating],
+    k: int,
+    *,
+    seed: int = 0,
+    iterations: int = 25,
+    ctx: JobContext | None = None,
+) -> Clustering:
+    """Cluster by cosine into at most k groups. Same samples, k and seed, same result.
+
+    Args:
+        samples: (N, D), at least one; normalised here.
+        k: Clusters wanted. With fewer than k distinct samples there are as many clusters as distinct samples.
+        seed: Of the k-means++ start.
+        iterations: At most; training stops early once it no longer improves.
+        ctx: Cancellation, checked between iterations.
+
+    Raises:
+        ValueError: No samples, or k below 1.
+        JobCancelledError: Cancelled.
+    """
+    if len(samples) == 0 or k < 1:
+        raise ValueError(f"k-means needs samples and clusters, got {len(samples)} and {k}")
+    unit = np.ascontiguousarray(l2_normalise(samples))
+    return _train(unit, k, seed, iterations, ctx or silent())
+
+
+def elbow(
+    samples: NDArray[np.floating],
+    *,
+    ratio: float = 0.975,
+    max_k: int = 15,
+    seed: int = 0,
+    ctx: JobContext | None = None,
+) -> Clustering:
+    """Cluster with k = 1, 2, … until another cluster no longer pays, and return the last that did.
+
+    k grows while the mean squared distance falls below `ratio` times that of k - 1 (paper, supplement 1.1). The
+    result is the clustering *before* the one that failed to improve.
+
+    Args:
+        samples: (N, D), at least one.
+        ratio: Elbow coefficient in (0, 1].
+        max_k: Largest k tried.
+        seed: Of every k-means.
+        ctx: Progress and cancellation.
+
+    Raises:
+        ValueError: No samples, or max_k below 1.
+        JobCancelledError: Cancelled.
+    """
+    ctx = ctx or silent()
+    if len(samples) == 0 or max_k < 1:
+        raise ValueError(f"the elbow rule needs samples and clusters, got {len(samples)} and {max_k}")
+    unit = np.ascontiguousarray(l2_normalise(samples))
+    best = _train(unit, 1, seed, 1, ctx)
+    for k in range(2, max_k + 1):
+        ctx.step(k - 1, max_k, f"Clustering into {k} groups")
+        found = _train(unit, k, seed, 25, ctx)
+        if found.k < k or found.distance >= ratio * best.distance:
+            break
+        best = found
+    return best
+
+
+def _train(unit: NDArray[np.float32], k: int, seed: int, iterations: int, ctx: JobContext) -> Clustering:
+    centroids = _start(unit, k, np.random.default_rng(seed))
+    labels, cosine = assign(unit, centroids)
+    distance = _distance(cosine)
+    for _ in range(iterations):
+        ctx.check()
+        moved = _iterate(unit, centroids, seed)
+        moved_labels, cosine = assign(unit, moved)
+        moved_distance = _distance(cosine)
+        if moved_distance >= distance:
+            break
+        done = distance - moved_distance < _TOLERANCE * distance
+        centroids, labels, distance = moved, moved_labels, moved_distance
+        if done:
+            break
+    return _drop_empty(centroids, labels, distance)
+
+
+def _distance(cosine: NDArray[np.float32]) -> float:
+    return float(max(2.0 - 2.0 * cosine.mean(dtype=np.float64), 0.0))
+
+
+def _iterate(unit: NDArray[np.float32], centroids: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """One iteration of faiss, which also splits a large cluster wherever one has run empty."""
+    if len(centroids) == 1 or len(unit) <= len(centroids):
+        return l2_normalise(unit.mean(axis=0, keepdims=True)) if len(centroids) == 1 else centroids
+    faiss = _faiss()
+    trainer = faiss.Kmeans(
+        unit.shape[1],
+        len(centroids),
+        niter=1,
+        spherical=True,
+        seed=seed + 1,
+        min_points_per_centroid=1,
+        max_points_per_centroid=len(unit),
+    )
+    trainer.train(unit, init_centroids=centroids)
+    return l2_normalise(trainer.centroids)
+
+
+def _start(unit: NDArray[np.float32], k: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Greedy k-means++: each new centroid is the best of a few samples drawn by their distance to those chosen."""
+    chosen = [int(rng.integers(len(unit)))]
+    nearest = np.maximum(1.0 - unit @ unit[chosen[0]], 0.0)
+    while len(chosen) < k:
+        weights = np.where(nearest > 1e-6, nearest, 0.0).astype(np.float64)
+        if weights.sum() <= 0:  # no further distinct sample
+            break
+        drawn = rng.choice(len(unit), size=_SEED_CANDIDATES, p=weights / weights.sum())
+        reach = np.minimum(nearest, np.maximum(1.0 - unit[drawn] @ unit.T, 0.0))
+        best = int(reach.sum(axis=1).argmin())
+        chosen.append(int(drawn[best]))
+        nearest = reach[best]
+    return unit[chosen].copy()
+
+
+def _drop_empty(centroids: NDArray[np.float32], labels: NDArray[np.int64], distance: float) -> Clustering:
+    used = count_labels(labels, len(centroids)) > 0
+    if not used.all():
+        renumber = np.cumsum(used) - 1
+        centroids, labels = centroids[used], renumber[labels]
+    return Clustering(centroids, labels, distance)
