@@ -1,0 +1,1 @@
+"""The metrics of the field as pure functions, and harnesses that run them over folders."""
