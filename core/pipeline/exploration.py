@@ -86,7 +86,7 @@ def saliency_to_files(
     engine: Engine, refs: Sequence[ImageRef], view: View, out: Path, ctx: JobContext, *, heads: bool = False
 ) -> Viewed:
     """Saliency of each image as a grey PNG at image size; with `heads`, one coloured picture per attention head too."""
-    from core.pipeline.masks import saliency_of
+    from core.pipeline.saliency import saliency_of
 
     check_writable(out)
     taps = [view.tap, engine.defaults.saliency_tap]
@@ -130,7 +130,7 @@ def similarity_to_files(
     Raises:
         UsageError: The point lies outside of the image.
     """
-    from core.matching import similarity_map
+    from core.similarity import similarity_map
 
     check_writable(out)
     source = engine.features([query], [view.tap], view.size, view.stride, ctx.stage(0.0, 0.1))[0]

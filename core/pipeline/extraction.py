@@ -125,7 +125,7 @@ def _encode(feature_map: FeatureMap, params: ExtractParams, engine: Engine, ref:
 def _binned(feature_map: FeatureMap, tap: Tap, params: ExtractParams) -> NDArray[np.floating]:
     descriptors = feature_map.descriptors(tap)
     if params.bin:
-        from core.matching import log_bin
+        from core.binning import log_bin
 
         descriptors = log_bin(descriptors, params.bin)
     return descriptors.astype(params.dtype, copy=False)

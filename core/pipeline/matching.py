@@ -1,0 +1,86 @@
+"""Use case: corresponding points of two images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.cache import FeatureSet
+from core.errors import ImageError
+from core.geometry import Size
+from core.imaging import ImageRef
+from core.jobs import JobContext
+from core.matching import Matches, MatchParams, match_pair
+from core.pipeline.engine import Engine
+from core.pipeline.saliency import saliency_of
+
+__all__ = ["MatchJob", "MatchRun", "match_features", "match_images"]
+
+
+@dataclass(frozen=True, slots=True)
+class MatchJob:
+    """What to match and how.
+
+    Attributes:
+        params: See `MatchParams`.
+        size: Input size.
+        stride: Distance of patches, input pixels.
+    """
+
+    params: MatchParams
+    size: Size
+    stride: int
+
+    @classmethod
+    def for_engine(cls, engine: Engine, pairs: int = 10, seed: int = 0) -> MatchJob:
+        """The model's own settings."""
+        defaults = engine.defaults
+        params = MatchParams.for_model(defaults, pairs, seed)
+        return cls(params, defaults.points_size, defaults.points_stride)
+
+    @classmethod
+    def paper(cls, engine: Engine, pairs: int = 10, seed: int = 0) -> MatchJob:
+        """The paper's parameters (section 5.3): 224 pixels, stride 4 where the patch allows it, log-binned keys of layer 9."""
+        stride = 4 if engine.info.patch % 4 == 0 else engine.defaults.points_stride
+        return cls(MatchParams.paper(pairs, seed), (224, 224), stride)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MatchRun:
+    """Matches with where they come from.
+
+    Attributes:
+        matches: The points, image pixels.
+        image_hw_a: Height and width of the first image.
+        image_hw_b: Height and width of the second image.
+    """
+
+    matches: Matches
+    image_hw_a: tuple[int, int]
+    image_hw_b: tuple[int, int]
+
+
+def match_images(engine: Engine, a: ImageRef, b: ImageRef, job: MatchJob, ctx: JobContext) -> MatchRun:
+    """Find k corresponding points of two image files.
+
+    Raises:
+        ImageError: One of them cannot be used.
+        UsageError: A request the model cannot answer.
+        JobCancelledError: Cancelled.
+    """
+    quiet = len(ctx.failures)
+    taps = [job.params.tap or engine.defaults.match_tap, engine.defaults.saliency_tap]
+    features = engine.features([a, b], taps, job.size, job.stride, ctx.stage(0.0, 0.8))
+    if len(features) < 2:
+        first = ctx.failures[quiet]
+        del ctx.failures[quiet:]  # it is the error of the command, not one of a batch
+        raise ImageError(first.what, path=first.path, hint=first.hint)
+    return match_features(engine, features, job, ctx.stage(0.8, 1.0))
+
+
+def match_features(engine: Engine, features: FeatureSet, job: MatchJob, ctx: JobContext) -> MatchRun:
+    """The same from the features of the two images, for a slider that re-matches without the model."""
+    a, b = features[0], features[1]
+    threshold = job.params.saliency_threshold
+    saliency = (saliency_of(engine, a), saliency_of(engine, b)) if threshold > 0 else (None, None)
+    matches = match_pair(a, b, *saliency, job.params, ctx)
+    return MatchRun(matches, a.geometry.image_hw, b.geometry.image_hw)
