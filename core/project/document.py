@@ -21,7 +21,6 @@ from core.project.commands.images import root_row
 from core.project.edit import Edit, Record, merged_row
 from core.project.model import (
     ImageRecord,
-    Labels,
 )
 from core.project.rowsql import Key, Row
 from core.project.store import Store
@@ -167,7 +166,7 @@ class Document(ProjectView):
             command.record = Record.of(diff, edit.boxes, self._state, self._last_state)
             self._state = self._last_state
             command.release()
-        self._commit({**diff, **counters}, sizes, edit.boxes, edit.fresh, revise=command.undoable)
+        self._commit({**diff, **counters}, sizes, edit.boxes, revise=command.undoable)
         return True
 
     def revert(self, command: Command) -> None:
@@ -238,20 +237,19 @@ class Document(ProjectView):
             now = self._store.get(table, key)
             diff[table, key] = (now, merged_row(now, source, target))
         self._state = record.after if forward else record.before
-        self._commit(diff, self._label_sizes(diff), record.boxes, {}, revise=True)
+        self._commit(diff, self._label_sizes(diff), record.boxes, revise=True)
 
     def _commit(
         self,
         diff: Diff,
         sizes: Mapping[int, tuple[int, int]],
         boxes: Mapping[int, tuple[int, int, int, int]],
-        fresh: Mapping[int, Labels],
         *,
         revise: bool,
     ) -> None:
         self._store.put({place: after for place, (_, after) in diff.items()})
         self._content.take(diff)
-        self._labels.update(diff, fresh)
+        self._labels.update(diff)
         if revise:
             self.revision += 1
             for table, key in diff:

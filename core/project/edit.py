@@ -18,7 +18,6 @@ from core.project.store import Reader, overlaid
 __all__ = ["Edit", "Record", "merged_row"]
 
 Box4 = tuple[int, int, int, int]
-_FRESH = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +66,6 @@ class Edit:
         root_folders: Where the folders of images are now, by id.
         project_folder: Folder of the project file; None while there is no file.
         boxes: See `Record.boxes`.
-        fresh: Whole label maps that the command made anyway, by image, so that nobody unpacks them again.
     """
 
     store: Reader
@@ -80,7 +78,6 @@ class Edit:
     root_folders: Mapping[int, Path]
     project_folder: Path | None
     boxes: dict[int, Box4] = field(default_factory=dict)
-    fresh: dict[int, Labels] = field(default_factory=dict)
     _before: dict[str, dict[Key, Row | None]] = field(default_factory=lambda: {name: {} for name in TABLES})
     _after: dict[str, dict[Key, Row | None]] = field(default_factory=lambda: {name: {} for name in TABLES})
 
@@ -169,19 +166,10 @@ class Edit:
         Raises:
             ProjectError: They are damaged.
         """
-        if image in self.fresh:
-            return self.fresh[image]
         if not any(key[0] == image for key in self._after["label_tiles"]):
             return self.label_source(image)
         found = read_labels(self, image)
         return None if found is None else found[0]
-
-    def keep_fresh(self, image: int, labels: Labels) -> None:
-        """Remember a label map that was made anyway; only the last few, so that work on many images stays small."""
-        self.fresh.pop(image, None)
-        self.fresh[image] = labels
-        while len(self.fresh) > _FRESH:
-            del self.fresh[next(iter(self.fresh))]
 
     def put_part(self, part: PartLabel) -> None:
         """Write a part."""

@@ -14,7 +14,7 @@ __all__ = ["LabelCache"]
 
 
 class LabelCache:
-    """Least recently used label maps go first.
+    """Least recently used label maps go first. Maps that changed are brought up to date when they are asked for.
 
     Args:
         limit: Bytes to keep at most; one map is always kept, however large.
@@ -23,6 +23,7 @@ class LabelCache:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._maps: OrderedDict[int, Labels] = OrderedDict()
+        self._stale: dict[int, dict[int, bytes | None]] = {}
 
     @property
     def nbytes(self) -> int:
@@ -30,7 +31,9 @@ class LabelCache:
         return sum(labels.nbytes for labels in self._maps.values())
 
     def get(self, image: int) -> Labels | None:
-        """The labels of an image, if they are here."""
+        """The labels of an image, if they are here and up to date."""
+        if image in self._stale:
+            self._patch(image, self._stale.pop(image))
         labels = self._maps.get(image)
         if labels is not None:
             self._maps.move_to_end(image)
@@ -40,23 +43,25 @@ class LabelCache:
         """Keep the labels of an image."""
         self._maps[image] = labels
         self._maps.move_to_end(image)
+        self._stale.pop(image, None)
         while len(self._maps) > 1 and self.nbytes > self._limit:
-            self._maps.popitem(last=False)
+            self._drop(next(iter(self._maps)))
 
-    def update(self, diff: Diff, fresh: Mapping[int, Labels]) -> None:
-        """Follow a change: take whole maps that were made anyway, bring the others here up to their new tiles."""
-        tiles: dict[int, dict[int, bytes | None]] = {}
+    def update(self, diff: Diff) -> None:
+        """Follow a change of rows."""
         for (table, key), (before, after) in diff.items():
             image = cast("int", key[0])
+            if image not in self._maps:
+                continue
             if table == "label_tiles":
-                tiles.setdefault(image, {})[cast("int", key[1])] = None if after is None else cast("bytes", after[0])
+                blob = None if after is None else cast("bytes", after[0])
+                self._stale.setdefault(image, {})[cast("int", key[1])] = blob
             elif table == "label_maps" and (before is None or after is None or before[:2] != after[:2]):
-                self._maps.pop(image, None)
-        for image, changed in tiles.items():
-            if image in fresh:
-                self.put(image, fresh[image])
-            elif image in self._maps:
-                self._patch(image, changed)
+                self._drop(image)
+
+    def _drop(self, image: int) -> None:
+        self._maps.pop(image, None)
+        self._stale.pop(image, None)
 
     def _patch(self, image: int, tiles: Mapping[int, bytes | None]) -> None:
         labels = self._maps[image].copy()
@@ -64,7 +69,7 @@ class LabelCache:
         try:
             unpack_into(labels, ((number, blob) for number, blob in tiles.items() if blob is not None))
         except TileDamagedError:
-            del self._maps[image]  # deeper labels than it has room for, or damage: the next reader sees which
+            self._drop(image)  # deeper labels than it has room for, or damage: the next reader sees which
             return
         for number, blob in tiles.items():
             if blob is None:

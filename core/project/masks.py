@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from core.errors import ProjectError, UsageError
 from core.project.edit import Edit
-from core.project.model import BACKGROUND, MAX_PART_ID, Labels, PartLabel, PartState, mask_bbox
-from core.project.rows import read_part_states
+from core.project.model import BACKGROUND, Labels, PartLabel, PartState, mask_bbox
+from core.project.rows import read_box, read_part_states
 from core.project.tiles import (
     PackedLabels,
     TileDamagedError,
-    decode_tile,
     encode_tile,
     relabel_tile,
     tile_boxes,
+    tiles_bbox,
 )
 
 __all__ = [
@@ -71,11 +71,11 @@ def assign_box(
     if hw is not None and hw != size:
         raise UsageError(f"labels of {hw[1]} x {hw[0]} pixels do not fit an image of {size[1]} x {size[0]}")
     bbox, mask, values = _clipped(size, bbox, mask, values)
-    top, left, bottom, right = bbox
-    old = edit.labels(image)
-    if old is None:
-        old = np.zeros(size, np.uint8)
-    region = old[top:bottom, left:right]
+    if not mask.any():
+        return False
+    outer_box = _tile_aligned(size, bbox)
+    outer = read_box(edit, "label_tiles", image, size, outer_box)
+    region = outer[_inside(outer_box, bbox)]
     locked = [part.id for part in edit.all_parts().values() if part.locked]
     if locked:
         mask = mask & ~np.isin(region, locked)
@@ -84,18 +84,15 @@ def assign_box(
     tight = mask_bbox(changed)
     if tight is None:
         return False
-    new = _with_room_for(old, int(wanted[changed].max()))
-    new[top:bottom, left:right][changed] = wanted[changed]
-    new.flags.writeable = False
+    old, new = region[changed], wanted[changed]
+    _refuse_unknown(edit, new)
+    region[changed] = new
+    exact = (bbox[0] + tight[0], bbox[1] + tight[1], bbox[0] + tight[2], bbox[1] + tight[3])
     _put_header(edit, image, size)
     _touch(edit, image, size, bbox, mask)
-    exact = (top + tight[0], left + tight[1], top + tight[2], left + tight[3])
-    for number, (y0, x0, y1, x1) in tile_boxes(size, exact):
-        tile = new[y0:y1, x0:x1]
-        edit.put("label_tiles", (image, number), (encode_tile(tile),) if tile.any() else None)
-    edit.keep_fresh(image, new)
+    _put_tiles(edit, "label_tiles", image, size, outer, outer_box, exact)
     edit.boxes[image] = _union(edit.boxes.get(image), exact)
-    _recount(edit, image, _delta(region[changed], wanted[changed]))
+    _recount(edit, image, _delta(old, new))
     return True
 
 
@@ -130,7 +127,6 @@ def write_packed(
             edit.put("label_parts", (image, part), None)
     for part, pixels in wanted.items():
         edit.put("label_parts", (image, part), (states.get(part, "predicted"), pixels))
-    edit.fresh.pop(image, None)
     edit.boxes.pop(image, None)
 
 
@@ -140,7 +136,6 @@ def clear_map(edit: Edit, image: int) -> None:
         for key in edit.find(table, "image", image):
             edit.put(table, key, None)
     edit.put("label_maps", (image,), None)
-    edit.fresh.pop(image, None)
     edit.boxes.pop(image, None)
 
 
@@ -173,7 +168,6 @@ def exchange_labels(edit: Edit, image: int, new_ids: Mapping[int, int]) -> None:
             after[new] = merged_state(state, old_state), pixels + old_pixels
     for part, row in after.items():
         edit.put("label_parts", (image, part), row)
-    edit.fresh.pop(image, None)
     edit.boxes.pop(image, None)
 
 
@@ -207,11 +201,31 @@ def _clipped(
     return inside, mask[cut], values if isinstance(values, int) else values[cut]
 
 
-def _with_room_for(labels: Labels, highest: int) -> Labels:
-    """A writeable copy, 16 bits deep where a label needs it."""
-    if not 0 <= highest <= MAX_PART_ID:
-        raise UsageError(f"{highest} is not a part", hint=f"Labels are 0 to {MAX_PART_ID}")
-    return labels.astype(np.uint16) if highest > 255 and labels.dtype == np.uint8 else labels.copy()
+def _refuse_unknown(edit: Edit, labels: Labels) -> None:
+    known = edit.all_parts()
+    for label in np.flatnonzero(np.bincount(labels)):
+        if label != BACKGROUND and int(label) not in known:
+            raise UsageError(f"there is no part {label}", hint="Add it first")
+
+
+def _tile_aligned(hw: tuple[int, int], bbox: Box4) -> Box4:
+    """The smallest box of whole tiles around a box."""
+    return tiles_bbox(hw, (number for number, _ in tile_boxes(hw, bbox)))
+
+
+def _inside(outer: Box4, inner: Box4) -> tuple[slice, slice]:
+    """Where a box lies in an array that covers a larger one."""
+    top, left = outer[:2]
+    return slice(inner[0] - top, inner[2] - top), slice(inner[1] - left, inner[3] - left)
+
+
+def _put_tiles(
+    edit: Edit, table: str, image: int, hw: tuple[int, int], outer: Labels, outer_box: Box4, changed: Box4
+) -> None:
+    """Write the tiles that a changed box touches, from an array that covers them."""
+    for number, box in tile_boxes(hw, changed):
+        tile = outer[_inside(outer_box, box)]
+        edit.put(table, (image, number), (encode_tile(tile),) if tile.any() else None)
 
 
 def _put_header(edit: Edit, image: int, hw: tuple[int, int]) -> None:
@@ -224,35 +238,26 @@ def _put_header(edit: Edit, image: int, hw: tuple[int, int]) -> None:
 
 def _touch(edit: Edit, image: int, hw: tuple[int, int], bbox: Box4, mask: NDArray[np.bool_]) -> None:
     """Remember which pixels a person decided on, so that no prediction takes them back."""
-    top, left = bbox[:2]
-    for number, (y0, x0, y1, x1) in tile_boxes(hw, bbox):
-        part = mask[max(y0 - top, 0) : y1 - top, max(x0 - left, 0) : x1 - left]
-        if not part.any():
-            continue
-        row = edit.get("touched_tiles", (image, number))
-        try:
-            tile = np.zeros((y1 - y0, x1 - x0), np.uint8) if row is None else decode_tile(cast("bytes", row[0]))
-        except TileDamagedError:
-            tile = np.zeros((y1 - y0, x1 - x0), np.uint8)
-        y, x = max(top - y0, 0), max(left - x0, 0)
-        tile = tile.copy()
-        tile[y : y + part.shape[0], x : x + part.shape[1]] |= part
-        edit.put("touched_tiles", (image, number), (encode_tile(tile),))
+    outer_box = _tile_aligned(hw, bbox)
+    try:
+        outer = read_box(edit, "touched_tiles", image, hw, outer_box)
+    except ProjectError:
+        outer = np.zeros((outer_box[2] - outer_box[0], outer_box[3] - outer_box[1]), np.uint16)
+    region = outer[_inside(outer_box, bbox)]
+    region |= mask
+    _put_tiles(edit, "touched_tiles", image, hw, outer, outer_box, bbox)
 
 
 def _delta(old: Labels, new: Labels) -> dict[int, int]:
     """Pixels that each part gains, negative for a loss."""
     length = int(max(old.max(), new.max())) + 1
-    gain = np.bincount(new, minlength=length) - np.bincount(old, minlength=length)
-    involved = np.union1d(np.unique(old), np.unique(new))
-    return {int(part): int(gain[part]) for part in involved if part != BACKGROUND}
+    gained, lost = np.bincount(new, minlength=length), np.bincount(old, minlength=length)
+    involved = np.flatnonzero(gained + lost)
+    return {int(part): int(gained[part] - lost[part]) for part in involved if part != BACKGROUND}
 
 
 def _recount(edit: Edit, image: int, delta: Mapping[int, int]) -> None:
-    known = edit.all_parts()
     for part, gain in delta.items():
-        if part not in known:
-            raise UsageError(f"there is no part {part}", hint="Add it first")
         row = edit.get("label_parts", (image, part))
         state, pixels = cast("tuple[PartState, int]", row) if row is not None else ("edited", 0)
         edit.put("label_parts", (image, part), ("reviewed" if state == "reviewed" else "edited", pixels + gain))

@@ -27,7 +27,7 @@ from core.project.model import (
 )
 from core.project.rowsql import Key, Row
 from core.project.store import Reader
-from core.project.tiles import TileDamagedError, unpack_into
+from core.project.tiles import TileDamagedError, decode_tile, tile_boxes, unpack_into
 
 __all__ = [
     "image_record",
@@ -41,6 +41,7 @@ __all__ = [
     "part_row",
     "provenance_row",
     "provenance_value",
+    "read_box",
     "read_keypoints",
     "read_labels",
     "read_match_sets",
@@ -235,14 +236,50 @@ def read_part_states(reader: Reader, image: int) -> dict[int, tuple[PartState, i
     return {cast("int", key[1]): cast("tuple[PartState, int]", row) for key, row in sorted(rows.items())}
 
 
+def _damaged(error: TileDamagedError) -> ProjectError:
+    return ProjectError(
+        f"the labels are damaged ({error})", hint="They are left as they are; restore a backup or clear the image"
+    )
+
+
 def _unpack_tiles(reader: Reader, table: str, image: int, out: NDArray[np.unsignedinteger]) -> None:
     rows = reader.find(table, "image", image)
     try:
         unpack_into(out, ((cast("int", key[1]), cast("bytes", row[0])) for key, row in rows.items()))
     except TileDamagedError as error:
-        raise ProjectError(
-            f"the labels are damaged ({error})", hint="They are left as they are; restore a backup or clear the image"
-        ) from None
+        raise _damaged(error) from None
+
+
+def read_box(
+    reader: Reader, table: str, image: int, hw: tuple[int, int], bbox: tuple[int, int, int, int]
+) -> NDArray[np.unsignedinteger]:
+    """The (height, width) uint16 labels of a (top, left, bottom, right) box, a new array; only its tiles are read.
+
+    Args:
+        reader: Where to read.
+        table: `label_tiles` or `touched_tiles`.
+        image: The image.
+        hw: Size of the image.
+        bbox: A box within it.
+
+    Raises:
+        ProjectError: They are damaged.
+    """
+    top, left, bottom, right = bbox
+    out: NDArray[np.unsignedinteger] = np.zeros((bottom - top, right - left), np.uint16)
+    for number, (y0, x0, y1, x1) in tile_boxes(hw, bbox):
+        row = reader.get(table, (image, number))
+        if row is None:
+            continue
+        try:
+            tile = decode_tile(cast("bytes", row[0]))
+        except TileDamagedError as error:
+            raise _damaged(error) from None
+        if tile.shape != (y1 - y0, x1 - x0):
+            raise _damaged(TileDamagedError(f"tile {number} of {tile.shape}"))
+        y, x, y_end, x_end = max(y0, top), max(x0, left), min(y1, bottom), min(x1, right)
+        out[y - top : y_end - top, x - left : x_end - left] = tile[y - y0 : y_end - y0, x - x0 : x_end - x0]
+    return out
 
 
 def read_labels(reader: Reader, image: int) -> tuple[NDArray[np.unsignedinteger], int] | None:

@@ -1,0 +1,188 @@
+"""Cost of the project file: opening many images, saving and undoing strokes, size on disk, memory.
+
+Run `python tests/bench/bench_project.py`; `--commands 10000` also plays that many random commands, undoes them all and
+redoes them all. Times are wall times on whatever else the machine is doing; medians and 95th percentiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from core.project.commands import AddImages, AddPart, NewImage, Paint, ReplaceMasks  # noqa: E402
+from core.project.document import Document  # noqa: E402
+from core.project.history import History  # noqa: E402
+from core.project.tiles import pack_labels  # noqa: E402
+from tests.core.project_tools import everything, filled, play  # noqa: E402
+
+
+def spread(seconds: list[float]) -> dict[str, float]:
+    """Median and 95th percentile in milliseconds."""
+    low, high = np.percentile(seconds, [50, 95])
+    return {"median_ms": round(float(low) * 1e3, 2), "p95_ms": round(float(high) * 1e3, 2)}
+
+
+def timed(job) -> float:
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start
+
+
+def images(folder: Path, count: int, hw: tuple[int, int]) -> list[NewImage]:
+    return [
+        NewImage(folder / f"day {n % 30}" / f"IMG_{n}.jpg", f"day {n % 30}/IMG_{n}.jpg", 1_000_000, "", hw[1], hw[0])
+        for n in range(count)
+    ]
+
+
+def part_map(hw: tuple[int, int], seed: int, parts: int = 8) -> np.ndarray:
+    """A label map with outlines as ragged as those of a segmentation of a photograph: level sets of smooth noise."""
+    rng = np.random.default_rng(seed)
+    import cv2
+
+    coarse = cv2.resize(rng.random((7, 7)).astype(np.float32), hw[::-1], interpolation=cv2.INTER_CUBIC)
+    fine = cv2.resize(rng.random((hw[0] // 8, hw[1] // 8)).astype(np.float32), hw[::-1])
+    levels = np.floor((coarse + 0.02 * fine) * (parts + 3)).astype(np.int64) - 2
+    return np.clip(levels, 0, parts).astype(np.uint8)
+
+
+def measure_opening(folder: Path, count: int) -> dict[str, object]:
+    path = folder / "many.counterpart"
+    document = Document.new(path)
+    added = timed(lambda: document.apply(AddImages(images(folder, count, (1000, 1000)))))
+    document.close()
+
+    def usable() -> None:
+        with Document.open(path) as again:
+            assert len(again.image_ids) == count
+            assert again.image(again.image_ids[-1]).name
+            assert again.state_counts()["todo"] == count
+
+    return {
+        "images": count,
+        "add_s": round(added, 2),
+        "open_s": round(min(timed(usable) for _ in range(3)), 3),
+        "file_mb": round(path.stat().st_size / 1e6, 1),
+    }
+
+
+def measure_strokes(folder: Path, hw: tuple[int, int], strokes: int = 100) -> dict[str, object]:
+    document = Document.new(folder / f"strokes{hw[0]}.counterpart")
+    document.apply(AddImages(images(folder, 1, hw)))
+    for part in range(20):
+        document.apply(AddPart(f"part {part}"))
+    document.apply(ReplaceMasks({1: part_map(hw, 0, 20)}))
+    history = History(document)
+    rng = np.random.default_rng(0)
+    yy, xx = np.ogrid[-40:41, -40:41]
+    brush = yy**2 + xx**2 <= 1600
+    paint = []
+    for _ in range(strokes):
+        # A stroke of forty dabs along a line, as a brush of 80 pixels makes it.
+        mask = np.zeros((300, 500), np.bool_)
+        for step in range(40):
+            top, left = 3 * step, 10 * step
+            mask[top : top + 81, left : left + 81] |= brush
+        top, left = int(rng.integers(0, hw[0] - 300)), int(rng.integers(0, hw[1] - 500))
+        command = Paint(1, int(rng.integers(1, 21)), (top, left, top + 300, left + 500), mask)
+        paint.append(timed(lambda command=command: history.push(command)))
+    undo = [timed(history.undo) for _ in range(strokes)]
+    document.close()
+    return {"megapixels": round(hw[0] * hw[1] / 1e6, 1), "paint": spread(paint), "undo": spread(undo)}
+
+
+def measure_size(folder: Path, count: int) -> dict[str, object]:
+    import psutil
+
+    path = folder / "labelled.counterpart"
+    document = filled(Document.new(path), folder, images=0, parts=8)
+    hw = (1000, 1000)
+    document.apply(AddImages(images(folder, count, hw)))
+    packed = {number: pack_labels(part_map(hw, number)) for number in range(1, count + 1)}
+    stored = timed(lambda: document.apply(ReplaceMasks(packed)))
+    document.close()
+    process = psutil.Process()
+    reading = []
+    with Document.open(path) as document:
+        early = 0
+        for number in document.image_ids:
+            reading.append(timed(lambda number=number: document.label_map(number)))
+            if len(reading) == 300:  # the cache of unpacked maps is full
+                early = process.memory_info().rss
+        late = process.memory_info().rss
+    return {
+        "images": count,
+        "file_mb": round(path.stat().st_size / 1e6, 1),
+        "replace_all_s": round(stored, 2),
+        "read_labels": spread(reading),
+        "memory_growth_mb": round((late - early) / 1e6, 1),
+    }
+
+
+def measure_next_image(folder: Path) -> dict[str, object]:
+    hw = (2000, 2000)
+    path = folder / "next.counterpart"
+    document = filled(Document.new(path), folder, images=0, parts=8)
+    document.apply(AddImages(images(folder, 30, hw)))
+    document.apply(ReplaceMasks({number: part_map(hw, number) for number in range(1, 31)}))
+    document.close()
+    with Document.open(path) as document:
+        reading = [timed(lambda number=number: document.label_map(number)) for number in document.image_ids]
+    return {"megapixels": 4.0, "read_labels": spread(reading)}
+
+
+def measure_commands(folder: Path, count: int) -> dict[str, object]:
+    document = filled(Document.new(folder / "commands.counterpart"), folder)
+    start = everything(document)
+    clock = time.perf_counter()
+    history = play(document, 7, count, folder)
+    end = everything(document)
+    steps = 0
+    while history.undo():
+        steps += 1
+    back = everything(document) == start
+    while history.redo():
+        pass
+    forth = everything(document) == end
+    held = history.nbytes
+    document.close()
+    return {
+        "commands": count,
+        "steps_undone": steps,
+        "undo_all_is_start": back,
+        "redo_all_is_end": forth,
+        "history_mb": round(held / 1e6, 1),
+        "seconds": round(time.perf_counter() - clock, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=100_000)
+    parser.add_argument("--labelled", type=int, default=1000)
+    parser.add_argument("--commands", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        report = {
+            "open": measure_opening(folder, options.images),
+            "strokes": [measure_strokes(folder, hw) for hw in ((1000, 1000), (4000, 6000))],
+            "labelled": measure_size(folder, options.labelled),
+            "next_image": measure_next_image(folder),
+        }
+        if options.commands:
+            report["commands"] = measure_commands(folder, options.commands)
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
