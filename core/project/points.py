@@ -50,7 +50,7 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 def _frozen(values: ArrayLike, dtype: type[_Scalar], shape: tuple[int | None, ...], what: str) -> NDArray[_Scalar]:
     """A read-only array of the given type and shape (None: any length), copied if it could be written to."""
     array: NDArray[_Scalar] = np.asarray(values, dtype=dtype)
-    if array.size == 0:
+    if array.size == 0 and not all(shape):  # `[]` has no second dimension
         array = array.reshape([side or 0 for side in shape])
     if array.ndim != len(shape) or any(
         want is not None and have != want for have, want in zip(array.shape, shape, strict=True)
