@@ -1,0 +1,26 @@
+"""From soft token maps to pixel masks with the edges of the photograph.
+
+Every method takes values that lie at the pixels of an image and gives values of the same size. Large images are
+worked on at a reduced size and the result is brought back, so the time hardly grows with the camera's resolution.
+"""
+
+from core.refine.crf import CrfParams, dense_crf
+from core.refine.grabcut import grab_cut
+from core.refine.guided import guided_filter
+from core.refine.masks import REFINEMENTS, Refinement, RefineParams, refine_mask, working_hw
+from core.refine.regions import fill_holes, keep_largest, remove_specks
+
+__all__ = [
+    "REFINEMENTS",
+    "CrfParams",
+    "RefineParams",
+    "Refinement",
+    "dense_crf",
+    "fill_holes",
+    "grab_cut",
+    "guided_filter",
+    "keep_largest",
+    "refine_mask",
+    "remove_specks",
+    "working_hw",
+]

@@ -1,0 +1,101 @@
+"""One soft foreground map and a photograph in, one pixel mask out, by the method of choice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.imaging import resize_rgb
+from core.jobs import JobContext
+from core.refine.crf import CrfParams, dense_crf
+from core.refine.grabcut import grab_cut
+from core.refine.guided import guided_filter
+
+__all__ = ["REFINEMENTS", "RefineParams", "Refinement", "enlarge_mask", "refine_mask", "working_hw"]
+
+Refinement = Literal["grabcut", "crf", "guided", "none"]
+REFINEMENTS: tuple[str, ...] = get_args(Refinement)
+
+
+@dataclass(frozen=True, slots=True)
+class RefineParams:
+    """How a soft map becomes a mask.
+
+    Attributes:
+        method: See `Refinement`.
+        working_size: Longest side at which images are worked on, pixels; larger ones are reduced, and the result is
+            enlarged along the photograph's edges.
+        radius: Of the guided filter, in pixels at working size.
+        crf: Of the CRF.
+        seed: Of GrabCut.
+    """
+
+    method: Refinement = "grabcut"
+    working_size: int = 500
+    radius: int = 8
+    crf: CrfParams = field(default_factory=CrfParams)
+    seed: int = 0
+
+
+def working_hw(image_hw: tuple[int, int], longest: int) -> tuple[int, int]:
+    """Size to work at: the image's own, or reduced so that its longest side is `longest` pixels."""
+    scale = min(longest / max(image_hw), 1.0)
+    return max(round(image_hw[0] * scale), 1), max(round(image_hw[1] * scale), 1)
+
+
+def refine_mask(
+    rgb: NDArray[np.uint8],
+    probability: NDArray[np.floating],
+    params: RefineParams,
+    ctx: JobContext | None = None,
+) -> NDArray[np.bool_]:
+    """Turn a soft map into a mask of the image's size.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        probability: (h, w) of foreground in [0, 1], at the image's size or at `working_hw` of it; foreground is above
+            0.5.
+        params: Method and its settings.
+        ctx: Cancellation.
+
+    Returns:
+        (H, W) bool.
+    """
+    hw = working_hw(rgb.shape[:2], params.working_size)
+    soft = _at(probability, hw)
+    mask = soft > 0.5
+    if params.method == "none" or mask.all() or not mask.any():
+        full: NDArray[np.bool_] = _at(probability, rgb.shape[:2]) > 0.5
+        return full
+    small = resize_rgb(rgb, hw)
+    if params.method == "guided":
+        guided: NDArray[np.bool_] = guided_filter(rgb, soft, params.radius) > 0.5
+        return guided
+    if params.method == "grabcut":
+        mask = grab_cut(small, soft, seed=params.seed)
+    else:
+        clipped = np.clip(soft, 0.01, 0.99)
+        energy = -np.log(np.stack([1 - clipped, clipped], axis=-1))
+        mask = dense_crf(energy, small, params.crf, ctx)[..., 1] > 0.5
+    return enlarge_mask(mask, rgb)
+
+
+def enlarge_mask(mask: NDArray[np.bool_], rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Bring a mask worked out at a reduced size to the size of the photograph, its border following the edges there."""
+    if mask.shape == rgb.shape[:2]:
+        return mask
+    large: NDArray[np.bool_] = guided_filter(rgb, mask.astype(np.float32), 2) > 0.5
+    return large
+
+
+def _at(values: NDArray[np.floating], hw: tuple[int, int]) -> NDArray[np.float32]:
+    soft = np.asarray(values, dtype=np.float32)
+    if soft.shape == tuple(hw):
+        return soft
+    smaller = hw[0] * hw[1] < soft.size
+    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(soft, (hw[1], hw[0]), interpolation=how), dtype=np.float32)
