@@ -15,6 +15,7 @@ import json
 import os
 import tempfile
 import threading
+import time
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -260,6 +261,10 @@ class FeatureCache:
         """(time of last use, file, bytes) of every entry."""
         assert self.folder is not None
         found = []
+        for leftover in self.folder.glob("*/.*.tmp"):  # of a process that was killed while writing
+            with contextlib.suppress(OSError):
+                if leftover.stat().st_mtime < time.time() - 3_600:
+                    leftover.unlink()
         for file in self.folder.glob("*/*.safetensors"):
             with contextlib.suppress(FileNotFoundError):  # another process may be evicting too
                 status = file.stat()
@@ -374,7 +379,10 @@ def _fingerprint(path: Path) -> tuple[str, int, int] | None:
 
 
 def _write_whole(file: Path, data: bytes) -> None:
-    """Write a file so that it exists completely or not at all."""
+    """Write a file so that it exists completely or not at all.
+
+    Not flushed to the disk, unlike results: an entry lost in a power cut is found damaged and computed again.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=file.parent)
     try:

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -276,7 +277,7 @@ def working_folder() -> Iterator[Path]:
         root.mkdir(parents=True, exist_ok=True)
         for stale in root.glob(".partial-*"):
             # Left by a process that was killed; a download that runs right now is younger than a day.
-            if stale.stat().st_mtime < root.stat().st_mtime - 86_400:
+            if stale.stat().st_mtime < time.time() - 86_400:
                 shutil.rmtree(stale, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=root))
     except OSError as error:
@@ -340,15 +341,14 @@ def read_weights(name: str) -> tuple[State, Installed]:
         CheckpointError: The file changed since it was installed.
     """
     from safetensors import SafetensorError
-    from safetensors.numpy import load
+    from safetensors.numpy import load_file
 
     record = installed(name)
-    data = record.file.read_bytes()
     try:
-        state: State = load(data)
-    except SafetensorError:
+        state: State = load_file(record.file) if file_sha256(record.file) == record.sha256 else {}
+    except (SafetensorError, OSError):
         state = {}
-    if not state or hashlib.sha256(data).hexdigest() != record.sha256:
+    if not state:
         raise CheckpointError(
             f"the installed weights of {name} are damaged",
             path=record.file,
