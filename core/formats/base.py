@@ -1,0 +1,260 @@
+"""What formats exchange: annotations as values, what to export, and what became of it.
+
+Coordinates inside are the project's: xy with pixel centres at integers, boxes of pixel edges. Every format's module
+says in which convention it writes; `to_corner` and `from_corner` move between centres and the corner convention, in
+which (0, 0) is the upper left corner of the image and the first pixel's centre is (0.5, 0.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from core.jobs import JobContext
+from core.project.model import Box, ImageState, KeypointSet, MatchSet, PartLabel, Skeleton
+from core.project.tiles import PackedLabels
+
+__all__ = [
+    "AnnotatedImage",
+    "Dataset",
+    "ExportOptions",
+    "ExportReport",
+    "Format",
+    "ImportReport",
+    "NamedMatches",
+    "box_from_corner",
+    "box_to_corner",
+    "from_corner",
+    "to_corner",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnnotatedImage:
+    """The annotations of one image.
+
+    Attributes:
+        name: POSIX path that names the image.
+        hw: Height and width in pixels, (0, 0) while unknown.
+        id: Identifier in the project, 0 when read from a file.
+        file: Where the image is, None while unknown.
+        labels: Parts of its pixels, by the dataset's part ids; None for none.
+        keypoints: Its instances, by the dataset's skeleton ids.
+        state: Review state.
+    """
+
+    name: str
+    hw: tuple[int, int] = (0, 0)
+    id: int = 0
+    file: Path | None = None
+    labels: PackedLabels | None = None
+    keypoints: tuple[KeypointSet, ...] = ()
+    state: ImageState = "todo"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedMatches:
+    """Correspondences between two images, by name. The ids in `matches` mean nothing here."""
+
+    name_a: str
+    name_b: str
+    matches: MatchSet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """What a format writes or reads.
+
+    Attributes:
+        parts: Classes of pixels, in order.
+        skeletons: Classes of instances.
+        images: May be made on the fly when iterated; may be iterated several times.
+        matches: Correspondences of pairs of these images.
+    """
+
+    parts: tuple[PartLabel, ...] = ()
+    skeletons: tuple[Skeleton, ...] = ()
+    images: Sequence[AnnotatedImage] = ()
+    matches: Sequence[NamedMatches] = ()
+
+    def part_names(self) -> dict[int, str]:
+        """Names of parts by id."""
+        return {part.id: part.name for part in self.parts}
+
+    def skeleton(self, number: int) -> Skeleton:
+        """A skeleton by id. Raises KeyError."""
+        for found in self.skeletons:
+            if found.id == number:
+                return found
+        raise KeyError(number)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What of a project is exported, and how. Every format uses what applies to it.
+
+    Attributes:
+        image_ids: Only these images; all when None.
+        states: Only images in these review states; all when None.
+        polygons: Write outlines where a format can hold both outlines and exact masks.
+        copy_images: Put copies of the images where the format expects them.
+        skeleton: Only instances of this skeleton, for formats that hold one; the first when None.
+        root: Folder that file names are relative to when a format is read and its own folder is not the right one.
+    """
+
+    image_ids: tuple[int, ...] | None = None
+    states: tuple[ImageState, ...] | None = None
+    polygons: bool = False
+    copy_images: bool = False
+    skeleton: int | None = None
+    root: Path | None = None
+
+
+@dataclass(slots=True)
+class ExportReport:
+    """What was written.
+
+    Attributes:
+        format: Name of the format.
+        path: Where.
+        images: Images that have annotations in it.
+        annotations: Masks, instances or matches written.
+        skipped: Images left out, with the reason.
+        lost: What the format cannot hold, in words, with the image.
+        notes: Conventions that a reader should know.
+    """
+
+    format: str
+    path: Path
+    images: int = 0
+    annotations: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    lost: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a JSON report."""
+        return {
+            "format": self.format,
+            "path": str(self.path),
+            "images": self.images,
+            "annotations": self.annotations,
+            "skipped": [{"image": name, "reason": reason} for name, reason in self.skipped],
+            "lost": [{"image": name, "what": what} for name, what in self.lost],
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What was read.
+
+    Attributes:
+        format: Name of the format.
+        path: From where.
+        images: Images of the project that got annotations.
+        annotations: Masks, instances or matches taken over.
+        added_images: Images that were not in the project and are now.
+        added_parts: Parts that were made.
+        added_skeletons: Skeletons that were made.
+        skipped: What was left out, by image or record, with the reason.
+        lost: What was in the file and could not be kept, in words.
+    """
+
+    format: str
+    path: Path
+    images: int = 0
+    annotations: int = 0
+    added_images: list[str] = field(default_factory=list)
+    added_parts: list[str] = field(default_factory=list)
+    added_skeletons: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    lost: list[tuple[str, str]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a JSON report."""
+        return {
+            "format": self.format,
+            "path": str(self.path),
+            "images": self.images,
+            "annotations": self.annotations,
+            "added_images": list(self.added_images),
+            "added_parts": list(self.added_parts),
+            "added_skeletons": list(self.added_skeletons),
+            "skipped": [{"what": name, "reason": reason} for name, reason in self.skipped],
+            "lost": [{"where": name, "what": what} for name, what in self.lost],
+        }
+
+
+Writer = Callable[[Dataset, Path, ExportOptions, JobContext], ExportReport]
+Reader = Callable[[Path, ExportOptions, JobContext, ImportReport], Dataset]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """An entry in the table of formats.
+
+    Attributes:
+        name: On the command line.
+        title: For a person.
+        kind: Whether the target is one file or a folder.
+        suffix: Of the file, empty for a folder.
+        masks: Whether it holds parts of pixels.
+        keypoints: Whether it holds keypoints.
+        matches: Whether it holds correspondences.
+        write: Writes it, None if it is only read.
+        read: Reads it, None if it is only written.
+        extra: Name of the optional dependency set that it needs, empty for none.
+        note: What it is for and what it cannot hold.
+    """
+
+    name: str
+    title: str
+    kind: Literal["file", "folder"]
+    suffix: str
+    masks: bool
+    keypoints: bool
+    matches: bool
+    write: Writer | None
+    read: Reader | None
+    extra: str = ""
+    note: str = ""
+
+
+def to_corner(xy: ArrayLike) -> NDArray[np.float64]:
+    """(..., 2) xy with pixel centres at integers -> xy with pixel corners at integers."""
+    return np.asarray(xy, dtype=np.float64) + 0.5
+
+
+def from_corner(xy: ArrayLike) -> NDArray[np.float64]:
+    """(..., 2) xy with pixel corners at integers -> xy with pixel centres at integers."""
+    return np.asarray(xy, dtype=np.float64) - 0.5
+
+
+def box_to_corner(box: Box) -> Box:
+    """(x, y, width, height) of pixel edges in the project's frame -> the same with (0, 0) at the image's corner."""
+    return box[0] + 0.5, box[1] + 0.5, box[2], box[3]
+
+
+def box_from_corner(box: Box) -> Box:
+    """Inverse of `box_to_corner`."""
+    return box[0] - 0.5, box[1] - 0.5, box[2], box[3]
+
+
+def with_progress(images: Sequence[AnnotatedImage], ctx: JobContext, verb: str) -> Iterator[AnnotatedImage]:
+    """The images, reporting and cancelling between them."""
+    total = len(images)
+    for number, image in enumerate(images):
+        ctx.step(number, total, f"{verb} {image.name}")
+        yield image
+    ctx.step(total, total, "Done")
+
+
+def counted(groups: Mapping[str, int]) -> list[str]:
+    """`{"hole": 2}` as `["2 holes"]`, leaving out what did not happen."""
+    return [f"{count} {what}{'' if count == 1 else 's'}" for what, count in groups.items() if count]
