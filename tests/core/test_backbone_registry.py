@@ -120,8 +120,9 @@ def test_auto_says_why(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("flags", "precision"), [({"amx_bf16": True}, "bfloat16"), ({"avx512_bf16": True}, "bfloat16"), ({"avx2": True}, "float32")]
-)  # fmt: skip
+    ("flags", "precision"),
+    [({"amx_bf16": True}, "bfloat16"), ({"avx512_bf16": True}, "bfloat16"), ({"avx2": True}, "float32")],
+)
 def test_on_a_processor_auto_is_bfloat16_only_where_it_is_native(monkeypatch, flags, precision):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags, raising=False)
     assert place("cpu").precision == precision
@@ -135,9 +136,7 @@ def test_a_processor_whose_bfloat16_products_are_wrong_computes_in_float32(monke
     assert "wrong" in placement.why
 
 
-@pytest.mark.parametrize(
-    ("capability", "precision"), [((8, 0), "bfloat16"), ((7, 5), "float16"), ((6, 1), "float32")]
-)
+@pytest.mark.parametrize(("capability", "precision"), [((8, 0), "bfloat16"), ((7, 5), "float16"), ((6, 1), "float32")])
 def test_on_a_gpu_auto_follows_what_it_computes_natively(monkeypatch, capability, precision):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)

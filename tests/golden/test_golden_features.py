@@ -78,7 +78,7 @@ def test_saliency_of_the_papers_heads_is_the_golden_one(golden, features, image,
 
 @pytest.mark.parametrize(("image", "stride"), CASES)
 def test_keys_alone_and_the_other_precisions_agree(golden, encoder, features, image, stride):
-    """What stops inside block 9 equals what went through, and half-precision storage costs no more than its rounding."""
+    """What stops inside block 9 equals what went through; storing half precision costs no more than its rounding."""
     spec = encoder.plan.spec([Tap(9, "key")], stride, None, saliency=False)
     raw = encoder.encode([golden[f"image{image}/rgb"]], spec)[0]
     expected = features[image, stride].maps[TAPS.index(Tap(9, "key"))]
