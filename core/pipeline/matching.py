@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.cache import FeatureSet
 from core.errors import ImageError
+from core.files import write_json
 from core.geometry import Size
 from core.imaging import ImageRef
 from core.jobs import JobContext
@@ -13,7 +17,7 @@ from core.matching import Matches, MatchParams, match_pair
 from core.pipeline.engine import Engine
 from core.pipeline.saliency import saliency_of
 
-__all__ = ["MatchJob", "MatchRun", "match_features", "match_images"]
+__all__ = ["MatchJob", "MatchRun", "match_features", "match_images", "write_matches"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class MatchJob:
 
     @classmethod
     def paper(cls, engine: Engine, pairs: int = 10, seed: int = 0) -> MatchJob:
-        """The paper's parameters (section 5.3): 224 pixels, stride 4 where the patch allows it, log-binned keys of layer 9."""
+        """The paper's (section 5.3): 224 pixels, stride 4 where the patch allows, log-binned keys of layer 9."""
         stride = 4 if engine.info.patch % 4 == 0 else engine.defaults.points_stride
         return cls(MatchParams.paper(pairs, seed), (224, 224), stride)
 
@@ -84,3 +88,35 @@ def match_features(engine: Engine, features: FeatureSet, job: MatchJob, ctx: Job
     saliency = (saliency_of(engine, a), saliency_of(engine, b)) if threshold > 0 else (None, None)
     matches = match_pair(a, b, *saliency, job.params, ctx)
     return MatchRun(matches, a.geometry.image_hw, b.geometry.image_hw)
+
+
+def write_matches(
+    run: MatchRun, a: ImageRef, b: ImageRef, engine: Engine, job: MatchJob, path: Path
+) -> dict[str, object]:
+    """Write matches as JSON and return what was written.
+
+    `pairs`: best first, `xy_a` and `xy_b` in pixels, `score` (cosine), `cycle_error` (pixels of image a).
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    found = run.matches
+    pairs = [
+        {
+            "xy_a": [round(float(value), 3) for value in found.xy_a[index]],
+            "xy_b": [round(float(value), 3) for value in found.xy_b[index]],
+            "score": round(float(found.score[index]), 6),
+            "cycle_error": round(float(found.cycle_error[index]), 3),
+        }
+        for index in range(len(found.score))
+    ]
+    data: dict[str, object] = {
+        "image_a": {"path": str(a.path), "width": run.image_hw_a[1], "height": run.image_hw_a[0]},
+        "image_b": {"path": str(b.path), "width": run.image_hw_b[1], "height": run.image_hw_b[0]},
+        "pairs": pairs,
+        "model": engine.info.name,
+        "weights": engine.plan.weights_sha256,
+        "params": json.loads(json.dumps(dataclasses.asdict(job))),
+    }
+    write_json(path, data, indent=1)
+    return data

@@ -1,0 +1,62 @@
+"""Commands that place points: `match`, `transfer`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from core.cli.options import (
+    Subparsers,
+    add_engine_options,
+    add_feature_options,
+    add_report_options,
+    engine_from,
+    resolution,
+    tap_or,
+)
+from core.cli.runner import Outcome
+from core.imaging import ImageRef
+from core.jobs import JobContext
+
+__all__ = ["add_parsers"]
+
+
+def add_parsers(commands: Subparsers) -> None:
+    """Declare the commands of this module."""
+    match = commands.add_parser("match", help="corresponding points of two images, as JSON")
+    match.add_argument("image_a", type=Path, metavar="A")
+    match.add_argument("image_b", type=Path, metavar="B")
+    match.add_argument("--out", type=Path, required=True, metavar="FILE")
+    group = match.add_argument_group("matching")
+    group.add_argument("--pairs", type=int, default=10, metavar="K", help="how many (%(default)s)")
+    group.add_argument(
+        "--method", choices=["default", "paper"], default="default", help="the model's own or the paper's"
+    )
+    group.add_argument("--bin", type=int, metavar="N", help="levels of log-binning (paper: 2)")
+    group.add_argument("--threshold", type=float, metavar="T", help="both ends must be more salient than this")
+    group.add_argument("--selection", choices=["kmeans", "farthest"], help="how k pairs are chosen among best buddies")
+    add_engine_options(match)
+    add_feature_options(match)
+    add_report_options(match)
+    match.set_defaults(command=_match)
+
+
+def _match(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.matching import MatchJob, match_images, write_matches
+
+    engine = engine_from(args)
+    make = MatchJob.paper if args.method == "paper" else MatchJob.for_engine
+    job = make(engine, args.pairs, args.seed)
+    chosen = resolution(args, job.size, job.stride)
+    changes = {"hierarchy": args.bin, "saliency_threshold": args.threshold, "selection": args.selection}
+    params = dataclasses.replace(
+        job.params,
+        tap=tap_or(args, job.params.tap or engine.defaults.match_tap),
+        **{name: value for name, value in changes.items() if value is not None},
+    )
+    job = MatchJob(params, chosen.size, chosen.stride)
+    refs = [ImageRef(path, path.name) for path in (args.image_a, args.image_b)]
+    run = match_images(engine, refs[0], refs[1], job, ctx)
+    data = write_matches(run, refs[0], refs[1], engine, job, args.out)
+    return Outcome(f"{len(run.matches)} pairs in {args.out}", {"out": str(args.out), **data})
