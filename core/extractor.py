@@ -81,7 +81,10 @@ def extract(
         if found is not None:
             done += 1
             yield index, found
-        elif len(waiting) >= (batch or loader.get().batch_size(_mean_tokens(waiting))):
+            continue
+        if not loader.loaded:
+            ctx.step(done, len(refs), f"Loading {spec.model}")
+        if len(waiting) >= (batch or loader.get().batch_size(_mean_tokens(waiting))):
             yield from _flush(waiting, spec, loader, ctx, cache)
             done += len(waiting)
             waiting = []
@@ -182,7 +185,17 @@ class _Loader:
     def __init__(self, source: Encoder | Callable[[], Encoder] | None) -> None:
         self._source = source
 
+    @property
+    def loaded(self) -> bool:
+        """Whether getting it costs nothing."""
+        return self._source is not None and not callable(self._source)
+
     def get(self) -> Encoder:
+        """The encoder.
+
+        Raises:
+            CounterpartError: There is none, or loading it failed.
+        """
         if self._source is None:
             raise CounterpartError("features are missing and there is no model to compute them with")
         if callable(self._source):
