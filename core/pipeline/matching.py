@@ -13,9 +13,8 @@ from core.files import write_json
 from core.geometry import Size
 from core.imaging import ImageRef
 from core.jobs import JobContext
-from core.matching import Matches, MatchParams, match_pair
+from core.matching import Matches, MatchParams, match_pair, match_saliency
 from core.pipeline.engine import Engine
-from core.pipeline.saliency import saliency_of
 
 __all__ = ["MatchJob", "MatchRun", "match_features", "match_images", "write_matches"]
 
@@ -85,7 +84,8 @@ def match_features(engine: Engine, features: FeatureSet, job: MatchJob, ctx: Job
     """The same from the features of the two images, for a slider that re-matches without the model."""
     a, b = features[0], features[1]
     threshold = job.params.saliency_threshold
-    saliency = (saliency_of(engine, a), saliency_of(engine, b)) if threshold > 0 else (None, None)
+    defaults = engine.defaults
+    saliency = (match_saliency(a, defaults), match_saliency(b, defaults)) if threshold > 0 else (None, None)
     matches = match_pair(a, b, *saliency, job.params, ctx)
     return MatchRun(matches, a.geometry.image_hw, b.geometry.image_hw)
 
