@@ -26,8 +26,8 @@ __all__ = ["VitEncoder", "resample_positions"]
 
 Tensor = torch.Tensor
 _EPS = 1e-6  # of every layer norm in DINO, DINOv2 and timm's ViTs
-# On a processor: tokens whose hidden layer exists at once (it is four times as wide as all else), and tokens that attend
-# between two looks at the cancel flag. Smaller or larger runs were measured to cost the same. A GPU takes all at once.
+# On a processor: tokens whose hidden layer exists at once (it is four times as wide as all else), and tokens that
+# attend between two looks at the cancel flag. Other lengths were measured to cost the same. A GPU takes all at once.
 _MLP_ROWS = 2_048
 _QUERY_ROWS = 2_048
 _FACETS = ("query", "key", "value")  # in the order of the fused projection

@@ -33,6 +33,7 @@ from core.jobs import JobContext, silent
 __all__ = [
     "Installed",
     "file_sha256",
+    "how_to_install",
     "import_checkpoint",
     "install",
     "installed",
