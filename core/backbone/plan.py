@@ -138,4 +138,5 @@ def plan_encoder(name: str, device: str = "auto", precision: str = "auto") -> En
         UsageError: No such model, device or precision.
         ModelNotInstalledError: The model is not installed.
     """
-    return EncoderPlan(model_info(name), installed(name).weights, place(device, precision))
+    info = model_info(name)
+    return EncoderPlan(info, installed(name).weights, place(device, precision, info.width))

@@ -128,6 +128,14 @@ def test_on_a_processor_auto_is_bfloat16_only_where_it_is_native(monkeypatch, fl
     assert place("cpu").precision == precision
 
 
+def test_a_narrow_model_is_computed_in_float32(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
+    placement = place("cpu", width=48)
+    assert placement.precision == "float32"
+    assert "width 48" in placement.why
+    assert place("cpu", width=384).precision == "bfloat16"
+
+
 def test_a_processor_whose_bfloat16_products_are_wrong_computes_in_float32(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
     monkeypatch.setattr("core.backbone.device._bfloat16_products_agree", lambda: False)
