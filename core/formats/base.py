@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from core.formats.naming import Source
 from core.jobs import JobContext
 from core.project.model import Box, ImageState, KeypointSet, MatchSet, PartLabel, Skeleton
 from core.project.tiles import PackedLabels
@@ -29,8 +30,11 @@ __all__ = [
     "NamedMatches",
     "box_from_corner",
     "box_to_corner",
+    "counted",
     "from_corner",
+    "put_file",
     "to_corner",
+    "with_progress",
 ]
 
 
@@ -82,6 +86,11 @@ class Dataset:
     images: Sequence[AnnotatedImage] = ()
     matches: Sequence[NamedMatches] = ()
 
+    def image_names(self) -> list[str]:
+        """Names of the images, without making the images where that is not needed."""
+        names = getattr(self.images, "names", None)
+        return list(names) if names is not None else [image.name for image in self.images]
+
     def part_names(self) -> dict[int, str]:
         """Names of parts by id."""
         return {part.id: part.name for part in self.parts}
@@ -104,7 +113,6 @@ class ExportOptions:
         polygons: Write outlines where a format can hold both outlines and exact masks.
         copy_images: Put copies of the images where the format expects them.
         skeleton: Only instances of this skeleton, for formats that hold one; the first when None.
-        root: Folder that file names are relative to when a format is read and its own folder is not the right one.
     """
 
     image_ids: tuple[int, ...] | None = None
@@ -112,7 +120,6 @@ class ExportOptions:
     polygons: bool = False
     copy_images: bool = False
     skeleton: int | None = None
-    root: Path | None = None
 
 
 @dataclass(slots=True)
@@ -191,8 +198,9 @@ class ImportReport:
         }
 
 
+Kind = Literal["masks", "keypoints", "matches"]
 Writer = Callable[[Dataset, Path, ExportOptions, JobContext], ExportReport]
-Reader = Callable[[Path, ExportOptions, JobContext, ImportReport], Dataset]
+Reader = Callable[[Path, Source, JobContext, ImportReport], Dataset]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,28 +210,27 @@ class Format:
     Attributes:
         name: On the command line.
         title: For a person.
-        kind: Whether the target is one file or a folder.
-        suffix: Of the file, empty for a folder.
-        masks: Whether it holds parts of pixels.
-        keypoints: Whether it holds keypoints.
-        matches: Whether it holds correspondences.
+        suffix: Of the file that it is; empty for a folder.
+        holds: What of `masks`, `keypoints` and `matches` it can hold.
         write: Writes it, None if it is only read.
         read: Reads it, None if it is only written.
-        extra: Name of the optional dependency set that it needs, empty for none.
         note: What it is for and what it cannot hold.
+        extra: Name of the optional dependency set that it needs, empty for none.
     """
 
     name: str
     title: str
-    kind: Literal["file", "folder"]
     suffix: str
-    masks: bool
-    keypoints: bool
-    matches: bool
+    holds: tuple[Kind, ...]
     write: Writer | None
     read: Reader | None
-    extra: str = ""
     note: str = ""
+    extra: str = ""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the target is a folder."""
+        return not self.suffix
 
 
 def to_corner(xy: ArrayLike) -> NDArray[np.float64]:
@@ -253,6 +260,12 @@ def with_progress(images: Sequence[AnnotatedImage], ctx: JobContext, verb: str) 
         ctx.step(number, total, f"{verb} {image.name}")
         yield image
     ctx.step(total, total, "Done")
+
+
+def put_file(path: Path, data: bytes | str) -> None:
+    """Write a file of a folder that is being filled; the folder is moved into place when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
 
 
 def counted(groups: Mapping[str, int]) -> list[str]:

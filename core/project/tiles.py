@@ -61,6 +61,11 @@ class PackedLabels:
     tiles: Mapping[int, bytes]
     areas: Mapping[int, int]
 
+    def check(self) -> None:
+        """Raise `TileDamagedError` if a blob is not what was once written."""
+        for blob in self.tiles.values():
+            _open(blob)
+
     def unpack(self) -> Labels:
         """(height, width) uint8 or uint16 labels, a new array."""
         wide = max(self.areas, default=0) > 255

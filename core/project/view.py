@@ -37,6 +37,7 @@ from core.project.rows import (
     read_touched,
 )
 from core.project.store import Store
+from core.project.tiles import PackedLabels, TileDamagedError
 
 __all__ = ["ProjectView"]
 
@@ -166,6 +167,25 @@ class ProjectView:
             return None
         self._labels.put(image_id, found[0])
         return found[0]
+
+    def packed_labels(self, image_id: int) -> PackedLabels | None:
+        """The labels of an image as they are stored, to hand on without unpacking; None where it has none.
+
+        Raises:
+            ProjectError: They are damaged.
+        """
+        header = self._store.get("label_maps", (image_id,))
+        if header is None:
+            return None
+        rows = self._store.find("label_tiles", "image", image_id)
+        tiles = {cast("int", key[1]): cast("bytes", row[0]) for key, row in rows.items()}
+        areas = {part: pixels for part, (_, pixels) in self.part_states(image_id).items() if pixels}
+        packed = PackedLabels(cast("tuple[int, int]", header[:2]), tiles, areas)
+        try:
+            packed.check()
+        except TileDamagedError as error:
+            raise self._about(image_id, ProjectError(f"the labels are damaged ({error})")) from None
+        return packed
 
     def touched(self, image_id: int) -> NDArray[np.bool_] | None:
         """(height, width) bool, true where a person painted or erased; None where nobody did.

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from core.imaging import ImageRef
@@ -84,9 +84,11 @@ class AddImages(Command):
 
     Attributes:
         images: What to add, `ImageRef`s as `core.imaging.find_images` gives them, or with more that is known.
+        ids: Once applied, the id of each of them, whether it was new or not.
     """
 
     images: Sequence[NewImage | ImageRef]
+    ids: list[int] = field(default_factory=list, init=False, repr=False)
 
     @property
     def text(self) -> str:
@@ -96,17 +98,19 @@ class AddImages(Command):
         roots = _Roots(edit)
         names = {record.name.casefold() for record in edit.images.values()}
         folders = {root: folder.as_posix() for root, folder in edit.root_folders.items()}
-        files = {f"{folders[record.root]}/{record.path}" for record in edit.images.values()}
+        files = {f"{folders[record.root]}/{record.path}": record.id for record in edit.images.values()}
         for item in self.images:
             image = item if isinstance(item, NewImage) else NewImage(item.path, item.name)
             file = _absolute(image.path).as_posix()
             if file in files:
+                self.ids.append(files[file])
                 continue
-            files.add(file)
             root, path = roots.place(image.path, image.name)
             name = _free_name(image, names)
             names.add(name.casefold())
             number = edit.new_id("image")
+            files[file] = number
+            self.ids.append(number)
             edit.put_image(
                 ImageRecord(number, name, path, root, image.size_bytes, image.sha256, image.width, image.height)
             )

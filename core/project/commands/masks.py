@@ -201,6 +201,8 @@ class ReplaceMasks(Command):
         doubts: How doubtful each image is, in [0, 1].
         changed: What to do with an image that changed since: leave it, or merge under the same protection.
         overwrite: Replace a person's work as well. Only on an explicit wish.
+        state: Whose the results are: a program's, or a person's when they come from a file of annotations.
+        new_parts: Looks for parts that have to be made, by name; the palette's next colour for others.
         title: For the menu.
     """
 
@@ -211,6 +213,8 @@ class ReplaceMasks(Command):
     doubts: Mapping[int, float] = field(default_factory=dict)
     changed: Literal["skip", "merge"] = "skip"
     overwrite: bool = False
+    state: PartState = "predicted"
+    new_parts: Sequence[PartLabel] = ()
     title: str = "Replace masks"
 
     @property
@@ -273,7 +277,9 @@ class ReplaceMasks(Command):
                 if part.name == wanted:
                     return part.id
             number, name = edit.new_id("part"), wanted
-        colour = next_colour({part.colour for part in parts.values()})
+        taken = {part.colour for part in parts.values()}
+        looks = next((part.colour for part in self.new_parts if part.name == name), None)
+        colour = looks if looks is not None and looks not in taken else next_colour(taken)
         order = max((part.order for part in parts.values()), default=-1) + 1
         edit.put_part(PartLabel(number, name, colour, order))
         self.outcome.created.append(number)
@@ -292,9 +298,11 @@ class ReplaceMasks(Command):
             except ProjectError as error:
                 self.outcome.skipped.append((image, error.what))
                 return
-        write_packed(edit, image, packed, states, provenance, keep_empty=states)
+        owner: dict[int, PartState] = dict.fromkeys(packed.areas, self.state)
+        write_packed(edit, image, packed, owner | states, provenance, keep_empty=states)
         record = edit.image(image)
-        state: ImageState = "predicted" if record.state == "todo" or self.overwrite else record.state
+        done: ImageState = "predicted" if self.state == "predicted" else "edited"
+        state: ImageState = done if record.state == "todo" or self.overwrite or done == "edited" else record.state
         doubt = self.doubts.get(image, record.doubt)
         height, width = packed.hw
         edit.put_image(dataclasses.replace(record, state=state, doubt=doubt, height=height, width=width))

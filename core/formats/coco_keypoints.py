@@ -1,0 +1,172 @@
+"""COCO keypoint JSON: one annotation for each instance.
+
+Coordinates are COCO's zero-based pixel coordinates: the centre of the upper left pixel is (0, 0), as in the project, so
+points are written as they are. Boxes are [x, y, width, height] of pixel edges, with (0, 0) at the image's corner.
+Category ids are skeleton ids. Beyond COCO's fields there are `keypoint_scores` (one in [0, 1] for each point), and in
+categories `mirror_pairs` (zero-based), which other programs pass over. A point that is absent has lost its place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import UsageError
+from core.files import write_json
+from core.formats.base import (
+    AnnotatedImage,
+    Dataset,
+    ExportOptions,
+    ExportReport,
+    ImportReport,
+    box_from_corner,
+    with_progress,
+)
+from core.formats.coco import image_hw
+from core.formats.fields import Node, read_json
+from core.formats.instances import corner_box
+from core.formats.naming import Source
+from core.jobs import JobContext
+from core.project.model import Box, KeypointSet, Origin, Skeleton
+
+__all__ = ["read_coco_keypoints", "write_coco_keypoints"]
+
+
+def write_coco_keypoints(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobContext) -> ExportReport:
+    """Write the instances of a dataset."""
+    report = ExportReport("coco-keypoints", out)
+    images: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
+    for image in with_progress(dataset.images, ctx, "Writing"):
+        if not image.keypoints:
+            report.skipped.append((image.name, "it has no keypoints"))
+            continue
+        images.append({"id": image.id, "file_name": image.name, "width": image.hw[1], "height": image.hw[0]})
+        report.images += 1
+        annotations += [_annotation(points, image) for points in image.keypoints]
+    for number, annotation in enumerate(annotations, start=1):
+        annotation["id"] = number
+    report.annotations = len(annotations)
+    write_json(
+        out,
+        {
+            "info": {"description": "Exported by Counterpart"},
+            "licenses": [],
+            "images": images,
+            "annotations": annotations,
+            "categories": [_category(skeleton) for skeleton in dataset.skeletons],
+        },
+    )
+    return report
+
+
+def _category(skeleton: Skeleton) -> dict[str, object]:
+    return {
+        "id": skeleton.id,
+        "name": skeleton.name,
+        "supercategory": "object",
+        "keypoints": list(skeleton.names),
+        "skeleton": [[a + 1, b + 1] for a, b in skeleton.edges],
+        "mirror_pairs": [list(pair) for pair in skeleton.mirror_pairs],
+    }
+
+
+def _annotation(points: KeypointSet, image: AnnotatedImage) -> dict[str, object]:
+    flat: list[float] = []
+    for (x, y), visibility in zip(points.xy.tolist(), points.visibility.tolist(), strict=True):
+        flat += [x, y, visibility] if visibility else [0, 0, 0]
+    box = corner_box(points, image.hw)
+    return {
+        "id": 0,
+        "image_id": image.id,
+        "category_id": points.skeleton,
+        "keypoints": flat,
+        "keypoint_scores": [round(float(score), 6) for score in points.score],
+        "num_keypoints": int(points.present.sum()),
+        "bbox": list(box),
+        "area": box[2] * box[3],
+        "iscrowd": 0,
+    }
+
+
+def read_coco_keypoints(path: Path, source: Source, _ctx: JobContext, report: ImportReport) -> Dataset:
+    """Read instances with keypoints; annotations without are passed over and named.
+
+    Raises:
+        FormatError: The file is not COCO keypoints; the record and field are named.
+    """
+    data = read_json(path)
+    skeletons = {}
+    for category in data["categories"]:
+        if category.get("keypoints") is not None:
+            skeletons[category["id"].integer()] = _skeleton(category)
+    if not skeletons:
+        raise data.error("no category has keypoints", hint="Is this a file of masks? Import it as coco")
+    images: dict[int, Node] = {}
+    for image in data["images"]:
+        number = image["id"].integer()
+        if number in images:
+            raise image.error(f"the image id {number} occurs twice")
+        image["file_name"].text()
+        images[number] = image
+    found: dict[int, list[KeypointSet]] = {}
+    for annotation in data["annotations"]:
+        number, kind = annotation["image_id"].integer(), annotation["category_id"].integer()
+        if number not in images:
+            raise annotation.error(f"there is no image with the id {number}")
+        if annotation.get("keypoints") is None or kind not in skeletons:
+            report.skipped.append((images[number]["file_name"].text(), f"{annotation.where} has no keypoints"))
+            continue
+        found.setdefault(number, []).append(_points(annotation, skeletons[kind]))
+    loaded = []
+    for number, instances in found.items():
+        name = images[number]["file_name"].text()
+        hw = image_hw(images[number], source) or (0, 0)
+        file = source.file(name, path.parent)
+        loaded.append(AnnotatedImage(name, hw, id=number, file=file, keypoints=tuple(instances)))
+    return Dataset(skeletons=tuple(skeletons.values()), images=loaded)
+
+
+def _skeleton(category: Node) -> Skeleton:
+    names = tuple(item.text() for item in category["keypoints"])
+    edges = category.get("skeleton")
+    pairs = category.get("mirror_pairs")
+    try:
+        return Skeleton(
+            names,
+            tuple(_pair(edge, 1) for edge in edges) if edges is not None else (),
+            (),
+            tuple(_pair(pair, 0) for pair in pairs) if pairs is not None else (),
+            category["name"].text(),
+            category["id"].integer(0),
+        )
+    except UsageError as error:
+        raise category.error(error.what) from None
+
+
+def _pair(node: Node, base: int) -> tuple[int, int]:
+    a, b = node.numbers(2)
+    return int(a) - base, int(b) - base
+
+
+def _points(annotation: Node, skeleton: Skeleton) -> KeypointSet:
+    values = np.array(annotation["keypoints"].numbers(3 * len(skeleton))).reshape(-1, 3)
+    visibility = values[:, 2]
+    if not np.isin(visibility, (0, 1, 2)).all():
+        raise annotation["keypoints"].error("a visibility is not 0, 1 or 2")
+    scores = annotation.get("keypoint_scores")
+    score = None if scores is None else np.array(scores.numbers(len(skeleton)))
+    xy = np.where(visibility[:, None] > 0, values[:, :2], np.nan)
+    origin = Origin.USER if score is None or bool((score == 1).all()) else Origin.TRANSFERRED
+    points = KeypointSet.make(xy, visibility, score, origin, skeleton=skeleton.id)
+    return dataclasses.replace(points, box=_box(annotation))
+
+
+def _box(annotation: Node) -> Box | None:
+    bbox = annotation.get("bbox")
+    if bbox is None or bbox.value == []:
+        return None
+    x, y, width, height = bbox.numbers(4)
+    return box_from_corner((x, y, width, height)) if width > 0 and height > 0 else None

@@ -1,0 +1,103 @@
+"""From a project to a format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.errors import ImageError, ProjectError, UsageError
+from core.formats.base import AnnotatedImage, Dataset, ExportOptions, ExportReport, NamedMatches
+from core.formats.lazy import LazyImages
+from core.formats.table import format_named
+from core.imaging import image_size
+from core.jobs import JobContext
+from core.project.view import ProjectView
+
+__all__ = ["dataset_of", "export_project"]
+
+
+def export_project(
+    project: ProjectView, format_name: str, out: str | Path, options: ExportOptions, ctx: JobContext
+) -> ExportReport:
+    """Write a project, or part of it, in a format. The target appears whole or not at all.
+
+    Runs on whichever thread opened the project; a worker opens its own with `Document.open(path, read_only=True)`.
+
+    Args:
+        project: An open project.
+        format_name: A key of `FORMATS`.
+        out: The file or folder to make.
+        options: What to export.
+        ctx: Reports and cancels between images.
+
+    Raises:
+        UsageError: There is no such format, or it cannot be written, or the project has nothing for it.
+        OutputError: The target cannot be written; it is as it was before.
+        JobCancelledError: Cancelled; the target is as it was before.
+    """
+    chosen = format_named(format_name)
+    if chosen.write is None:
+        raise UsageError(f"{chosen.title} can only be imported", hint="Choose another format")
+    failures: list[tuple[str, str]] = []
+    dataset = dataset_of(
+        project, options, failures, masks="masks" in chosen.holds, keypoints="keypoints" in chosen.holds
+    )
+    report = chosen.write(dataset, Path(out), options, ctx)
+    # An image that is iterated twice fails twice.
+    report.skipped = list(dict.fromkeys(failures)) + report.skipped
+    return report
+
+
+def dataset_of(
+    project: ProjectView,
+    options: ExportOptions,
+    failures: list[tuple[str, str]],
+    *,
+    masks: bool = True,
+    keypoints: bool = True,
+) -> Dataset:
+    """What of a project is to be exported, read image by image as it is asked for.
+
+    Args:
+        project: An open project.
+        options: Which images.
+        failures: Gets images whose annotations are damaged, with the reason.
+        masks: Whether labels are wanted.
+        keypoints: Whether instances are wanted.
+    """
+    wanted = None if options.image_ids is None else set(options.image_ids)
+    records = [
+        record
+        for record in project.images()
+        if (wanted is None or record.id in wanted) and (options.states is None or record.state in options.states)
+    ]
+
+    def load(index: int) -> AnnotatedImage | None:
+        record = records[index]
+        file = project.image_path(record.id)
+        try:
+            labels = project.packed_labels(record.id) if masks else None
+            instances = project.keypoints(record.id) if keypoints else ()
+        except ProjectError as error:
+            failures.append((record.name, error.what))
+            return None
+        if options.skeleton is not None:
+            instances = tuple(points for points in instances if points.skeleton == options.skeleton)
+        hw = record.hw if min(record.hw) > 0 else labels.hw if labels is not None else _size(file)
+        return AnnotatedImage(record.name, hw, record.id, file, labels, instances, record.state)
+
+    names = {record.id: record.name for record in records}
+    matches = []
+    for a, b in project.match_pairs():
+        if a in names and b in names:
+            found = project.matches(a, b)
+            if found is not None:
+                matches.append(NamedMatches(names[a], names[b], found))
+    images = LazyImages(len(records), load, [record.name for record in records])
+    return Dataset(project.parts, project.skeletons, images, matches)
+
+
+def _size(file: Path) -> tuple[int, int]:
+    try:
+        return image_size(file)
+    except ImageError:
+        return 0, 0

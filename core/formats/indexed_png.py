@@ -1,0 +1,136 @@
+"""Indexed PNGs: one picture of labels per image, with the parts' colours as its palette, and a legend.
+
+A folder. `a/b.jpg` becomes `a/b.png`; pixel values are part ids, 0 is background; ids above 255 make a 16-bit grey PNG.
+`labels.json` names the parts. Read without a legend, value v becomes a part named `part v`, and pictures of 0 and 255
+alone are masks of one part named `object`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import FormatError
+from core.files import atomic_folder, write_json
+from core.formats.base import (
+    AnnotatedImage,
+    Dataset,
+    ExportOptions,
+    ExportReport,
+    ImportReport,
+    put_file,
+    with_progress,
+)
+from core.formats.fields import read_bytes, read_json
+from core.formats.lazy import LazyImages
+from core.formats.naming import Source, output_names
+from core.formats.pictures import encode_label_png, palette_of, read_label_picture
+from core.jobs import JobContext
+from core.project.model import MAX_PART_ID, PartLabel, colour_hex, parse_colour
+from core.project.palette import colour_at
+from core.project.tiles import pack_labels
+
+__all__ = ["LEGEND", "read_indexed_png", "write_indexed_png"]
+
+LEGEND = "labels.json"
+
+
+def write_indexed_png(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobContext) -> ExportReport:
+    """Write the label maps of a dataset into a folder."""
+    report = ExportReport("indexed-png", out)
+    names = output_names(dataset.image_names(), ".png")
+    colours = palette_of(dataset.parts)
+    images: dict[str, str] = {}
+    with atomic_folder(out) as folder:
+        for image in with_progress(dataset.images, ctx, "Writing"):
+            if image.labels is None:
+                report.skipped.append((image.name, "it has no labels"))
+                continue
+            put_file(folder / names[image.name], encode_label_png(image.labels.unpack(), colours))
+            images[names[image.name]] = image.name
+            report.images += 1
+            report.annotations += len(image.labels.areas)
+            if image.keypoints:
+                report.lost.append((image.name, "keypoints"))
+        write_legend(folder / LEGEND, dataset.parts, images)
+    return report
+
+
+def write_legend(path: Path, parts: Sequence[PartLabel], images: dict[str, str]) -> None:
+    """Write what pixel values mean and which picture belongs to which image."""
+    entries = [{"id": part.id, "name": part.name, "colour": colour_hex(part.colour)} for part in parts]
+    write_json(path, {"background": 0, "parts": entries, "images": images}, indent=1)
+
+
+def read_indexed_png(path: Path, _source: Source, ctx: JobContext, report: ImportReport) -> Dataset:
+    """Read a folder of label pictures, or one picture.
+
+    Raises:
+        FormatError: There are none, or the legend is damaged.
+    """
+    folder = path if path.is_dir() else path.parent
+    files = sorted(path.rglob("*.png")) if path.is_dir() else [path]
+    if not files or not all(file.is_file() for file in files):
+        raise FormatError("there are no PNG files here", path=path, hint="Choose the folder with the label pictures")
+    parts, names = _read_legend(folder / LEGEND) if (folder / LEGEND).is_file() else ((), {})
+    values = _values(files, ctx) if not parts else set()
+    binary = values == {255}
+    if not parts:
+        parts = _unnamed(values)
+
+    def load(index: int) -> AnnotatedImage | None:
+        file = files[index]
+        try:
+            labels = read_label_picture(read_bytes(file), file)
+        except FormatError as error:
+            report.skipped.append((file.name, error.what))
+            return None
+        if binary:
+            labels = (labels > 0).astype(np.uint8)
+        relative = file.relative_to(folder).as_posix()
+        packed = pack_labels(labels)
+        unknown = set(packed.areas) - {part.id for part in parts}
+        if unknown:
+            report.skipped.append((file.name, f"it has the value {min(unknown)}, which the legend does not name"))
+            return None
+        return AnnotatedImage(names.get(relative, relative), packed.hw, labels=packed)
+
+    return Dataset(parts=parts, images=LazyImages(len(files), load))
+
+
+def _read_legend(path: Path) -> tuple[tuple[PartLabel, ...], dict[str, str]]:
+    legend = read_json(path)
+    parts = []
+    for order, entry in enumerate(legend["parts"]):
+        number = entry["id"].integer(1, MAX_PART_ID)
+        colour = entry.get("colour")
+        parts.append(
+            PartLabel(
+                number, entry["name"].text(), colour_at(order) if colour is None else parse_colour(colour.text()), order
+            )
+        )
+    images = legend.get("images")
+    names = {} if images is None else {picture: name.text() for picture, name in images.items()}
+    return tuple(parts), names
+
+
+def _values(files: Sequence[Path], ctx: JobContext) -> set[int]:
+    """Every label that occurs in some pictures."""
+    found: set[int] = set()
+    for number, file in enumerate(files):
+        ctx.step(number, len(files), f"Looking at {file.name}")
+        try:
+            found |= {int(value) for value in np.unique(read_label_picture(read_bytes(file), file))}
+        except FormatError:
+            continue  # named when it is read
+    return found - {0}
+
+
+def _unnamed(values: set[int]) -> tuple[PartLabel, ...]:
+    if values == {255}:
+        return (PartLabel(1, "object", colour_at(0)),)
+    return tuple(
+        PartLabel(value, f"part {value}", colour_at(order), order) for order, value in enumerate(sorted(values))
+    )

@@ -1,0 +1,66 @@
+"""What formats of keypoints share: which skeleton, which box, which points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.errors import FormatError, UsageError
+from core.formats.base import AnnotatedImage, Dataset, ExportOptions, box_to_corner
+from core.formats.naming import Source
+from core.project.model import Box, KeypointSet, Skeleton
+
+__all__ = ["chosen_skeleton", "corner_box", "instances_of", "skeleton_for"]
+
+
+def chosen_skeleton(dataset: Dataset, options: ExportOptions, out_format: str) -> Skeleton:
+    """The skeleton to export, for formats that hold one.
+
+    Raises:
+        UsageError: There is none.
+    """
+    for skeleton in dataset.skeletons:
+        if options.skeleton is None or skeleton.id == options.skeleton:
+            return skeleton
+    raise UsageError(f"there is no skeleton to export as {out_format}", hint="Annotate or import keypoints first")
+
+
+def instances_of(image: AnnotatedImage, skeleton: Skeleton) -> list[KeypointSet]:
+    """The instances of a skeleton on an image that have any point."""
+    return [points for points in image.keypoints if points.skeleton == skeleton.id and points.present.any()]
+
+
+def corner_box(points: KeypointSet, hw: tuple[int, int] = (0, 0)) -> Box:
+    """Box of an instance with (0, 0) at the image's corner: its own, or that around its points, within the image."""
+    if points.box is not None:
+        return box_to_corner(points.box)
+    xy = points.xy[points.present] + 0.5
+    if not len(xy):
+        return 0.0, 0.0, 0.0, 0.0
+    low, high = xy.min(axis=0) - 0.5, xy.max(axis=0) + 0.5
+    if min(hw) > 0:
+        low, high = np.maximum(low, 0), np.minimum(high, [hw[1], hw[0]])
+        high = np.maximum(high, low)
+    return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
+
+
+def skeleton_for(names: Sequence[str], source: Source, name: str, error: FormatError | None = None) -> Skeleton:
+    """A skeleton for keypoint names found in a file: the project's that has them all, or a new one.
+
+    Args:
+        names: Names in the file, in its order; ones that occur twice raise `error`.
+        source: The project.
+        name: Name for a new one.
+        error: What to raise when the names make no skeleton.
+    """
+    wanted = list(dict.fromkeys(names))
+    for skeleton in source.skeletons:
+        if set(wanted) <= set(skeleton.names) and (name in ("object", skeleton.name)):
+            return skeleton
+    try:
+        return Skeleton(tuple(names), name=name, id=1)
+    except UsageError:
+        if error is None:
+            raise
+        raise error from None

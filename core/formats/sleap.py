@@ -1,0 +1,155 @@
+"""SLEAP's .slp through `sleap-io` (the optional dependency set `sleap`).
+
+Coordinates are zero-based pixels, as in the project. Every image is a video of one frame; transferred points become
+predicted instances, a person's become user instances. SLEAP knows no occluded points apart from a flag on visible ones;
+boxes are lost.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import FormatError, UsageError
+from core.files import atomic_write
+from core.formats.base import AnnotatedImage, Dataset, ExportOptions, ExportReport, ImportReport, with_progress
+from core.formats.naming import Source
+from core.jobs import JobContext
+from core.project.model import KeypointSet, Origin, Skeleton
+
+__all__ = ["read_sleap", "write_sleap"]
+
+
+def _sleap_io() -> Any:
+    try:
+        return importlib.import_module("sleap_io")
+    except ImportError:
+        raise UsageError("SLEAP files need sleap-io", hint="pip install 'counterpart[sleap]'") from None
+
+
+def write_sleap(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobContext) -> ExportReport:
+    """Write the instances of a dataset.
+
+    Raises:
+        UsageError: sleap-io is not installed.
+    """
+    sio = _sleap_io()
+    report = ExportReport("sleap", out)
+    skeletons = {skeleton.id: _sleap_skeleton(sio, skeleton) for skeleton in dataset.skeletons}
+    videos, frames = [], []
+    for image in with_progress(dataset.images, ctx, "Writing"):
+        if not image.keypoints:
+            report.skipped.append((image.name, "it has no keypoints"))
+            continue
+        file = image.file.as_posix() if image.file is not None else image.name
+        video = sio.Video(filename=[file], open_backend=False)
+        instances = [_sleap_instance(sio, points, skeletons[points.skeleton]) for points in image.keypoints]
+        videos.append(video)
+        frames.append(sio.LabeledFrame(video=video, frame_idx=0, instances=instances))
+        report.images += 1
+        report.annotations += len(instances)
+        if any((points.visibility == 1).any() for points in image.keypoints):
+            report.lost.append((image.name, "which points are occluded"))
+        if any(points.box is not None for points in image.keypoints):
+            report.lost.append((image.name, "boxes of instances"))
+    labels = sio.Labels(frames, videos=videos, skeletons=list(skeletons.values()))
+    with tempfile.TemporaryDirectory() as folder:
+        file_slp = Path(folder) / "labels.slp"
+        labels.save(file_slp.as_posix(), verbose=False)
+        with atomic_write(out) as handle, file_slp.open("rb") as source:
+            shutil.copyfileobj(source, handle)
+    return report
+
+
+def _sleap_skeleton(sio: Any, skeleton: Skeleton) -> Any:
+    nodes = [sio.Node(name) for name in skeleton.names]
+    edges = [sio.Edge(nodes[a], nodes[b]) for a, b in skeleton.edges]
+    symmetries = [sio.Symmetry([nodes[a], nodes[b]]) for a, b in skeleton.mirror_pairs]
+    return sio.Skeleton(nodes=nodes, edges=edges, symmetries=symmetries, name=skeleton.name)
+
+
+def _sleap_instance(sio: Any, points: KeypointSet, skeleton: Any) -> Any:
+    xy = np.where(points.present[:, None], points.xy, np.nan)
+    if (points.origin[points.present] == Origin.TRANSFERRED).any():
+        return sio.PredictedInstance.from_numpy(
+            points_data=xy,
+            skeleton=skeleton,
+            point_scores=points.score.astype(np.float64),
+            score=float(points.score[points.present].mean()),
+        )
+    return sio.Instance.from_numpy(points_data=xy, skeleton=skeleton)
+
+
+def read_sleap(path: Path, source: Source, _ctx: JobContext, report: ImportReport) -> Dataset:
+    """Read labelled frames of image videos; frames of films are passed over and named.
+
+    Raises:
+        UsageError: sleap-io is not installed.
+        FormatError: It is no .slp file.
+    """
+    sio = _sleap_io()
+    if not path.is_file():
+        raise FormatError("there is no such file", path=path, hint="Check the path")
+    try:
+        labels = sio.load_slp(path.as_posix(), open_videos=False)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise FormatError(
+            f"this is not a SLEAP file, or it is damaged ({error})", path=path, hint="Save it again"
+        ) from None
+    skeletons: dict[int, Skeleton] = {}
+    for number, found in enumerate(labels.skeletons, start=1):
+        try:
+            skeletons[id(found)] = _own_skeleton(found, number)
+        except UsageError as error:
+            raise FormatError(error.what, path=path, hint="Correct the skeleton") from None
+    images: dict[str, list[KeypointSet]] = {}
+    for frame in labels:
+        name = _image_name(frame)
+        if name is None:
+            report.skipped.append((f"frame {frame.frame_idx}", "it is a frame of a film, not an image"))
+            continue
+        for instance in frame.instances:
+            skeleton = skeletons[id(instance.skeleton)]
+            images.setdefault(name, []).append(_own_points(sio, instance, skeleton))
+    return Dataset(
+        skeletons=tuple(skeletons.values()),
+        images=[
+            AnnotatedImage(name, file=source.file(name, path.parent), keypoints=tuple(sets))
+            for name, sets in images.items()
+        ],
+    )
+
+
+def _own_skeleton(found: Any, number: int) -> Skeleton:
+    names = [str(name) for name in found.node_names]
+    edges = tuple((int(a), int(b)) for a, b in found.edge_inds)
+    pairs = []
+    for symmetry in found.symmetries:
+        first, second = sorted(names.index(node.name) for node in symmetry.nodes)
+        pairs.append((first, second))
+    return Skeleton(tuple(names), edges, (), tuple(pairs), found.name or "object", number)
+
+
+def _image_name(frame: Any) -> str | None:
+    files = frame.video.filename
+    if isinstance(files, (list, tuple)) and 0 <= int(frame.frame_idx) < len(files):
+        return Path(str(files[int(frame.frame_idx)]).replace("\\", "/")).as_posix()
+    return None
+
+
+def _own_points(sio: Any, instance: Any, skeleton: Skeleton) -> KeypointSet:
+    xy = np.asarray(instance.numpy(), np.float64)[:, :2]
+    predicted = isinstance(instance, sio.PredictedInstance)
+    score = np.asarray(instance.points["score"], np.float32) if predicted else None
+    return KeypointSet.make(
+        xy,
+        None,
+        None if score is None else np.nan_to_num(score, nan=0.0),
+        Origin.TRANSFERRED if predicted else Origin.USER,
+        skeleton=skeleton.id,
+    )

@@ -1,0 +1,202 @@
+"""Keypoints as plain text: CSV (everything, one line for each point) and TPS (landmarks of morphometrics).
+
+CSV has the columns image, instance, skeleton, keypoint, x, y, visibility, score, origin; x and y are the project's
+pixels, centres at integers. TPS has its origin in the image's lower left corner, y upwards, so a point of an image of
+height h is (x + 0.5, h - y - 0.5); it knows neither names nor visibility: landmarks come in the skeleton's order, an
+absent one is -1 -1.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import FormatError, UsageError
+from core.files import write_text
+from core.formats.base import AnnotatedImage, Dataset, ExportOptions, ExportReport, ImportReport, with_progress
+from core.formats.fields import Node, read_text
+from core.formats.instances import chosen_skeleton, instances_of, skeleton_for
+from core.formats.naming import Source
+from core.jobs import JobContext
+from core.project.model import KeypointSet, Origin, Skeleton
+
+__all__ = ["read_csv", "read_tps", "write_csv", "write_tps"]
+
+_COLUMNS = ("image", "instance", "skeleton", "keypoint", "x", "y", "visibility", "score", "origin")
+
+
+def write_csv(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobContext) -> ExportReport:
+    """Write every point of a dataset."""
+    report = ExportReport("csv", out)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for image in with_progress(dataset.images, ctx, "Writing"):
+        if not image.keypoints:
+            report.skipped.append((image.name, "it has no keypoints"))
+            continue
+        for number, points in enumerate(image.keypoints, start=1):
+            skeleton = dataset.skeleton(points.skeleton)
+            for index, name in enumerate(skeleton.names):
+                x, y = (repr(float(value)) if np.isfinite(value) else "" for value in points.xy[index])
+                origin = Origin(int(points.origin[index])).name.lower()
+                row = [image.name, number, skeleton.name, name, x, y, int(points.visibility[index])]
+                writer.writerow([*row, f"{points.score[index]:.6g}", origin])
+            if points.box is not None:
+                report.lost.append((image.name, "the box of an instance"))
+        report.images += 1
+        report.annotations += len(image.keypoints)
+    write_text(out, buffer.getvalue())
+    return report
+
+
+def read_csv(path: Path, source: Source, _ctx: JobContext, _report: ImportReport) -> Dataset:
+    """Read a table with at least the columns image, keypoint, x and y.
+
+    Raises:
+        FormatError: A column is missing or a value makes no sense; the line is named.
+    """
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_text(path)), strict=True))
+    except csv.Error as error:
+        raise FormatError(f"this is not a valid table ({error})", path=path, hint="Save it again as CSV") from None
+    fields = set(rows[0]) if rows else set()
+    missing = [name for name in ("image", "keypoint", "x", "y") if name not in fields]
+    if missing:
+        raise FormatError(f"the column {missing[0]} is missing", path=path, hint=f"Columns are {', '.join(_COLUMNS)}")
+    names: dict[str, list[str]] = {}
+    grouped: dict[str, dict[tuple[str, str], list[tuple[int, dict[str, str]]]]] = {}
+    for line, row in enumerate(rows, start=2):
+        if row.get(None) or None in row.values():
+            raise FormatError(f"line {line}: it has another number of columns than the first", path=path)
+        kind = row.get("skeleton") or "object"
+        listed = names.setdefault(kind, [])
+        if row["keypoint"] not in listed:
+            listed.append(row["keypoint"])
+        image = grouped.setdefault(row["image"], {})
+        image.setdefault((row.get("instance") or "1", kind), []).append((line, row))
+    nameless = FormatError("a keypoint has no name", path=path, hint="Fill in the column keypoint")
+    skeletons = {
+        kind: Skeleton(found.names, found.edges, found.colours, found.mirror_pairs, kind, number)
+        for number, (kind, listed) in enumerate(names.items(), start=1)
+        for found in [skeleton_for(listed, source, kind, nameless)]
+    }
+    images = [
+        AnnotatedImage(
+            name,
+            file=source.file(name, path.parent),
+            keypoints=tuple(_row_points(found, skeletons[kind], path) for (_, kind), found in groups.items()),
+        )
+        for name, groups in grouped.items()
+    ]
+    return Dataset(skeletons=tuple(skeletons.values()), images=images)
+
+
+def _row_points(rows: list[tuple[int, dict[str, str]]], skeleton: Skeleton, path: Path) -> KeypointSet:
+    count = len(skeleton)
+    xy, visibility = np.full((count, 2), np.nan), np.zeros(count, np.uint8)
+    score, origin = np.ones(count, np.float32), np.zeros(count, np.uint8)
+    for line, row in rows:
+        index = skeleton.names.index(row["keypoint"])
+        data = Node(row, path, f"line {line}")
+        if not row["x"].strip() or not row["y"].strip():
+            continue
+        xy[index] = data["x"].number(), data["y"].number()
+        visibility[index] = data["visibility"].integer(0, 2) if row.get("visibility") else 2
+        score[index] = data["score"].number() if row.get("score") else 1
+        try:
+            origin[index] = Origin[row["origin"].upper()] if row.get("origin") else Origin.USER
+        except KeyError:
+            raise data["origin"].error("expected user, transferred or confirmed") from None
+    return KeypointSet.make(xy, visibility, score, origin, skeleton=skeleton.id)
+
+
+def write_tps(dataset: Dataset, out: Path, options: ExportOptions, ctx: JobContext) -> ExportReport:
+    """Write the instances of one skeleton, one specimen each.
+
+    Raises:
+        UsageError: The dataset has no skeleton.
+    """
+    report = ExportReport("tps", out)
+    skeleton = chosen_skeleton(dataset, options, "tps")
+    report.notes.append(f"landmarks in this order: {', '.join(skeleton.names)}")
+    text: list[str] = []
+    for image in with_progress(dataset.images, ctx, "Writing"):
+        instances = instances_of(image, skeleton)
+        if not instances or image.hw[0] == 0:
+            report.skipped.append((image.name, "its size is not known" if instances else "it has no keypoints"))
+            continue
+        for points in instances:
+            text.append(f"LM={len(skeleton)}\n")
+            for (x, y), visibility in zip(points.xy.tolist(), points.visibility, strict=True):
+                text.append(f"{x + 0.5:.6f} {image.hw[0] - y - 0.5:.6f}\n" if visibility else "-1 -1\n")
+            text.append(f"IMAGE={image.name}\nID={report.annotations}\n")
+            report.annotations += 1
+            if (points.visibility == 1).any():
+                report.lost.append((image.name, "which points are occluded"))
+            if points.box is not None:
+                report.lost.append((image.name, "the box of an instance"))
+        report.images += 1
+    write_text(out, "".join(text))
+    return report
+
+
+def read_tps(path: Path, source: Source, _ctx: JobContext, report: ImportReport) -> Dataset:
+    """Read specimens. Landmarks take the names of the project's only skeleton with as many points, else 1, 2, ...
+
+    Raises:
+        FormatError: A line makes no sense; it is named.
+    """
+    specimens: list[tuple[np.ndarray, str]] = []
+    lines = read_text(path).splitlines()
+    at = 0
+    while at < len(lines):
+        key, _, value = lines[at].partition("=")
+        at += 1
+        if key.strip().upper() == "LM":
+            count = Node(value.strip(), path, f"line {at}").integer(0, len(lines))
+            block = [
+                Node(line.split(), path, f"line {at + offset + 1}").numbers(2)
+                for offset, line in enumerate(lines[at : at + count])
+            ]
+            if len(block) != count:
+                raise FormatError(f"line {at}: expected {count} landmarks, the file ends after {len(block)}", path=path)
+            specimens.append((np.array(block).reshape(-1, 2), ""))
+            at += count
+        elif key.strip().upper() == "IMAGE" and specimens:
+            specimens[-1] = (specimens[-1][0], value.strip())
+        elif key.strip().upper() in ("LM3", "CURVES", "OUTLINES"):
+            report.lost.append((path.name, f"line {at}: {key.strip()}"))
+    if not specimens:
+        raise FormatError("there are no landmarks (LM=) in this file", path=path, hint="Is it a TPS file?")
+    return _specimens(specimens, path, source, report)
+
+
+def _specimens(specimens: list[tuple[np.ndarray, str]], path: Path, source: Source, report: ImportReport) -> Dataset:
+    count = len(specimens[0][0])
+    fitting = [skeleton for skeleton in source.skeletons if len(skeleton) == count]
+    try:
+        skeleton = fitting[0] if len(fitting) == 1 else Skeleton(tuple(str(n + 1) for n in range(count)), id=1)
+    except UsageError as error:
+        raise FormatError(error.what, path=path, hint="Correct the file") from None
+    found: dict[str, list[KeypointSet]] = {}
+    for number, (points, name) in enumerate(specimens, start=1):
+        where = name or f"specimen {number}"
+        hw = source.hw(name, path.parent) if name else None
+        if hw is None or len(points) != count:
+            reason = f"it has {len(points)} landmarks, the first has {count}"
+            report.skipped.append((where, reason if len(points) != count else "there is no image of that name"))
+            continue
+        xy = np.stack([points[:, 0] - 0.5, hw[0] - points[:, 1] - 0.5], axis=1)
+        xy[(points < 0).all(axis=1)] = np.nan
+        found.setdefault(name, []).append(KeypointSet.make(xy, skeleton=skeleton.id))
+    images = [
+        AnnotatedImage(
+            name, source.hw(name, path.parent) or (0, 0), file=source.file(name, path.parent), keypoints=tuple(sets)
+        )
+        for name, sets in found.items()
+    ]
+    return Dataset(skeletons=(skeleton,), images=images)
