@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -58,7 +59,19 @@ def _keys(name: str) -> list[str]:
     clean = name.replace("\\", "/").removeprefix("./").casefold()
     path = PurePosixPath(clean)
     bare = str(path.with_suffix("")) if path.suffix in IMAGE_SUFFIXES or path.suffix == ".json" else clean
-    return [f"0{clean}", f"1{bare}", f"2{bare.replace('/', '__')}", f"3{path.name}", f"4{PurePosixPath(bare).name}"]
+    return [
+        f"0{clean}",
+        f"1{bare}",
+        f"2{_flat(clean)}",
+        f"2{_flat(bare)}",
+        f"3{path.name}",
+        f"4{PurePosixPath(bare).name}",
+    ]
+
+
+def _flat(name: str) -> str:
+    """A name whatever the marks between its words: formats have their own ways to write a path in one word."""
+    return re.sub(r"[\W_]+", "_", name)
 
 
 def _same_end(a: str, b: str) -> bool:
@@ -72,7 +85,7 @@ def _same_end(a: str, b: str) -> bool:
 class ImageIndex:
     """Finds the image of a project that a name in a file means."""
 
-    _by_key: dict[str, list[int]] = field(default_factory=dict)
+    _by_key: dict[str, set[int]] = field(default_factory=dict)
     _records: dict[int, ImageRecord] = field(default_factory=dict)
 
     @classmethod
@@ -82,15 +95,15 @@ class ImageIndex:
         for record in records:
             index._records[record.id] = record
             for key in _keys(record.name):
-                index._by_key.setdefault(key, []).append(record.id)
+                index._by_key.setdefault(key, set()).add(record.id)
         return index
 
     def find(self, name: str) -> ImageRecord | None:
         """The image, by its whole name, or by less of it where that is unmistakable; None for none or several."""
         for key in _keys(name):
-            found = self._by_key.get(key, [])
-            if len(found) == 1 and (key[0] in "012" or _same_end(name, self._records[found[0]].name)):
-                return self._records[found[0]]
+            found = [self._records[number] for number in self._by_key.get(key, ())]
+            if len(found) == 1 and (key[0] in "012" or _same_end(name, found[0].name)):
+                return found[0]
         return None
 
 

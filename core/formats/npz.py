@@ -50,7 +50,7 @@ def write_npz(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobCont
 
 def _put(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
     buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    np.lib.format.write_array(buffer, array, allow_pickle=False)
     archive.writestr(f"{name}.npy", buffer.getvalue())
 
 

@@ -47,7 +47,7 @@ def write_sleap(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobCo
             report.skipped.append((image.name, "it has no keypoints"))
             continue
         file = image.file.as_posix() if image.file is not None else image.name
-        video = sio.Video(filename=[file], open_backend=False)
+        video = sio.Video(filename=[file], open_backend=False, backend_metadata=_image_video(file, image.hw))
         instances = [_sleap_instance(sio, points, skeletons[points.skeleton]) for points in image.keypoints]
         videos.append(video)
         frames.append(sio.LabeledFrame(video=video, frame_idx=0, instances=instances))
@@ -64,6 +64,21 @@ def write_sleap(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobCo
         with atomic_write(out) as handle, file_slp.open("rb") as source:
             shutil.copyfileobj(source, handle)
     return report
+
+
+def _image_video(file: str, hw: tuple[int, int]) -> dict[str, object]:
+    """What sleap-io writes about a video that is an image, given here so that it need not open the image."""
+    height, width = hw
+    return {
+        "type": "ImageVideo",
+        "shape": [1, height, width, 3],
+        "filename": file,
+        "filenames": [file],
+        "height_": height,
+        "width_": width,
+        "channels_": 3,
+        "grayscale": False,
+    }
 
 
 def _sleap_skeleton(sio: Any, skeleton: Skeleton) -> Any:

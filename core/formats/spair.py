@@ -190,12 +190,13 @@ def _copy(
             try:
                 if file is None:
                     raise ImageError("there is no file")  # noqa: TRY301
-                picture = read_image(file)
-                if file.suffix.lower() in (".jpg", ".jpeg") and Image.open(file).size == picture.rgb.shape[1::-1]:
+                with Image.open(file) as image:
+                    as_it_is = image.format == "JPEG" and image.getexif().get(0x0112, 1) == 1
+                if as_it_is:
                     shutil.copyfile(file, target)
                 else:
-                    Image.fromarray(picture.rgb).save(target, "JPEG", quality=95)
-            except ImageError:
+                    Image.fromarray(read_image(file).rgb).save(target, "JPEG", quality=95)
+            except (ImageError, OSError):
                 report.lost.append((name, "the image itself: its file could not be read"))
 
 

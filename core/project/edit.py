@@ -136,6 +136,11 @@ class Edit:
         row = self._after["images"].get((image,))
         return ImageRecord(image, *row) if row is not None else self.images[image]  # type: ignore[arg-type]
 
+    def has_image(self, image: int) -> bool:
+        """Whether an image is in the project as the command has left it so far."""
+        after = self._after["images"]
+        return after[image,] is not None if (image,) in after else image in self.images
+
     def put_image(self, record: ImageRecord) -> None:
         """Write an image."""
         self.put("images", (record.id,), image_row(record), is_new=record.id not in self.images)

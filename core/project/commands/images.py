@@ -149,7 +149,7 @@ class RemoveImages(Command):
 
     def do(self, edit: Edit) -> None:
         for image in self.image_ids:
-            if image not in edit.images:
+            if not edit.has_image(image):
                 continue
             clear_map(edit, image)
             for key in edit.find("keypoints", "image", image):
@@ -205,7 +205,7 @@ class NoteFacts(Command):
 
     def do(self, edit: Edit) -> None:
         for fact in self.facts:
-            if fact.id not in edit.images:
+            if not edit.has_image(fact.id):
                 continue
             record = edit.image(fact.id)
             edit.put_image(

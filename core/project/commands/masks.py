@@ -241,7 +241,7 @@ class ReplaceMasks(Command):
         self.results = {}
 
     def _refusal(self, edit: Edit, image: int, packed: PackedLabels) -> str:
-        if image not in edit.images:
+        if not edit.has_image(image):
             return "it is no longer in the project"
         record = edit.image(image)
         if not self.overwrite and record.state in ("reviewed", "skipped"):

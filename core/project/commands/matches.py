@@ -65,7 +65,7 @@ class ReplaceMatches(Command):
     def do(self, edit: Edit) -> None:
         number = None
         for new in self.results:
-            if new.image_a not in edit.images or new.image_b not in edit.images:
+            if not (edit.has_image(new.image_a) and edit.has_image(new.image_b)):
                 self.outcome.skipped.append((new.image_a, "an image is no longer in the project"))
                 continue
             old = read_pair(edit, new.image_a, new.image_b)

@@ -345,7 +345,7 @@ class PredictKeypoints(Command):
         self.results = {}
 
     def _refusal(self, edit: Edit, image: int) -> str:
-        if image not in edit.images:
+        if not edit.has_image(image):
             return "it is no longer in the project"
         if edit.image(image).state in ("reviewed", "skipped"):
             return f"it is marked {edit.image(image).state}"
