@@ -1,0 +1,105 @@
+"""Commands that make masks: `cosegment`, `parts`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from core.cli.options import (
+    Subparsers,
+    add_engine_options,
+    add_feature_options,
+    add_report_options,
+    engine_from,
+    integers,
+    parsed,
+    resolution,
+    tap_or,
+)
+from core.cli.runner import Outcome
+from core.imaging import find_images
+from core.jobs import JobContext
+from core.pipeline.engine import Engine
+
+__all__ = ["add_parsers"]
+
+METHODS = ("default", "seeded", "paper", "baseline")
+REFINEMENTS = ("grabcut", "crf", "guided", "none")
+
+
+def add_parsers(commands: Subparsers) -> None:
+    """Declare the commands of this module."""
+    cosegment = commands.add_parser(
+        "cosegment", help="the object that the images share: one 0/255 PNG per image, report.json"
+    )
+    _add_common(cosegment)
+    cosegment.set_defaults(command=_cosegment)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--overlays", action="store_true", help="also write overlays to look at, in DIR/overlays")
+    group = parser.add_argument_group("co-segmentation (by default the model's own setting)")
+    group.add_argument("--method", choices=METHODS, default="default", help="how the object is found (%(default)s)")
+    group.add_argument("--saliency", choices=["cls", "background", "mean"], help="how saliency is measured")
+    group.add_argument("--heads", type=parsed(integers), metavar="0,2,4,5", help="attention heads that it averages")
+    group.add_argument("--threshold", type=float, metavar="T", help="a cluster is salient above this")
+    group.add_argument("--votes", type=float, metavar="SHARE", help="share of images that must agree, 0 to 1")
+    group.add_argument("--clusters", type=int, metavar="N", help="number of clusters (0: the elbow rule)")
+    group.add_argument(
+        "--elbow", type=float, metavar="E", help="a further cluster must cut the error below E of before"
+    )
+    group.add_argument(
+        "--outliers", type=float, metavar="COS", nargs="?", const=0.7, help="leave out images unlike the others (0.7)"
+    )
+    group.add_argument("--refine", choices=REFINEMENTS, help="how masks follow the edges of the image")
+    add_engine_options(parser)
+    add_feature_options(parser)
+    add_report_options(parser)
+
+
+def _cosegment_job(args: argparse.Namespace, engine: Engine) -> Any:
+    from core.cosegment import CosegmentParams
+    from core.pipeline.masks import CosegmentJob
+
+    job = CosegmentJob.for_engine(engine)
+    own = job.params
+    params = {
+        "default": own,
+        "seeded": dataclasses.replace(CosegmentParams(), heads=own.heads, saliency_tap=own.saliency_tap, tap=own.tap),
+        "paper": CosegmentParams.paper(engine.defaults.saliency_heads),
+        "baseline": CosegmentParams.baseline(heads=engine.defaults.saliency_heads),
+    }[args.method]
+    changes = {
+        "saliency": args.saliency,
+        "heads": args.heads,
+        "threshold": args.threshold,
+        "votes": args.votes,
+        "elbow": args.elbow,
+        "outlier_cosine": args.outliers,
+        "refine": args.refine,
+    }
+    params = dataclasses.replace(params, **{name: value for name, value in changes.items() if value is not None})
+    if args.clusters is not None or args.elbow is not None:
+        params = dataclasses.replace(params, clusters=args.clusters or None)
+    params = dataclasses.replace(params, seed=args.seed, tap=tap_or(args, params.tap or engine.defaults.cosegment_tap))
+    chosen = resolution(args, job.size, job.stride)
+    return CosegmentJob(params, chosen.size, chosen.stride)
+
+
+def _cosegment(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.mask_files import write_masks
+    from core.pipeline.masks import find_object
+    from core.pipeline.naming import check_writable
+
+    engine = engine_from(args)
+    refs = find_images(args.images)
+    job = _cosegment_job(args, engine)
+    check_writable(args.out)
+    run = find_object(engine, refs, job, ctx.stage(0.0, 0.85))
+    written = write_masks(run, engine, refs, args.out, ctx.stage(0.85, 1.0), overlays=args.overlays)
+    text = f"{run.note}\n{len(written)} masks and report.json in {args.out}"
+    return Outcome(text, {"out": str(args.out), "note": run.note, "images": [mask.as_dict() for mask in written]})

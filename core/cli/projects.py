@@ -1,0 +1,79 @@
+"""Commands on project files: `export`, `import`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from core.cli.options import Subparsers, add_report_options
+from core.cli.runner import Outcome
+from core.formats import FORMATS, ExportOptions, export_project, import_into
+from core.jobs import JobContext
+from core.project.document import Document
+from core.project.model import IMAGE_STATES
+
+__all__ = ["add_parsers"]
+
+
+def add_parsers(commands: Subparsers) -> None:
+    """Declare the commands of this module."""
+    written = sorted(name for name, item in FORMATS.items() if item.write is not None)
+    read = sorted(name for name, item in FORMATS.items() if item.read is not None)
+
+    export = commands.add_parser("export", help="write a project in a format that others read", epilog=_table())
+    export.formatter_class = argparse.RawDescriptionHelpFormatter
+    export.add_argument("project", type=Path, metavar="PROJECT")
+    export.add_argument("--format", required=True, choices=written, metavar="F", help=", ".join(written))
+    export.add_argument("--out", type=Path, required=True, metavar="PATH", help="file or folder, as the format has it")
+    export.add_argument("--state", action="append", choices=IMAGE_STATES, help="only images in this state (repeatable)")
+    export.add_argument("--polygons", action="store_true", help="outlines where the format could hold exact masks too")
+    export.add_argument("--copy-images", action="store_true", help="put the images where the format expects them")
+    add_report_options(export)
+    export.set_defaults(command=_export)
+
+    imports = commands.add_parser("import", help="take annotations in a format into a project", epilog=_table())
+    imports.formatter_class = argparse.RawDescriptionHelpFormatter
+    imports.add_argument("path", type=Path, metavar="PATH", help="file or folder, as the format has it")
+    imports.add_argument("--format", required=True, choices=read, metavar="F", help=", ".join(read))
+    imports.add_argument("--project", type=Path, required=True, metavar="PROJECT", help="made if it does not exist")
+    imports.add_argument("--root", type=Path, metavar="DIR", help="folder that image names are relative to")
+    imports.add_argument("--overwrite", action="store_true", help="replace what a person drew in the project too")
+    add_report_options(imports)
+    imports.set_defaults(command=_import)
+
+
+def _table() -> str:
+    width = max(map(len, FORMATS))
+    lines = [f"  {name:<{width}}  {item.title}: {', '.join(item.holds)}. {item.note}" for name, item in FORMATS.items()]
+    return "formats:\n" + "\n".join(lines)
+
+
+def _export(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    states = None if args.state is None else tuple(args.state)
+    options = ExportOptions(states=states, polygons=args.polygons, copy_images=args.copy_images)
+    with Document.open(args.project, read_only=True) as document:
+        _warn_of_damage(document, ctx)
+        report = export_project(document, args.format, args.out, options, ctx)
+    lines = [f"{report.annotations} annotations of {report.images} images in {report.path}"]
+    lines += [f"  left out: {name}: {reason}" for name, reason in report.skipped]
+    lines += [f"  lost: {name}: {what}" for name, what in report.lost]
+    lines += [f"  note: {note}" for note in report.notes]
+    return Outcome("\n".join(lines), report.as_dict())
+
+
+def _import(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    opened = Document.open(args.project) if args.project.exists() else Document.new(args.project)
+    with opened as document:
+        _warn_of_damage(document, ctx)
+        report = import_into(document, args.path, args.format, ctx, root=args.root, overwrite=args.overwrite)
+    lines = [f"{report.annotations} annotations of {report.images} images taken into {args.project}"]
+    if report.added_images:
+        lines.append(f"  {len(report.added_images)} images were new")
+    lines += [f"  left out: {name}: {reason}" for name, reason in report.skipped]
+    lines += [f"  lost: {where}: {what}" for where, what in report.lost]
+    return Outcome("\n".join(lines), {**report.as_dict(), "project": str(args.project)})
+
+
+def _warn_of_damage(document: Document, ctx: JobContext) -> None:
+    for problem in document.problems:
+        ctx.warn(problem)

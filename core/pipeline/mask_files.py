@@ -1,0 +1,141 @@
+"""Writing masks to a folder: one PNG per image, a report, overlays to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import CounterpartError, ImageError
+from core.files import write_bytes, write_json
+from core.formats.pictures import encode_label_png
+from core.imaging import ImageRef, read_image
+from core.jobs import JobContext
+from core.pipeline.engine import Engine
+from core.pipeline.masks import MaskRun
+from core.pipeline.naming import output_paths
+from core.pipeline.overlays import overlay
+from core.pipeline.pictures import write_png
+from core.project.model import Colour
+from core.project.palette import colour_at
+
+__all__ = ["WrittenMask", "part_colours", "write_masks"]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenMask:
+    """One image's mask file.
+
+    Attributes:
+        name: Of the image.
+        file: The PNG.
+        shares: Share of the image that each label covers, by the label's name.
+        doubt: How uncertain it is, in [0, 1].
+        outlier: Whether the image seems to show something else.
+    """
+
+    name: str
+    file: Path
+    shares: dict[str, float]
+    doubt: float
+    outlier: bool
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values for the report."""
+        return {
+            "image": self.name,
+            "file": str(self.file),
+            "shares": {name: round(share, 5) for name, share in self.shares.items()},
+            "doubt": round(self.doubt, 4),
+            "outlier": self.outlier,
+        }
+
+
+def part_colours(names: dict[int, str]) -> dict[int, Colour]:
+    """A colour of the palette for every label."""
+    return {value: colour_at(place) for place, value in enumerate(sorted(names))}
+
+
+def write_masks(
+    run: MaskRun, engine: Engine, refs: Sequence[ImageRef], out: Path, ctx: JobContext, *, overlays: bool = False
+) -> list[WrittenMask]:
+    """Write the masks of a run and `report.json`.
+
+    A single object gives black-and-white PNGs of 0 and 255; parts give indexed PNGs with 0 for background. Each has
+    its image's size. An image that went away meanwhile is recorded in `ctx.failures`.
+
+    Args:
+        run: What was found.
+        engine: What found it.
+        refs: All images that were asked for, those that failed too; names are made unique among them.
+        out: The folder.
+        ctx: Progress and cancellation; files written so far stay.
+        overlays: Also write the parts drawn over the photographs, in `out/overlays`.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    colours = part_colours(run.names)
+    paths = output_paths(refs, out, ".png")
+    previews = output_paths(refs, out / "overlays", ".jpg")
+    written = []
+    for index in range(len(run)):
+        ref, place = run.features.refs[index], run.features.indices[index]
+        ctx.step(index, len(run), f"Masks of {ref.name}")
+        try:
+            rgb = read_image(ref.path).rgb
+            labels = run.labels(index, ctx, rgb)
+        except ImageError as error:
+            ctx.fail(error)
+            continue
+        if run.kind == "cosegment":
+            write_png(paths[place], labels > 0)
+        else:
+            write_bytes(paths[place], encode_label_png(labels, {0: (0, 0, 0), **colours}))
+        if overlays:
+            _write_jpeg(previews[place], overlay(rgb, labels, colours))
+        written.append(
+            WrittenMask(ref.name, paths[place], _shares(labels, run.names), run.doubts[index], run.outliers[index])
+        )
+    write_json(out / "report.json", _report(run, engine, written, ctx.failures, ctx.warnings), indent=1)
+    ctx.step(len(run), len(run), "Masks are written")
+    return written
+
+
+def _shares(labels: NDArray[np.uint8], names: dict[int, str]) -> dict[str, float]:
+    counts = np.bincount(labels.ravel(), minlength=max(names, default=0) + 1)
+    return {name: float(counts[value]) / labels.size for value, name in names.items()}
+
+
+def _report(
+    run: MaskRun,
+    engine: Engine,
+    written: list[WrittenMask],
+    failures: Sequence[CounterpartError],
+    warnings: Sequence[str],
+) -> dict[str, object]:
+    return {
+        "kind": run.kind,
+        "model": engine.info.name,
+        "weights": engine.plan.weights_sha256,
+        "params": run.params,
+        "labels": {str(value): name for value, name in run.names.items()},
+        "note": run.note,
+        **run.about,
+        "images": [mask.as_dict() for mask in written],
+        "failed": [error.as_dict() for error in failures],
+        "warnings": list(warnings),
+    }
+
+
+def _write_jpeg(path: Path, pixels: NDArray[np.uint8]) -> None:
+    import io
+
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=90)
+    write_bytes(path, buffer.getvalue())

@@ -1,0 +1,149 @@
+"""Use cases that make masks: the object that images share, and its parts."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cache import FeatureSet
+from core.cosegment import CosegmentParams, CosegmentResult, cosegment, mask_pixels
+from core.features import Tap
+from core.geometry import Size
+from core.imaging import ImageRef, read_image
+from core.jobs import JobContext
+from core.pipeline.engine import Engine
+
+__all__ = ["CosegmentJob", "MaskRun", "find_object", "object_run"]
+
+Pixels = Callable[[int, NDArray[np.uint8], JobContext], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class CosegmentJob:
+    """How to find the shared object.
+
+    Attributes:
+        params: See `CosegmentParams`.
+        size: Input size.
+        stride: Distance of patches, input pixels.
+    """
+
+    params: CosegmentParams
+    size: Size
+    stride: int
+
+    @classmethod
+    def for_engine(cls, engine: Engine) -> CosegmentJob:
+        """The model's own settings."""
+        defaults = engine.defaults
+        return cls(CosegmentParams.for_model(defaults), defaults.segment_size, defaults.segment_stride)
+
+    def taps(self, engine: Engine) -> list[Tap]:
+        """Every place that the job reads descriptors at."""
+        wanted = (self.params.tap or engine.defaults.cosegment_tap, self.params.saliency_tap)
+        return [tap for tap in dict.fromkeys(wanted) if tap is not None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskRun:
+    """Soft results for a set, from which label maps of single images are made when they are wanted.
+
+    Attributes:
+        kind: `cosegment` or `parts`.
+        features: Features of the images that could be used; `features.refs` and `features.indices` say which.
+        names: What each label means, by its value from 1 on.
+        doubts: One value in [0, 1] per image: how uncertain its result is.
+        outliers: One flag per image: it seems to show something else and has an empty mask.
+        params: Everything that determined the result, as plain values for the provenance.
+        note: One sentence on what was found.
+        about: Further plain values for a report.
+    """
+
+    kind: str
+    features: FeatureSet
+    names: dict[int, str]
+    doubts: tuple[float, ...]
+    outliers: tuple[bool, ...]
+    params: dict[str, Any]
+    note: str
+    about: dict[str, Any]
+    pixels: Pixels
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def labels(self, index: int, ctx: JobContext, rgb: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+        """The label map of one image: (height, width) uint8, 0 is background.
+
+        Args:
+            index: Position in `features`.
+            ctx: Cancellation.
+            rgb: The image, read from its file when left out.
+
+        Raises:
+            ImageError: The file went away.
+        """
+        return self.pixels(index, read_image(self.features.refs[index].path).rgb if rgb is None else rgb, ctx)
+
+
+def find_object(engine: Engine, refs: Sequence[ImageRef], job: CosegmentJob, ctx: JobContext) -> MaskRun:
+    """Find the object that the images share.
+
+    Images that cannot be used are recorded in `ctx.failures` and left out of the run.
+
+    Raises:
+        UsageError: No images, or a request the model cannot answer.
+        ImageError: None of the images can be used.
+        JobCancelledError: Cancelled.
+    """
+    features = engine.features(refs, job.taps(engine), job.size, job.stride, ctx.stage(0.0, 0.8))
+    found = cosegment(features, job.params, ctx.stage(0.8, 1.0))
+    return object_run(features, found, job)
+
+
+def object_run(features: FeatureSet, found: CosegmentResult, job: CosegmentJob) -> MaskRun:
+    """The result of a co-segmentation as label maps with the one label `object`."""
+
+    def pixels(index: int, rgb: NDArray[np.uint8], ctx: JobContext) -> NDArray[np.uint8]:
+        mask = mask_pixels(found.images[index], features[index], rgb, job.params, ctx)
+        return np.asarray(mask, dtype=np.uint8)
+
+    outliers = tuple(image.outlier for image in found.images)
+    empty = sum(not image.mask.any() for image in found.images)
+    note = f"found the shared object in {len(found.images) - empty} of {len(found.images)} images"
+    if any(outliers):
+        note += f"; {sum(outliers)} seem to show something else"
+    return MaskRun(
+        kind="cosegment",
+        features=features,
+        names={1: "object"},
+        doubts=tuple(doubt_of(image.score) for image in found.images),
+        outliers=outliers,
+        params=plain(job),
+        note=note,
+        about={"clusters": found.k, "foreground_clusters": found.foreground_clusters},
+        pixels=pixels,
+    )
+
+
+def doubt_of(score: NDArray[np.floating]) -> float:
+    """How uncertain a map of foreground probabilities is, in [0, 1].
+
+    The share of the object's size that hangs on tokens between 0.25 and 0.75: 0 when every token is decided, 1 when as
+    many are undecided as belong to the object, or when no object was found.
+    """
+    undecided = float(((score > 0.25) & (score < 0.75)).sum())
+    inside = float((score > 0.5).sum())
+    return 1.0 if inside == 0 else min(undecided / inside, 1.0)
+
+
+def plain(value: Any) -> dict[str, Any]:
+    """A dataclass as values that JSON holds."""
+    out: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(value), default=str))
+    return out

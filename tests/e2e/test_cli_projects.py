@@ -1,0 +1,95 @@
+"""`counterpart export` and `counterpart import` on real project files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.cli import main
+from core.imaging import find_images
+from core.project.commands import AddPart, ReplaceMasks
+from core.project.document import Document
+
+
+def run(capsys, *args):
+    code = main([*(str(arg) for arg in args), "--json", "--quiet"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Two images, one of them labelled with a part that has a hole."""
+    (tmp_path / "images").mkdir()
+    for name in ("a", "b"):
+        Image.new("RGB", (40, 30), (90, 120, 60)).save(tmp_path / "images" / f"{name}.png")
+    labels = np.zeros((30, 40), dtype=np.uint8)
+    labels[5:25, 5:35] = 1
+    labels[10:15, 10:20] = 0
+    with Document.new(tmp_path / "set.counterpart") as document:
+        first, _ = document.add_images(find_images([tmp_path / "images"]))
+        document.apply(AddPart("head"))
+        document.apply(ReplaceMasks({first: labels}))
+    return tmp_path / "set.counterpart", labels
+
+
+@pytest.mark.parametrize("name", ["coco", "indexed-png"])
+def test_masks_survive_export_and_import_into_another_project(project, tmp_path, capsys, name):
+    path, labels = project
+    out = tmp_path / ("out.json" if name == "coco" else "out")
+    code, report = run(capsys, "export", path, "--format", name, "--out", out)
+    assert code == 0
+    assert report["images"] == 1
+    assert [item["image"] for item in report["skipped"]] == ["b.png"]
+    code, report = run(
+        capsys,
+        "import",
+        out,
+        "--format",
+        name,
+        "--project",
+        tmp_path / "other.counterpart",
+        "--root",
+        tmp_path / "images",
+    )
+    assert code == 0, report
+    with Document.open(tmp_path / "other.counterpart") as document:
+        record = document.find_image("a.png")
+        assert record is not None
+        found = document.label_map(record.id)
+        assert found is not None
+        part = next(part for part in document.parts if part.name == "head")
+        assert np.array_equal(found.labels == part.id, labels == 1)
+
+
+def test_exporting_imports_no_torch(project, tmp_path):
+    path, _ = project
+    code = (
+        "import sys; from core.cli import main\n"
+        f"assert main(['export', {str(path)!r}, '--format', 'coco', '--out', {str(tmp_path / 'o.json')!r}]) == 0\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_file_that_is_no_project_is_named_and_left_alone(tmp_path, capsys):
+    (tmp_path / "x.counterpart").write_text("not a project")
+    code, report = run(capsys, "export", tmp_path / "x.counterpart", "--format", "coco", "--out", tmp_path / "o.json")
+    assert code == 1
+    assert report["error"]["file"].endswith("x.counterpart")
+    assert (tmp_path / "x.counterpart").read_text() == "not a project"
+    assert not (tmp_path / "o.json").exists()
+
+
+def test_a_damaged_annotation_file_changes_nothing(project, tmp_path, capsys):
+    path, labels = project
+    (tmp_path / "broken.json").write_text('{"images": [')
+    code, report = run(capsys, "import", tmp_path / "broken.json", "--format", "coco", "--project", path)
+    assert code == 1
+    assert report["error"]["file"].endswith("broken.json")
+    with Document.open(path) as document:
+        assert np.array_equal(document.label_map(document.image_ids[0]).labels, labels)
