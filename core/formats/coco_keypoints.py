@@ -157,7 +157,7 @@ def _points(annotation: Node, skeleton: Skeleton) -> KeypointSet:
     if not np.isin(visibility, (0, 1, 2)).all():
         raise annotation["keypoints"].error("a visibility is not 0, 1 or 2")
     scores = annotation.get("keypoint_scores")
-    score = None if scores is None else np.array(scores.numbers(len(skeleton)))
+    score = None if scores is None else np.clip(scores.numbers(len(skeleton)), 0, 1)
     xy = np.where(visibility[:, None] > 0, values[:, :2], np.nan)
     origin = Origin.USER if score is None or bool((score == 1).all()) else Origin.TRANSFERRED
     points = KeypointSet.make(xy, visibility, score, origin, skeleton=skeleton.id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from core.errors import FormatError
 __all__ = ["Node", "read_bytes", "read_json", "read_text"]
 
 MAX_BYTES = 2_000_000_000
+_LARGEST = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Node:
         return int(number)
 
     def number(self) -> float:
-        """A finite number; one that is written as a text counts."""
+        """A finite number of a sensible size; one that is written as a text counts."""
         value = self.value
         if isinstance(value, str):
             try:
@@ -86,11 +86,8 @@ class Node:
                 raise self.error(f"expected a number, found {self.value!r}") from None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.error(f"expected a number, found {_kind(self.value)}")
-        try:
-            if not math.isfinite(value):
-                raise self.error(f"expected a finite number, found {self.value!r}")
-        except OverflowError:
-            raise self.error("the number is too large") from None
+        if not -_LARGEST <= value <= _LARGEST:
+            raise self.error(f"expected a finite number, found {str(self.value)[:40]}")
         return value
 
     def numbers(self, count: int | None = None) -> list[float]:

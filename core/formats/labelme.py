@@ -78,6 +78,8 @@ def write_labelme(dataset: Dataset, out: Path, options: ExportOptions, ctx: JobC
             put_file(folder / names[image.name], json.dumps(data, ensure_ascii=False, indent=1))
             report.images += 1
             report.annotations += len(shapes)
+    if options.polygons:
+        report.notes.append("LabelMe itself counts a polygon's outline in when it fills it; masks it reads exactly")
     return report
 
 

@@ -106,7 +106,7 @@ def _row_points(rows: list[tuple[int, dict[str, str]]], skeleton: Skeleton, path
             continue
         xy[index] = data["x"].number(), data["y"].number()
         visibility[index] = data["visibility"].integer(0, 2) if row.get("visibility") else 2
-        score[index] = data["score"].number() if row.get("score") else 1
+        score[index] = min(max(data["score"].number(), 0), 1) if row.get("score") else 1
         try:
             origin[index] = Origin[row["origin"].upper()] if row.get("origin") else Origin.USER
         except KeyError:
