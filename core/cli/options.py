@@ -105,7 +105,7 @@ class Resolution:
     stride: int
 
 
-def resolution(args: argparse.Namespace, size: int, stride: int) -> Resolution:
+def resolution(args: argparse.Namespace, size: Size, stride: int) -> Resolution:
     """What was typed, or the given defaults. `--size none` is a choice of its own, so absence is not None."""
     return Resolution(getattr(args, "size", size), args.stride or stride)
 

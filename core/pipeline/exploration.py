@@ -184,7 +184,7 @@ def tsne_to_files(
         writer.writerow([name, row, column, f"{x:.2f}", f"{y:.2f}", f"{u:.4f}", f"{v:.4f}"])
     write_text(out / "tsne.csv", buffer.getvalue())
     write_png(out / "tsne.png", scatter_picture(result.xy, result.image))
-    about = {
+    about: dict[str, object] = {
         "points": len(result.xy),
         "perplexity": round(result.perplexity, 1),
         "divergence": round(result.divergence, 4),

@@ -85,8 +85,9 @@ def match_features(engine: Engine, features: FeatureSet, job: MatchJob, ctx: Job
     a, b = features[0], features[1]
     threshold = job.params.saliency_threshold
     defaults = engine.defaults
-    saliency = (match_saliency(a, defaults), match_saliency(b, defaults)) if threshold > 0 else (None, None)
-    matches = match_pair(a, b, *saliency, job.params, ctx)
+    saliency_a = match_saliency(a, defaults) if threshold > 0 else None
+    saliency_b = match_saliency(b, defaults) if threshold > 0 else None
+    matches = match_pair(a, b, saliency_a, saliency_b, job.params, ctx)
     return MatchRun(matches, a.geometry.image_hw, b.geometry.image_hw)
 
 
