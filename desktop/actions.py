@@ -45,12 +45,13 @@ class ActionSpec:
     repeat: bool = False
 
 
-_FILE, _EDIT, _VIEW, _IMAGES, _TOOLS, _RUN, _PAIR, _HELP = (
+_FILE, _EDIT, _VIEW, _IMAGES, _TOOLS, _PART, _RUN, _PAIR, _HELP = (
     "File",
     "Edit",
     "View",
     "Images",
     "Tools",
+    "Part",
     "Run",
     "Pairs",
     "Help",
@@ -140,6 +141,29 @@ ACTIONS: tuple[ActionSpec, ...] = (
         True,
         "tool",
     ),
+    ActionSpec("tool_brush", "&Brush", _TOOLS, ("B",), "brush", "Paint the active part; Ctrl erases", True, "tool"),
+    ActionSpec("tool_eraser", "&Eraser", _TOOLS, ("E",), "eraser", "Erase parts that are not locked", True, "tool"),
+    ActionSpec("tool_rectangle", "&Rectangle", _TOOLS, ("R",), "rectangle", "Paint a rectangle", True, "tool"),
+    ActionSpec("tool_lasso", "&Lasso", _TOOLS, ("Q",), "lasso", "Paint what a freehand line goes around", True, "tool"),
+    ActionSpec(
+        "tool_polygon", "Pol&ygon", _TOOLS, ("P",), "polygon", "Paint what clicked corners enclose", True, "tool"
+    ),
+    ActionSpec(
+        "tool_fill", "&Fill", _TOOLS, ("G",), "fill", "Give a connected region to the active part", True, "tool"
+    ),
+    ActionSpec("larger", "Lar&ger brush", _TOOLS, ("]",), repeat=True),
+    ActionSpec("smaller", "S&maller brush", _TOOLS, ("[",), repeat=True),
+    ActionSpec("take_back", "Take the last corner &back", _TOOLS, ("Backspace",), repeat=True),
+    ActionSpec("fill_holes", "Fill &holes", _PART, (), "", "Fill the holes of the active part"),
+    ActionSpec(
+        "keep_largest", "&Keep the largest piece", _PART, (), "", "Drop all but the largest piece of the active part"
+    ),
+    ActionSpec("remove_specks", "&Remove specks", _PART, (), "", "Drop small pieces of the active part"),
+    ActionSpec("grow", "&Grow", _PART, ("Ctrl+]",), "", "Widen the active part by two pixels", repeat=True),
+    ActionSpec("shrink", "&Shrink", _PART, ("Ctrl+[",), "", "Narrow the active part by two pixels", repeat=True),
+    ActionSpec("smooth", "S&mooth", _PART, (), "", "Smooth the outline of the active part"),
+    ActionSpec("copy_part", "&Copy part", _PART, ("Ctrl+C",), "", "Copy the active part of this image"),
+    ActionSpec("paste_part", "&Paste part", _PART, ("Ctrl+V",), "", "Paste the copied part into this image"),
     ActionSpec("run", "&Run", _RUN, ("Ctrl+R", "F5"), "run", "Start what is chosen in the Run panel"),
     ActionSpec("cancel_job", "&Cancel job", _RUN, ("Ctrl+.",), "cancel"),
     ActionSpec("next_right", "Ne&xt image on the right", _PAIR, ("Shift+D",), repeat=True),
@@ -208,7 +232,39 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "lock_match",
         ),
     ),
-    ("&Tools", ("tool_select", "tool_similarity", "tool_pick")),
+    (
+        "&Tools",
+        (
+            "tool_select",
+            "tool_similarity",
+            "tool_pick",
+            "-",
+            "tool_brush",
+            "tool_eraser",
+            "tool_rectangle",
+            "tool_lasso",
+            "tool_polygon",
+            "tool_fill",
+            "-",
+            "larger",
+            "smaller",
+            "take_back",
+        ),
+    ),
+    (
+        "&Part",
+        (
+            "copy_part",
+            "paste_part",
+            "-",
+            "fill_holes",
+            "keep_largest",
+            "remove_specks",
+            "grow",
+            "shrink",
+            "smooth",
+        ),
+    ),
     ("&Run", ("run", "cancel_job")),
     ("&Help", ("shortcuts", "about")),
 )

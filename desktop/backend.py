@@ -19,6 +19,7 @@ from core.imaging import ImageRef
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
 from desktop.panels.run import ModelEntry
+from desktop.warmup import warm_up
 
 __all__ = [
     "Backend",
@@ -82,8 +83,14 @@ class Backend:
         self._choice: ModelChoice | None = None
         self._engine: Engine | None = None
 
+    @property
+    def used(self) -> bool:
+        """Whether an engine was asked for: torch may be in memory."""
+        return self._engine is not None
+
     def engine(self, choice: ModelChoice) -> Engine:
-        """The engine of a choice. Costs nothing until it is asked for features."""
+        """The engine of a choice; the first one brings torch into memory."""
+        warm_up()
         if self._engine is None or self._choice != choice:
             self._engine = None  # let go of the old weights before new ones are read
             self._engine = Engine(choice.name, choice.device, choice.precision, self.cache)

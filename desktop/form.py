@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 from desktop.theme import GRID
 from desktop.widgets import NumberField, muted
 
-__all__ = ["Form", "Knob", "field_kind"]
+__all__ = ["Form", "Knob", "field_kind", "get_field", "replace_fields"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Knob:
         help: One sentence for the tooltip.
         words: Choices in words, by value.
         none: What an empty choice is called, for fields that may be None.
+        choices: The only values that make sense, where the type allows more.
     """
 
     label: str = ""
@@ -52,16 +53,43 @@ class Knob:
     help: str = ""
     words: Mapping[Any, str] = dataclasses.field(default_factory=dict)
     none: str = ""
+    choices: tuple[Any, ...] = ()
 
 
-def field_kind(owner: type, name: str) -> tuple[str, bool, tuple[Any, ...]]:
-    """(`bool`, `int`, `float`, `choice` or `other`; whether None is allowed; choices) of a dataclass field."""
-    kind = typing.get_type_hints(owner)[name]
+def get_field(values: Any, name: str) -> Any:
+    """A field, or a field of a field: `params.threshold`."""
+    for each in name.split("."):
+        values = getattr(values, each)
+    return values
+
+
+def replace_fields(values: Any, changes: Mapping[str, Any]) -> Any:
+    """A copy with some fields replaced, also those of fields.
+
+    Raises:
+        CounterpartError: A dataclass refuses the values.
+    """
+    own = {name: value for name, value in changes.items() if "." not in name}
+    deeper: dict[str, dict[str, Any]] = {}
+    for name, value in changes.items():
+        first, dot, rest = name.partition(".")
+        if dot:
+            deeper.setdefault(first, {})[rest] = value
+    for first, inner in deeper.items():
+        own[first] = replace_fields(getattr(values, first), inner)
+    return dataclasses.replace(values, **own)
+
+
+def field_kind(values: Any, name: str) -> tuple[str, bool, tuple[Any, ...]]:
+    """(`bool`, `int`, `float`, `choice` or `other`; whether None is allowed; choices) of a dataclass's field."""
+    owner, _, last = name.rpartition(".")
+    kind = typing.get_type_hints(type(get_field(values, owner) if owner else values))[last]
     optional = False
     if get_origin(kind) in (typing.Union, types.UnionType):
         inner = [each for each in get_args(kind) if each is not type(None)]
         optional = len(inner) < len(get_args(kind))
-        kind = inner[0] if len(inner) == 1 else kind
+        # A size may also be a pair; a form offers the simple kind of it.
+        kind = inner[0] if len(inner) == 1 else int if int in inner else kind
     if get_origin(kind) is Literal:
         return "choice", optional, get_args(kind)
     names = {bool: "bool", int: "int", float: "float"}
@@ -107,7 +135,7 @@ class Form(QWidget):
 
     Args:
         params: Values to start from.
-        names: Which fields, in order.
+        names: Which fields, in order; `params.threshold` is the field `threshold` of the field `params`.
         knobs: How they are shown; what is left out is guessed from the type and the name.
     """
 
@@ -130,9 +158,11 @@ class Form(QWidget):
             self._add(name, knobs.get(name, Knob()))
 
     def _add(self, name: str, knob: Knob) -> None:
-        kind, optional, choices = field_kind(type(self._params), name)
-        value = getattr(self._params, name)
-        label = knob.label or name.replace("_", " ").capitalize()
+        kind, optional, choices = field_kind(self._params, name)
+        if knob.choices:
+            kind, choices = "choice", knob.choices
+        value = get_field(self._params, name)
+        label = knob.label or name.rpartition(".")[2].replace("_", " ").capitalize()
         control = self._control(kind, optional, choices, knob)
         control.setToolTip(knob.help)
         control.setAccessibleName(label)
@@ -185,7 +215,7 @@ class Form(QWidget):
         elif isinstance(control, QComboBox):
             control.setCurrentIndex(max(control.findData(value), 0))
         elif isinstance(control, NumberField | _Optional):
-            control.set_value(value)
+            control.set_value(max(value) if isinstance(value, tuple) else value)
         elif isinstance(control, QLineEdit):
             control.setText("" if value is None else str(value))
         control.blockSignals(False)
@@ -203,7 +233,7 @@ class Form(QWidget):
         """Show other values, without telling anybody."""
         self._params = params
         for name in self._controls:
-            self._set(name, getattr(params, name))
+            self._set(name, get_field(params, name))
 
     def values(self) -> dict[str, Any]:
         """What is chosen, by field."""
@@ -215,7 +245,7 @@ class Form(QWidget):
         Raises:
             CounterpartError: The dataclass refuses the values.
         """
-        return dataclasses.replace(self._params, **self.values())
+        return replace_fields(self._params, self.values())
 
     def _value(self, name: str) -> Any:
         control = self._controls[name]
@@ -224,7 +254,7 @@ class Form(QWidget):
         if isinstance(control, QComboBox):
             return control.currentData()
         if isinstance(control, NumberField | _Optional):
-            kind, _, _ = field_kind(type(self._params), name)
+            kind, _, _ = field_kind(self._params, name)
             value = control.value
             return value if value is None else round(value) if kind == "int" else float(value)
         assert isinstance(control, QLineEdit)

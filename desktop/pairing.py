@@ -301,6 +301,8 @@ class PairDesk(QObject):
 
     @Slot(int)
     def _line_hovered(self, index: int) -> None:
+        if index == self._hovered:
+            return
         self._row_hovered(index)
         matches = self._matches
         if index >= 0 and matches is not None and index < len(matches):

@@ -6,6 +6,7 @@ first stroke on, work is in a file, without anybody having been asked for a name
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 import re
@@ -159,24 +160,26 @@ class Session(QObject):
             self._add_scanned(refs)
 
     def _open_scanned(self, folder: Path, refs: list[ImageRef]) -> None:
-        document = self._project_of(folder)
+        document = self._kept(folder_project(folder))
         if not document.read_only:
             document.add_images(refs)
         self._take(document, folder.resolve().name or str(folder), folder)
         self._settings.remember(folder)
 
-    def _project_of(self, folder: Path) -> Document:
-        path = folder_project(folder)
+    def _kept(self, path: Path) -> Document:
+        """The project in a file of the user's data folder, made if need be; in memory where that cannot be."""
         try:
             return Document.open(path) if path.exists() else Document.new(path)
         except CounterpartError as error:
-            # The folder can be worked on all the same; saving under a name keeps the work.
+            # The images can be worked on all the same; saving under a name keeps the work.
             self.trouble.emit("warning", f"{error} Save the project to keep your work.")
             return Document.untitled()
 
     def _add_scanned(self, refs: list[ImageRef]) -> None:
         if self._bridge is None:
-            self._take(Document.untitled(), "Untitled", refs[0].path.parent)
+            home = refs[0].path.parent
+            now = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S-%f")
+            self._take(self._kept(projects_dir() / f"untitled-{now}{PROJECT_SUFFIX}"), "Untitled", home)
         assert self._bridge is not None
         try:
             command = AddImages(list(refs))

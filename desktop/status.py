@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Signal, Slot
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QStatusBar, QToolButton, QVBoxLayout, QWidget
 
 from core.jobs import Progress, format_duration
 from core.project.changes import SavedChanged
-from desktop.icons import icon
 from desktop.theme import GRID, colours
 from desktop.widgets import icon_button
 
@@ -146,8 +145,3 @@ class StatusBar(QStatusBar):
         """What cached features hold."""
         self.cache.setText(f"Cache {format_bytes(memory + disk)}" if memory + disk else "")
         self.cache.setToolTip(f"Features kept: {format_bytes(memory)} in memory, {format_bytes(disk)} on disk")
-
-    @Slot()
-    def retint(self) -> None:
-        """Follow a change of theme."""
-        self.job.button.setIcon(icon("cancel"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QColor, QIcon, QPainter, QPaintEvent, QPixmap
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QColor, QHideEvent, QIcon, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QButtonGroup,
     QDoubleSpinBox,
     QFrame,
@@ -36,8 +37,22 @@ __all__ = [
     "icon_button",
     "line",
     "muted",
+    "retint",
     "swatch",
 ]
+
+
+_ICON = "icon_name"
+
+
+def retint(root: QWidget) -> None:
+    """Draw buttons' icons and empty states below a widget anew after a change of theme."""
+    for button in root.findChildren(QAbstractButton):
+        name = button.property(_ICON)
+        if isinstance(name, str):
+            button.setIcon(icon(name))
+    for empty in root.findChildren(EmptyState):
+        empty.retint()
 
 
 def heading(text: str) -> QLabel:
@@ -68,6 +83,7 @@ def icon_button(name: str, tip: str, *, checkable: bool = False, quiet: bool = F
     """A flat button with an icon; its tooltip is its accessible name."""
     button = QToolButton()
     button.setIcon(icon(name))
+    button.setProperty(_ICON, name)
     button.setIconSize(QSize(16, 16) if quiet else QSize(ICON_PX, ICON_PX))
     button.setToolTip(tip)
     button.setAccessibleName(tip)
@@ -268,10 +284,14 @@ class Notice(QFrame):
     """A message inside the window that stays until it is dealt with."""
 
     closed = Signal()
+    resized = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("notice")
+        self._leaving = QTimer(self)
+        self._leaving.setSingleShot(True)
+        self._leaving.timeout.connect(self.hide)
         self._icon = QLabel()
         self._text = QLabel()
         self._text.setWordWrap(True)
@@ -300,7 +320,18 @@ class Notice(QFrame):
         self._text.setText(text)
         self.button.setText(button)
         self.button.setVisible(bool(button))
+        self._leaving.stop()
         self.show()
+        self.layout().activate()
+        self.resized.emit()
+
+    def leave_after(self, milliseconds: int) -> None:
+        """Go away by itself: for what need not be dealt with."""
+        self._leaving.start(milliseconds)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._leaving.stop()
+        super().hideEvent(event)
 
     @property
     def text(self) -> str:

@@ -46,12 +46,14 @@ class Canvas(QWidget):
     """Shows one pane or two side by side and routes the pointer to the active tool.
 
     Signals:
-        hovered: Pane index and image xy under the pointer, or None outside an image.
+        hovered_at: Pane index and image xy under the pointer.
+        hover_left: The pointer is on no image any more.
         zoomed: Magnification in percent of the pane that was zoomed.
         pane_activated: Pane that was pressed in.
     """
 
-    hovered = Signal(int, object)
+    hovered_at = Signal(int, float, float)
+    hover_left = Signal()
     zoomed = Signal(float)
     pane_activated = Signal(int)
 
@@ -219,7 +221,7 @@ class Canvas(QWidget):
 
     def line_at(self, position: QPointF) -> Hit | None:
         """The line under a widget position."""
-        if self._count != 2 or self._lines is None or not self.overlay_shown:
+        if self._lines is None or not self._lines_shown():
             return None
         return self._lines.hit(position, self.panes[0].view, self.panes[1].view)
 
@@ -267,7 +269,7 @@ class Canvas(QWidget):
         self._paint_base()
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._base)
-        if self.overlay_shown and self._count == 2 and self._lines is not None and self._both_loaded():
+        if self._lines is not None and self._lines_shown():
             painter.setClipRegion(QRegion(self.rect()))
             left, right = self.panes[0].view, self.panes[1].view
             self._lines.paint(painter, left, right, self._hovered_line, self._selected_line)
@@ -279,8 +281,10 @@ class Canvas(QWidget):
             self._tool.paint(painter)
         painter.end()
 
-    def _both_loaded(self) -> bool:
-        return all(pane.photo is not None for pane in self.shown())
+    def _lines_shown(self) -> bool:
+        """Lines lie between two images, and stand back while a map lies over one."""
+        plain = all(pane.photo is not None and pane.heat is None for pane in self.shown())
+        return self._count == 2 and self.overlay_shown and plain
 
     def _paint_base(self) -> None:
         dpr = self.devicePixelRatioF()
@@ -355,10 +359,13 @@ class Canvas(QWidget):
             return
         index = self._tool_pane if self._tool_pane is not None else self.pane_at(position)
         if index is None:
-            self.hovered.emit(0, None)
+            self.hover_left.emit()
             return
         pointer = self._pointer(event, index)
-        self.hovered.emit(index, pointer.xy if pointer.inside else None)
+        if pointer.inside:
+            self.hovered_at.emit(index, *pointer.xy)
+        else:
+            self.hover_left.emit()
         if self._tool is not None:
             self._tool.move(pointer)
 
@@ -411,7 +418,7 @@ class Canvas(QWidget):
         super().enterEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:
-        self.hovered.emit(0, None)
+        self.hover_left.emit()
         if self._tool is not None:
             self._tool.leave()
         super().leaveEvent(event)

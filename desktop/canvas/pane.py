@@ -18,7 +18,7 @@ from desktop.canvas.viewport import Viewport
 from desktop.qimage import argb_to_qimage
 from desktop.theme import colours
 
-__all__ = ["Heat", "Pane"]
+__all__ = ["Heat", "Pane", "heat_picture"]
 
 _GRID_FROM = 12.0
 _HEAT_PX = 320
@@ -43,6 +43,15 @@ class Heat:
     high: float
     peak: tuple[float, float] | None = None
     text: str = ""
+
+
+def heat_picture(heat: Heat, longest: int) -> QImage:
+    """A map as a half transparent picture of the whole image, its longest side at most `longest` pixels."""
+    height, width = heat.geometry.image_hw
+    shrink = min(longest / max(height, width), 1.0)
+    out = (max(round(height * shrink), 1), max(round(width * shrink), 1))
+    smooth = heat.geometry.upsample(heat.values, out_hw=out)
+    return argb_to_qimage(heat_argb(smooth, heat.low, heat.high))
 
 
 class Pane:
@@ -96,13 +105,7 @@ class Pane:
     def set_heat(self, heat: Heat | None) -> None:
         """Lay a map of numbers over the image, or take it away."""
         self._heat = heat
-        self._heat_image = None
-        if heat is not None:
-            height, width = heat.geometry.image_hw
-            shrink = min(_HEAT_PX / max(height, width), 1.0)
-            out = (max(round(height * shrink), 1), max(round(width * shrink), 1))
-            smooth = heat.geometry.upsample(heat.values, out_hw=out)
-            self._heat_image = argb_to_qimage(heat_argb(smooth, heat.low, heat.high))
+        self._heat_image = None if heat is None else heat_picture(heat, _HEAT_PX)
 
     # Painting -----------------------------------------------------------------------------------------------
 

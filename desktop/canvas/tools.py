@@ -69,6 +69,14 @@ class Tool(QObject):
     def cancel(self) -> None:
         """Escape, another tool, another image: forget what was begun."""
 
+    def accept(self) -> bool:
+        """Enter: finish what was begun; whether there was anything."""
+        return False
+
+    def back(self) -> bool:
+        """Backspace: take the last step of what was begun back; whether there was one."""
+        return False
+
     def paint(self, painter: QPainter) -> None:
         """Draw over everything, in widget coordinates."""
 

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QImage
 
 from core.project.model import IMAGE_STATES, ImageRecord
 
@@ -32,6 +33,7 @@ class Roles(IntEnum):
     PROBLEM = Qt.ItemDataRole.UserRole + 2
     THUMBNAIL = Qt.ItemDataRole.UserRole + 3
     SIDE = Qt.ItemDataRole.UserRole + 4
+    HEAT = Qt.ItemDataRole.UserRole + 5
 
 
 class ImageModel(QAbstractListModel):
@@ -54,6 +56,7 @@ class ImageModel(QAbstractListModel):
         self._row_of: dict[int, int] = {}
         self._problems: dict[int, str] = {}
         self._sides: dict[int, str] = {}
+        self._heats: dict[int, QImage] = {}
         self._text = ""
         self._state = ""
 
@@ -94,6 +97,13 @@ class ImageModel(QAbstractListModel):
         """Mark the images that are shown left and right."""
         changed = set(self._sides) | set(sides)
         self._sides = dict(sides)
+        for image in changed:
+            self.touch(image)
+
+    def set_heats(self, heats: dict[int, QImage]) -> None:
+        """Lay pictures of similarity over thumbnails."""
+        changed = set(self._heats) | set(heats)
+        self._heats = dict(heats)
         for image in changed:
             self.touch(image)
 
@@ -207,6 +217,8 @@ class ImageModel(QAbstractListModel):
             return self._thumbnail(record)
         if role == Roles.SIDE:
             return self._sides.get(image, "")
+        if role == Roles.HEAT:
+            return self._heats.get(image)
         return None
 
 

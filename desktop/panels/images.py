@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPixmap
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPainterPath, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.project.model import ImageRecord
+from desktop.canvas.pane import Heat, heat_picture
 from desktop.icons import icon, pixmap
 from desktop.panels.image_model import STATE_NAMES, ImageModel, Roles
 from desktop.panels.thumbnails import Thumbnails
@@ -29,6 +30,7 @@ __all__ = ["ImagesPanel", "state_colour"]
 
 _THUMB = QSize(72, 54)
 _ROW = 70
+_HEAT_PX = 72
 
 
 def state_colour(state: str, theme: Colours) -> str:
@@ -59,7 +61,7 @@ class _Delegate(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         self._ground(painter, option, theme)
         box = QRect(option.rect.left() + 12, option.rect.top() + 8, _THUMB.width(), _THUMB.height())
-        self._picture(painter, box, index.data(Roles.THUMBNAIL), problem, theme)
+        self._picture(painter, box, index.data(Roles.THUMBNAIL), index.data(Roles.HEAT), problem, theme)
         left = box.right() + 12
         words = QRect(left, option.rect.top() + 12, option.rect.right() - left - 8, 20)
         side = index.data(Roles.SIDE)
@@ -83,7 +85,9 @@ class _Delegate(QStyledItemDelegate):
         elif option.state & QStyle.StateFlag.State_MouseOver:
             painter.fillRect(option.rect, QColor(theme.hover))
 
-    def _picture(self, painter: QPainter, box: QRect, picture: QPixmap | None, problem: str, theme: Colours) -> None:
+    def _picture(
+        self, painter: QPainter, box: QRect, picture: QPixmap | None, heat: QImage | None, problem: str, theme: Colours
+    ) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(theme.canvas))
         painter.drawRoundedRect(box, 4, 4)
@@ -101,6 +105,10 @@ class _Delegate(QStyledItemDelegate):
         painter.save()
         painter.setClipPath(path)
         painter.drawPixmap(QRectF(box), picture, source)
+        if heat is not None:
+            to_x, to_y = heat.width() / picture.width(), heat.height() / picture.height()
+            part = QRectF(source.x() * to_x, source.y() * to_y, source.width() * to_x, source.height() * to_y)
+            painter.drawImage(QRectF(box), heat, part)
         painter.restore()
 
     def _badge(self, painter: QPainter, words: QRect, side: str, theme: Colours) -> QRect:
@@ -182,6 +190,7 @@ class ImagesPanel(QWidget):
         self._glass = self.search.addAction(icon("search", colours().muted), QLineEdit.ActionPosition.LeadingPosition)
         self.state = QComboBox()
         self.state.setAccessibleName("Filter by state")
+        self.state.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.count = muted()
         self.empty = EmptyState("image", "No images yet", "Open a folder, or drop images or a folder here.")
         self._layout()
@@ -189,7 +198,7 @@ class ImagesPanel(QWidget):
         self._typing.setSingleShot(True)
         self._typing.setInterval(120)
         self._typing.timeout.connect(self._filter)
-        self.search.textChanged.connect(self._typing.start)
+        self.search.textChanged.connect(self._on_typed)
         self.state.currentIndexChanged.connect(self._filter)
         self.view.selectionModel().currentChanged.connect(self._on_current)
         self.view.scrolled.connect(self._drop_unseen)
@@ -201,18 +210,16 @@ class ImagesPanel(QWidget):
 
     def _layout(self) -> None:
         top = QHBoxLayout()
+        top.setSpacing(GRID)
         top.addWidget(heading("Images"))
-        top.addStretch(1)
         top.addWidget(self.count)
-        filters = QHBoxLayout()
-        filters.setSpacing(GRID)
-        filters.addWidget(self.search, 3)
-        filters.addWidget(self.state, 2)
+        top.addStretch(1)
+        top.addWidget(self.state)
         head = QVBoxLayout()
         head.setContentsMargins(12, 12, 12, 8)
         head.setSpacing(GRID)
         head.addLayout(top)
-        head.addLayout(filters)
+        head.addWidget(self.search)
         body = QWidget()
         self._stack = QStackedLayout(body)
         self._stack.setContentsMargins(0, 0, 0, 0)
@@ -241,10 +248,14 @@ class ImagesPanel(QWidget):
         self.view.setCurrentIndex(self.model.index(row))
         self.view.scrollTo(self.model.index(row))
 
+    @Slot(object)
+    def set_heats(self, heats: dict[int, Heat]) -> None:
+        """Lay similarity maps over thumbnails."""
+        self.model.set_heats({image: heat_picture(heat, _HEAT_PX) for image, heat in heats.items()})
+
     def retint(self) -> None:
         """Follow a change of theme."""
         self._glass.setIcon(icon("search", colours().muted))
-        self.empty.retint()
         self.view.viewport().update()
 
     @Slot(QModelIndex, QModelIndex)
@@ -276,6 +287,10 @@ class ImagesPanel(QWidget):
         self.model.touch(image)
 
     # Filter -------------------------------------------------------------------------------------------------
+
+    @Slot(str)
+    def _on_typed(self, _text: str) -> None:
+        self._typing.start()
 
     @Slot()
     def _filter(self) -> None:

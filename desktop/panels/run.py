@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.errors import CounterpartError
-from desktop.form import Form, Knob
+from desktop.form import Form, Knob, get_field, replace_fields
 from desktop.icons import icon
 from desktop.settings import Settings
 from desktop.theme import GRID, colours
@@ -38,7 +37,7 @@ class TaskSpec:
         title: Name for a person.
         help: What it does, in one sentence.
         defaults: Parameters to start from, for a model.
-        knobs: How fields are shown.
+        knobs: How fields are shown, for a model.
         few: Fields that are always shown.
         advanced: Fields behind Advanced.
         verb: On the button.
@@ -48,7 +47,7 @@ class TaskSpec:
     title: str
     help: str
     defaults: Callable[[str], Any]
-    knobs: Mapping[str, Knob]
+    knobs: Callable[[str], Mapping[str, Knob]]
     few: Sequence[str]
     advanced: Sequence[str]
     verb: str = "Run"
@@ -202,7 +201,7 @@ class RunPanel(QWidget):
             CounterpartError: They do not go together.
         """
         values = {**self._form(False).values(), **self._form(True).values()}
-        return dataclasses.replace(self.spec.defaults(self.model_name), **values)
+        return replace_fields(self.spec.defaults(self.model_name), values)
 
     def choose_task(self, task: str) -> None:
         """Choose a task."""
@@ -253,7 +252,7 @@ class RunPanel(QWidget):
         key = (f"{self.spec.id}/{self.model_name}", advanced)
         if key not in self._forms:
             names = self.spec.advanced if advanced else self.spec.few
-            form = Form(self._starting_values(), names, self.spec.knobs)
+            form = Form(self._starting_values(), names, self.spec.knobs(self.model_name))
             form.changed.connect(self._remember)
             self._forms[key] = form
         return self._forms[key]
@@ -264,7 +263,7 @@ class RunPanel(QWidget):
         for name, value in kept.items():
             if name in (*self.spec.few, *self.spec.advanced):
                 try:
-                    params = dataclasses.replace(params, **{name: value})
+                    params = replace_fields(params, {name: value})
                 except (CounterpartError, TypeError, ValueError):
                     continue  # a value that an earlier version allowed
         return params
@@ -273,7 +272,7 @@ class RunPanel(QWidget):
     def _remember(self) -> None:
         defaults = self.spec.defaults(self.model_name)
         chosen = {**self._form(False).values(), **self._form(True).values()}
-        changed = {name: value for name, value in chosen.items() if value != getattr(defaults, name)}
+        changed = {name: value for name, value in chosen.items() if value != get_field(defaults, name)}
         self._settings.set_params(f"{self.spec.id}/{self.model_name}", changed)
         self.reset.setEnabled(bool(changed))
 

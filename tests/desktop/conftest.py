@@ -36,3 +36,57 @@ def _theme(request):
     from desktop.theme import apply_theme
 
     apply_theme(request.getfixturevalue("qapp"), "dark")
+
+
+@pytest.fixture
+def jobs():
+    """The fake jobs that the window runs."""
+    from tests.desktop.fakes import FakeJobs
+
+    return FakeJobs()
+
+
+@pytest.fixture
+def make_window(qtbot, tmp_path, monkeypatch, jobs):
+    """Makes main windows with a fake backbone; each is closed at the end, its threads ended."""
+    from desktop.main_window import MainWindow
+    from desktop.settings import Settings
+    from tests.desktop.fakes import FAKE_MODELS, FAKE_TASKS, FakeBackend
+
+    monkeypatch.setenv("COUNTERPART_PROJECTS", str(tmp_path / "projects"))
+    made = []
+
+    def make(**changed):
+        options = {
+            "make_backend": FakeBackend,
+            "tasks": FAKE_TASKS,
+            "jobs": {"parts": jobs.make, "object": jobs.make},
+            "models": lambda: list(FAKE_MODELS),
+            **changed,
+        }
+        window = MainWindow(Settings(tmp_path / "window.ini"), **options)
+        made.append(window)
+        window.resize(1200, 760)
+        window.show()
+        qtbot.waitExposed(window)
+        return window
+
+    yield make
+    jobs.gate.set()
+    for window in made:
+        window.close()
+        window.deleteLater()
+
+
+@pytest.fixture
+def window(make_window):
+    """A main window with a fake backbone and nothing open."""
+    return make_window()
+
+
+@pytest.fixture
+def opened(qtbot, window, image_folder):
+    """A main window on a folder of five images, the first one shown."""
+    window.session.open_folder(image_folder)
+    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None)
+    return window

@@ -1,0 +1,222 @@
+"""How the main window is laid out: menus, bars, panels and the splitters between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QByteArray, QSize, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QMainWindow,
+    QMenu,
+    QSizePolicy,
+    QSplitter,
+    QStackedWidget,
+    QTabWidget,
+    QToolBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop.actions import MENUS, Actions
+from desktop.canvas.canvas import Canvas
+from desktop.icons import ICON_PX
+from desktop.panels.images import ImagesPanel
+from desktop.panels.matches import MatchesPanel
+from desktop.panels.parts import PartsPanel
+from desktop.panels.run import RunPanel
+from desktop.panels.start import StartPage
+from desktop.settings import Settings
+from desktop.toolbox import ToolOptions
+from desktop.widgets import Notice
+
+__all__ = ["Layout"]
+
+_OPTIONS = (
+    "undo",
+    "redo",
+    "-",
+    "view_single",
+    "view_pair",
+    "-",
+    "previous_image",
+    "next_image",
+    "next_todo",
+    "accept",
+    "-",
+    "overlay",
+    "outlines",
+    "fit",
+    "actual_size",
+    "<>",
+    "export",
+    "theme",
+    "shortcuts",
+)
+_TOOLS = (
+    "tool_select",
+    "tool_similarity",
+    "tool_pick",
+    "-",
+    "tool_brush",
+    "tool_eraser",
+    "tool_rectangle",
+    "tool_lasso",
+    "tool_polygon",
+    "tool_fill",
+)
+
+
+@dataclass
+class Panels:
+    """The panels of the window."""
+
+    images: ImagesPanel
+    canvas: Canvas
+    parts: PartsPanel
+    matches: MatchesPanel
+    run: RunPanel
+    start: StartPage
+    notice: Notice
+    options: ToolOptions
+
+
+class _Centre(QWidget):
+    """What is in the middle, with messages floating over its upper edge: the images do not jump when one comes."""
+
+    def __init__(self, content: QWidget, notice: Notice) -> None:
+        super().__init__()
+        self._notice = notice
+        notice.setParent(self)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addWidget(content)
+        notice.resized.connect(self._place)
+
+    def resizeEvent(self, _event: QResizeEvent) -> None:
+        self._place()
+
+    def _place(self) -> None:
+        width = min(self.width() - 32, 760)
+        height = max(self._notice.heightForWidth(width), self._notice.sizeHint().height())
+        self._notice.setGeometry((self.width() - width) // 2, 12, width, height)
+        self._notice.raise_()
+
+
+class Layout:
+    """Arranges panels in a window and remembers the arrangement.
+
+    Attributes:
+        tabs: What can be looked at beside the canvas.
+        recent: The menu of recent projects.
+    """
+
+    def __init__(self, window: QMainWindow, panels: Panels, actions: Actions, settings: Settings) -> None:
+        self._window, self._panels, self._settings = window, panels, settings
+        self.recent = QMenu("Open &recent", window)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(panels.parts, "Parts")
+        self.tabs.addTab(panels.matches, "Matches")
+        self._menus(actions)
+        self._bars(actions)
+        self._across = self._splitters()
+        window.setCentralWidget(self._across)
+        self.show_start(True)
+
+    def _menus(self, actions: Actions) -> None:
+        bar = self._window.menuBar()
+        for title, names in MENUS:
+            menu = bar.addMenu(title)
+            for name in names:
+                if name == "-":
+                    menu.addSeparator()
+                elif name == "recent":
+                    menu.addMenu(self.recent)
+                else:
+                    menu.addAction(actions[name])
+
+    def _bars(self, actions: Actions) -> None:
+        options = QToolBar("Options")
+        options.setObjectName("toolOptions")
+        tools = QToolBar("Tools")
+        tools.setObjectName("tools")
+        for bar, names in ((options, _OPTIONS), (tools, _TOOLS)):
+            bar.setMovable(False)
+            bar.setFloatable(False)
+            bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+            bar.setIconSize(QSize(ICON_PX, ICON_PX))
+            for name in names:
+                if name == "-":
+                    bar.addSeparator()
+                elif name == "<>":
+                    policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+                    self._panels.options.setSizePolicy(policy)
+                    bar.addWidget(self._panels.options)
+                else:
+                    bar.addAction(actions[name])
+        self._window.addToolBar(Qt.ToolBarArea.TopToolBarArea, options)
+        self._window.addToolBar(Qt.ToolBarArea.LeftToolBarArea, tools)
+        self._window.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+
+    def _splitters(self) -> QSplitter:
+        panels = self._panels
+        work = QWidget()
+        column = QVBoxLayout(work)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(panels.canvas, 1)
+        self._middle = QStackedWidget()
+        self._middle.addWidget(panels.start)
+        self._middle.addWidget(work)
+        centre = _Centre(self._middle, panels.notice)
+        self._right = QSplitter(Qt.Orientation.Vertical)
+        self._right.addWidget(self.tabs)
+        self._right.addWidget(panels.run)
+        self._right.setSizes([420, 400])
+        self._right.setChildrenCollapsible(False)
+        self._right.setMinimumWidth(280)
+        across = QSplitter(Qt.Orientation.Horizontal)
+        self._sides = (panels.images, self._right)
+        for widget in (panels.images, centre, self._right):
+            across.addWidget(widget)
+        across.setStretchFactor(0, 0)
+        across.setStretchFactor(1, 1)
+        across.setStretchFactor(2, 0)
+        across.setSizes([272, 840, 320])
+        across.setCollapsible(1, False)
+        for splitter in (across, self._right):
+            splitter.setHandleWidth(1)
+        return across
+
+    # What is shown ------------------------------------------------------------------------------------------------
+
+    def show_start(self, shown: bool) -> None:
+        """Show the start page alone, or the canvas between its panels."""
+        self._middle.setCurrentIndex(0 if shown else 1)
+        for side in self._sides:
+            side.setVisible(not shown)
+        for bar in self._window.findChildren(QToolBar):
+            bar.setVisible(not shown)
+
+    def show_tab(self, panel: QWidget) -> None:
+        """Bring a panel to the front."""
+        self.tabs.setCurrentWidget(panel)
+
+    # Memory -------------------------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Remember the arrangement."""
+        self._settings.set_layout("window", self._window.saveGeometry())
+        self._settings.set_layout("across", self._across.saveState())
+        self._settings.set_layout("right", self._right.saveState())
+
+    def restore(self) -> None:
+        """Arrange as it was last time, or well."""
+        geometry = self._settings.layout("window")
+        if geometry is None or not self._window.restoreGeometry(geometry):
+            self._window.resize(1440, 900)
+        for name, splitter in (("across", self._across), ("right", self._right)):
+            state: QByteArray | None = self._settings.layout(name)
+            if state is not None:
+                splitter.restoreState(state)

@@ -1,0 +1,433 @@
+"""The main window: makes the panels and those who act, and connects what one says with what another does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QSize, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QMainWindow
+
+from core.project.changes import ImagesChanged, SavedChanged
+from core.project.model import ImageRecord
+from desktop.actions import Actions
+from desktop.annotating import Annotator
+from desktop.backend import Backend, model_entries
+from desktop.canvas.canvas import Canvas
+from desktop.commands import WindowCommands
+from desktop.editing import Editor
+from desktop.files import FileCommands
+from desktop.icons import app_icon
+from desktop.layout import Layout, Panels
+from desktop.mask_jobs import MakeMaskJob
+from desktop.pairing import PairDesk
+from desktop.panels.images import ImagesPanel
+from desktop.panels.matches import MatchesPanel
+from desktop.panels.parts import PartsPanel
+from desktop.panels.run import ModelEntry, RunPanel, TaskSpec
+from desktop.panels.start import StartPage
+from desktop.panels.thumbnails import Overlay, Thumbnails
+from desktop.probe_view import ProbeView
+from desktop.probing import Prober
+from desktop.running import RunDesk
+from desktop.session import Session
+from desktop.settings import Settings
+from desktop.status import StatusBar
+from desktop.tasks import TASKS, make_jobs
+from desktop.toolbox import Toolbox, ToolOptions
+from desktop.viewer import Viewer
+from desktop.widgets import Notice
+from desktop.worker import JobRunner
+
+__all__ = ["MainWindow"]
+
+_READING_MS = 6000
+
+
+class MainWindow(QMainWindow):
+    """Counterpart's window.
+
+    Args:
+        settings: The person's settings.
+        make_backend: Makes what runs on the worker thread; replaced in tests.
+        tasks: What the Run panel offers; replaced in tests.
+        jobs: How the tasks' jobs are made; replaced in tests.
+        models: Gives the models for the Run panel; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        make_backend: Callable[[], Any] | None = None,
+        tasks: tuple[TaskSpec, ...] = TASKS,
+        jobs: Mapping[str, MakeMaskJob] | None = None,
+        models: Callable[[], list[ModelEntry]] = model_entries,
+    ) -> None:
+        super().__init__()
+        self._ended = False
+        self.setObjectName("main")
+        self.setWindowIcon(app_icon())
+        self.setAcceptDrops(True)
+        self.setIconSize(QSize(20, 20))
+        self.settings = settings
+        memory = settings.preferences.memory_mb * 1024 * 1024
+        self.runner = JobRunner(make_backend or (lambda: Backend(memory)), self)
+        self.light = JobRunner(lambda: None, self)
+        self.session = Session(settings, self)
+        self.actions_ = Actions(self, settings.shortcuts())
+        self.status = StatusBar()
+        self.setStatusBar(self.status)
+        self._make_panels(tasks)
+        self.layout_ = Layout(self, self.panels, self.actions_, settings)
+        self._make_desks(jobs or make_jobs(), models)
+        self._connect()
+        self.commands = WindowCommands(self)
+        self.layout_.restore()
+        self.show_session()
+
+    def _make_panels(self, tasks: tuple[TaskSpec, ...]) -> None:
+        self.thumbnails = Thumbnails(self._path_of, self._overlay_of, self)
+        self.canvas = Canvas()
+        self.images = ImagesPanel(self.thumbnails)
+        self.parts = PartsPanel()
+        self.matches = MatchesPanel()
+        self.run_panel = RunPanel(tasks, self.settings)
+        self.start = StartPage()
+        self.notice = Notice()
+        self.options = ToolOptions()
+        self.panels = Panels(
+            self.images,
+            self.canvas,
+            self.parts,
+            self.matches,
+            self.run_panel,
+            self.start,
+            self.notice,
+            self.options,
+        )
+
+    def _make_desks(self, jobs: Mapping[str, MakeMaskJob], models: Callable[[], list[ModelEntry]]) -> None:
+        self.viewer = Viewer(self.canvas, self.settings, self)
+        self.annotator = Annotator(self.session, self.viewer, self.parts, self)
+        self.editor = Editor(self.session, self.viewer, self.canvas, lambda: self.annotator.active, self)
+        self.toolbox = Toolbox(self.canvas, self.editor, self.actions_, self.options)
+        self.files = FileCommands(self.session, self.settings, self)
+        self.pairs = PairDesk(
+            self.session,
+            self.viewer,
+            self.canvas,
+            self.matches,
+            self.toolbox.select,
+            self.runner,
+            self.settings,
+            self,
+        )
+        self.prober = Prober(self.runner, self.light, self._refs_of, self)
+        self.probe = ProbeView(
+            self.canvas, self.viewer, self.toolbox.probe, self.prober, self.images.visible_images, self
+        )
+        self.desk = RunDesk(
+            self.session,
+            self.run_panel,
+            self.runner,
+            self.status,
+            self.settings,
+            jobs,
+            self._images_in,
+            self,
+            models,
+        )
+
+    def _connect(self) -> None:
+        self.session.opened.connect(self._on_opened)
+        self.session.closing.connect(self._on_closing)
+        self.session.trouble.connect(self.tell)
+        self.session.busy.connect(self.status.show_place)
+        self.start.open_folder.connect(self.files.open_folder)
+        self.start.open_samples.connect(self.session.open_samples)
+        self.start.open_project.connect(self.files.open_project)
+        self.start.open_recent.connect(self.files.open_recent)
+        self.images.chosen.connect(self._on_chosen)
+        self.images.chosen_right.connect(self.show_right)
+        self.images.model.counts_changed.connect(self.desk.refresh_ready)
+        self.viewer.shown.connect(self._on_shown)
+        self.viewer.unreadable.connect(self.images.model.set_problem)
+        self.editor.refused.connect(self._tell_refusal)
+        self.toolbox.changed.connect(self._on_tool)
+        self.desk.unreadable.connect(self.images.model.set_problem)
+        self.desk.notice.connect(self.tell)
+        self.desk.choice_changed.connect(self._on_choice)
+        self.pairs.says.connect(self.status.show_place)
+        self.pairs.trouble.connect(self._tell_error)
+        self.probe.says.connect(self.status.show_place)
+        self.probe.heats.connect(self.images.set_heats)
+        self.files.says.connect(self.status.show_place)
+        self.toolbox.pick.picked.connect(self.annotator.choose)
+        self.canvas.hovered_at.connect(self._on_hovered)
+        self.canvas.hover_left.connect(self._on_hover_left)
+        self.canvas.zoomed.connect(self.status.show_zoom)
+        self.parts.set_opacity(self.settings.preferences.overlay_opacity)
+        self.parts.opacity_changed.connect(self._on_opacity)
+        self._on_choice()
+
+    # The session --------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _on_opened(self) -> None:
+        bridge = self.session.bridge
+        assert bridge is not None
+        bridge.images_changed.connect(self._on_images_changed)
+        bridge.parts_changed.connect(self._on_parts_changed)
+        bridge.mask_changed.connect(self._on_mask_changed)
+        bridge.states_changed.connect(self._on_states_changed)
+        bridge.matches_changed.connect(self._on_matches_changed)
+        bridge.saved_changed.connect(self._on_saved)
+        bridge.history_changed.connect(self.commands.refresh)
+        document = bridge.document
+        self.viewer.set_document(document)
+        self.images.model.set_records(document.images())
+        self.annotator.refresh_parts()
+        self.show_session()
+        self._on_saved(document.saved)
+        first = next(iter(document.image_ids), 0)
+        kept = document.settings.get("image")
+        self.images.select(kept if isinstance(kept, int) and self.images.model.row(kept) >= 0 else first)
+        self.images.view.setFocus()
+
+    @Slot()
+    def _on_closing(self) -> None:
+        document = self.session.document
+        if document is not None and self.images.current:
+            document.note_settings({"image": self.images.current})
+        self.runner.cancel_all()
+        self.probe.unpin()
+        self.prober.clear()
+        self.editor.clear()
+        self.viewer.set_document(None)
+        self.thumbnails.clear()
+        self.images.model.set_records(())
+        self.parts.set_parts(())
+        self.pairs.pair_changed()
+        self.status.clear_project()
+        self._hide_notice()
+
+    def show_session(self) -> None:
+        document = self.session.document
+        self.layout_.show_start(document is None)
+        self.start.set_recent(self.settings.recent())
+        self.setWindowTitle(f"{self.session.title} – Counterpart" if document is not None else "Counterpart")
+        self.desk.refresh_ready()
+        self.commands.refresh()
+        self._show_counts()
+
+    def _path_of(self, record: ImageRecord) -> Path:
+        document = self.session.document
+        return document.image_path(record.id) if document is not None else Path(record.path)
+
+    def _overlay_of(self, image: int) -> Overlay | None:
+        document = self.session.document
+        if document is None or not self.settings.preferences.thumbnail_overlays:
+            return None
+        found = document.label_map(image)
+        if found is None:
+            return None
+        colours = {part.id: part.colour for part in document.parts if part.visible}
+        return found.labels, colours, self.settings.preferences.overlay_opacity
+
+    def _refs_of(self, images: list[int]) -> dict[int, Any]:
+        document = self.session.document
+        return {image: document.image_ref(image) for image in images} if document is not None else {}
+
+    def _images_in(self, scope: str) -> list[int]:
+        document = self.session.document
+        if document is None:
+            return []
+        if scope == "listed":
+            return list(self.images.model.shown)
+        if scope == "todo":
+            return [record.id for record in document.images() if record.state not in ("reviewed", "skipped")]
+        return list(document.image_ids)
+
+    # Changes of the document --------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_images_changed(self, change: ImagesChanged) -> None:
+        document = self.session.document
+        assert document is not None
+        if change.added or change.removed:
+            keep = self.images.current
+            self.images.model.set_records(document.images())
+            row = self.images.model.row(keep)
+            self.images.select(keep if row >= 0 else next(iter(self.images.model.shown), 0))
+        else:
+            self.images.model.update_records(document.image(image) for image in change.updated)
+        self._show_counts()
+        self.commands.refresh()
+
+    @Slot()
+    def _on_parts_changed(self) -> None:
+        self.annotator.refresh_parts()
+        self.thumbnails.refresh_all()
+
+    @Slot(int, object)
+    def _on_mask_changed(self, image: int, box: tuple[int, int, int, int]) -> None:
+        self.viewer.refresh_labels(image, box)
+        self.editor.labels_changed(image, box)
+        self.thumbnails.refresh(image)
+        if image == self.viewer.image(0):
+            self.annotator.refresh_image()
+
+    @Slot(object)
+    def _on_states_changed(self, images: tuple[int, ...]) -> None:
+        document = self.session.document
+        assert document is not None
+        self.images.model.update_records(document.image(image) for image in images)
+        for image in images:
+            self.viewer.refresh_labels(image)
+        self.annotator.refresh_image()
+        self._show_counts()
+
+    @Slot(object)
+    def _on_matches_changed(self, pairs: tuple[tuple[int, int], ...]) -> None:
+        if tuple(sorted(self.pairs.pair)) in pairs:
+            self.pairs.refresh()
+
+    @Slot(object)
+    def _on_saved(self, change: SavedChanged) -> None:
+        document = self.session.document
+        path = document.path if document is not None else None
+        self.status.show_saved(change, str(path or ""), kept=path is not None)
+
+    # Showing images -----------------------------------------------------------------------------------------------
+
+    @Slot(int)
+    def _on_chosen(self, image: int) -> None:
+        self.viewer.show(0, image)
+        neighbours = [self.images.model.neighbour(image, step) for step in (1, -1)]
+        self.viewer.prefetch([each for each in neighbours if each is not None])
+        self.mark_sides()
+        self._show_counts()
+
+    @Slot(int)
+    def show_right(self, image: int) -> None:
+        """Show an image on the right, opening the paired view if need be."""
+        if self.canvas.count == 1:
+            self.commands.set_paired(True)
+        self.viewer.show(1, image)
+        self.mark_sides()
+
+    @Slot(int, int)
+    def _on_shown(self, pane: int, _image: int) -> None:
+        if pane == 0:
+            self.annotator.refresh_image()
+            self.status.show_zoom(self.canvas.panes[0].view.percent)
+        if all(self.canvas.panes[side].image_key == self.viewer.image(side) for side in range(self.canvas.count)):
+            self.pairs.pair_changed()
+        self.probe.image_shown()
+        self.editor.image_shown()
+        self.commands.refresh()
+
+    def mark_sides(self) -> None:
+        paired = self.canvas.count == 2
+        sides = {self.viewer.image(0): "L", self.viewer.image(1): "R"} if paired else {}
+        self.images.model.set_sides({image: side for image, side in sides.items() if image})
+
+    def _show_counts(self) -> None:
+        document = self.session.document
+        if document is None:
+            return
+        order = self.images.model.images
+        current = self.images.current
+        number = order.index(current) + 1 if current in order else 0
+        self.status.show_count(number, len(order))
+        counts = document.state_counts()
+        self.status.show_reviewed(counts.get("reviewed", 0) + counts.get("skipped", 0), len(order))
+
+    @Slot(int, float, float)
+    def _on_hovered(self, pane: int, x: float, y: float) -> None:
+        document = self.session.document
+        if self.toolbox.active == "similarity" or document is None:
+            return
+        part = self.canvas.label_at(pane, (x, y))
+        name = next((each.name for each in document.parts if each.id == part), "")
+        self.status.show_place(f"x {round(x)}, y {round(y)}" + (f" · {name}" if name else ""))
+
+    @Slot()
+    def _on_hover_left(self) -> None:
+        if self.toolbox.active != "similarity":
+            self.status.show_place("")
+
+    @Slot(float)
+    def _on_opacity(self, opacity: float) -> None:
+        self.settings.change(overlay_opacity=opacity)
+
+    @Slot()
+    def _on_choice(self) -> None:
+        choice = self.desk.choice
+        self.pairs.set_choice(choice)
+        if choice is not None:
+            self.prober.set_choice(choice)
+
+    # Messages -----------------------------------------------------------------------------------------------------
+
+    @Slot(str, str)
+    def tell(self, kind: str, text: str) -> None:
+        """Show a message over the canvas: until it is dismissed, or for a while if there is nothing to be done."""
+        self.notice.show_text(kind if kind in ("info", "warning") else "error", text)
+        if kind == "info":
+            self.notice.leave_after(_READING_MS)
+
+    @Slot(str)
+    def _tell_refusal(self, text: str) -> None:
+        self.tell("warning", text)
+        self.notice.leave_after(_READING_MS)
+
+    @Slot(str)
+    def _on_tool(self, tool: str) -> None:
+        self.probe.set_active(tool == "similarity")
+        if tool == "similarity" and self.desk.choice is None:
+            self.tell("warning", "Similarity needs a model. Install one in the Run panel.")
+
+    @Slot(str)
+    def _tell_error(self, text: str) -> None:
+        self.tell("error", text)
+
+    @Slot()
+    def _hide_notice(self) -> None:
+        self.notice.hide()
+
+    # Qt -----------------------------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.session.open_any(paths)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.commands.may_close():
+            event.ignore()
+            return
+        self.layout_.save()
+        self.hide()
+        self.shutdown()
+        event.accept()
+
+    def shutdown(self) -> None:
+        """End every thread and close the project. What was done is in its file. Does nothing the second time."""
+        if self._ended:
+            return
+        self._ended = True
+        self.commands.stop()
+        self.runner.shutdown()
+        self.light.shutdown()
+        self.viewer.close()
+        self.session.shutdown()
+        self.thumbnails.close()
+        self.settings.sync()

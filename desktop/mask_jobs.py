@@ -1,0 +1,90 @@
+"""Jobs that give label maps: what they return, and how a run of the engine becomes that."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.errors import ImageError
+from core.imaging import ImageRef
+from core.jobs import JobContext
+from core.pipeline.engine import Engine
+from core.pipeline.masks import MaskRun
+from core.project.model import Provenance
+from core.project.tiles import PackedLabels, pack_labels
+from desktop.backend import Backend, ModelChoice
+
+__all__ = ["Find", "MakeMaskJob", "MaskFunction", "MaskResult", "mask_job"]
+
+_FOUND = 0.7
+"""Share of a job's time until the soft result is there; the rest makes label maps of it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskResult:
+    """Label maps of many images.
+
+    Attributes:
+        masks: Packed label maps by image id.
+        labels: What their values mean: 0, a part id, or the name of a part.
+        provenance: Where they come from.
+        doubts: How doubtful each image is, in [0, 1].
+        failed: Why an image could not be used, by id.
+        note: One sentence on what was found.
+    """
+
+    masks: Mapping[int, PackedLabels]
+    labels: Mapping[int, int | str]
+    provenance: Provenance
+    doubts: Mapping[int, float] = field(default_factory=dict)
+    failed: Mapping[int, str] = field(default_factory=dict)
+    note: str = ""
+
+
+MaskFunction = Callable[[Backend, JobContext], MaskResult]
+MakeMaskJob = Callable[[ModelChoice, Any, Mapping[int, ImageRef]], MaskFunction]
+"""Makes the job of a task from the model, its parameters and the images."""
+Find = Callable[[Engine, list[ImageRef], Any, JobContext], MaskRun]
+"""A use case of `core.pipeline`."""
+
+
+def mask_job(find: Find) -> MakeMaskJob:
+    """The maker of jobs for a use case that gives a `MaskRun`."""
+
+    def make(choice: ModelChoice, params: Any, refs: Mapping[int, ImageRef]) -> MaskFunction:
+        def run(backend: Backend, ctx: JobContext) -> MaskResult:
+            engine = backend.engine(choice)
+            ids = list(refs)
+            found = find(engine, list(refs.values()), params, ctx.stage(0.0, _FOUND))
+            masks, doubts = _label_maps(found, ids, ctx.stage(_FOUND, 1.0))
+            where = {ref.path: image for image, ref in refs.items()}
+            failed = {where[error.path]: str(error) for error in ctx.failures if error.path in where}
+            plan = engine.plan
+            provenance = Provenance(found.kind, json.dumps(found.params), choice.name, plan.weights_sha256)
+            note = f"{found.note[:1].upper()}{found.note[1:]}." if found.note else ""
+            return MaskResult(masks, {0: 0, **found.names}, provenance, doubts, failed, note)
+
+        return run
+
+    return make
+
+
+def _label_maps(found: MaskRun, ids: list[int], ctx: JobContext) -> tuple[dict[int, PackedLabels], dict[int, float]]:
+    """Packed label maps and doubts by image id; an image whose file went away is recorded in `ctx.failures`."""
+    masks: dict[int, PackedLabels] = {}
+    doubts: dict[int, float] = {}
+    for index in range(len(found)):
+        ref = found.features.refs[index]
+        ctx.step(index, len(found), f"Masks of {ref.name}")
+        try:
+            labels = found.labels(index, ctx)
+        except ImageError as error:
+            ctx.fail(error)
+            continue
+        image = ids[found.features.indices[index]]
+        masks[image] = pack_labels(labels)
+        doubts[image] = found.doubts[index]
+    ctx.step(len(found), len(found), "Masks are made")
+    return masks, doubts

@@ -1,0 +1,183 @@
+"""A backbone and jobs that need no weights: real values from simple pictures."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from core.errors import UsageError
+from core.features import FeatureMap, FeatureSpec, Tap
+from core.geometry import GridGeometry
+from core.imaging import ImageRef, read_image
+from core.jobs import JobContext
+from core.project.model import Provenance
+from core.project.tiles import pack_labels
+from desktop.backend import CacheUse, EngineState
+from desktop.form import Knob
+from desktop.mask_jobs import MaskResult
+from desktop.panels.run import ModelEntry, TaskSpec
+
+TAP = Tap(9, "token")
+
+
+def fake_features(ref: ImageRef, taps=(TAP,)) -> FeatureMap:
+    """Features whose descriptors are mean colours of cells: like places look alike, the blob stands out."""
+    data = read_image(ref.path)
+    geometry = GridGeometry.plan(data.hw, 112, 14, 7)
+    colour = geometry.pool(data.rgb.astype(np.float32)) / 255
+    rng = np.random.default_rng(0)
+    descriptors = np.tanh((colour - 0.4) @ rng.normal(size=(3, 16))).astype(np.float16)
+    spec = FeatureSpec("fake", "0" * 64, tuple(taps), 7, 112, 11)
+    attention = colour.mean(axis=-1)[None].repeat(6, axis=0).astype(np.float32)
+    maps = tuple(descriptors.copy() for _ in taps)
+    cls = tuple(descriptors.mean(axis=(0, 1)).astype(np.float32) for _ in taps)
+    return FeatureMap(spec, data.sha256, geometry, maps, cls, attention)
+
+
+class FakeSet(list):
+    """Stands for a `FeatureSet`."""
+
+    indices: tuple[int, ...] = ()
+
+
+class FakePlan:
+    weights_sha256 = "0" * 64
+
+
+class FakeEngine:
+    """Stands for `Engine`."""
+
+    def __init__(self, name: str) -> None:
+        from core.backbone.registry import model_info
+
+        self.info = model_info(name)
+        self.defaults = self.info.defaults
+        self.plan = FakePlan()
+        self.encoded = 0
+
+    def features(self, refs, taps, size, stride, ctx: JobContext, **_):
+        found = FakeSet()
+        kept = []
+        for index, ref in enumerate(refs):
+            ctx.step(index, len(refs), f"Features of {ref.name}")
+            try:
+                found.append(fake_features(ref, tuple(dict.fromkeys(taps))))
+                kept.append(index)
+                self.encoded += 1
+            except Exception as error:  # noqa: BLE001  # as the extractor does
+                ctx.fail(error)
+        found.indices = tuple(kept)
+        return found
+
+
+class FakeBackend:
+    """Stands for `Backend`; remembers how it was used."""
+
+    def __init__(self) -> None:
+        self.engines: dict[str, FakeEngine] = {}
+        self.closed = False
+        self.thread = threading.get_ident()
+
+    @property
+    def used(self) -> bool:
+        return bool(self.engines)
+
+    def engine(self, choice):
+        return self.engines.setdefault(choice.name, FakeEngine(choice.name))
+
+    def state(self, choice):
+        return EngineState("cpu", "bfloat16", "the processor has bfloat16")
+
+    def cache_use(self):
+        return CacheUse(12_000_000, 340_000_000)
+
+    def forget(self) -> None:
+        self.engines.clear()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass(frozen=True)
+class FakeParams:
+    parts: int = 2
+    threshold: float = 0.4
+    method: Literal["plain", "fine"] = "plain"
+    fail: bool = False
+
+    def __post_init__(self):
+        if self.threshold > 0.95:
+            raise UsageError("the threshold is too high", hint="Lower it")
+
+
+class FakeJobs:
+    """Makes jobs that label bright pixels, one half of them as each part; can be held up and made to fail."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.begun = threading.Event()
+        self.seen: list[FakeParams] = []
+
+    def make(self, choice, params: FakeParams, refs: Mapping[int, ImageRef]):
+        self.seen.append(params)
+
+        def run(backend, ctx: JobContext) -> MaskResult:
+            backend.engine(choice)
+            masks, failed = {}, {}
+            for index, (image, ref) in enumerate(refs.items()):
+                ctx.step(index, len(refs), f"Image {index + 1}")
+                self.begun.set()
+                while not self.gate.wait(0.01):
+                    ctx.check()
+                if params.fail:
+                    raise RuntimeError("the model broke")
+                try:
+                    rgb = read_image(ref.path).rgb
+                except Exception as error:  # noqa: BLE001
+                    failed[image] = str(error)
+                    continue
+                bright = rgb.mean(axis=-1) > params.threshold * 255
+                labels = np.zeros(bright.shape, np.uint8)
+                centre = int(np.nonzero(bright.any(axis=0))[0].mean()) if bright.any() else 0
+                labels[:, :centre][bright[:, :centre]] = 1
+                labels[:, centre:][bright[:, centre:]] = min(2, params.parts)
+                masks[image] = pack_labels(labels)
+            names = {0: 0, **{n: f"part {n}" for n in range(1, params.parts + 1)}}
+            ctx.step(len(refs), len(refs), "Done")
+            return MaskResult(masks, names, Provenance("parts"), dict.fromkeys(masks, 0.25), failed, "Found 2 parts.")
+
+        return run
+
+
+FAKE_TASKS = (
+    TaskSpec(
+        "parts",
+        "Parts",
+        "Finds the parts that all images share",
+        lambda _model: FakeParams(),
+        lambda _model: {"parts": Knob("Parts", low=1, high=12, step=1), "threshold": Knob("Threshold", high=1.0)},
+        ("parts",),
+        ("threshold", "method", "fail"),
+        "Find parts",
+    ),
+    TaskSpec(
+        "object",
+        "Object",
+        "Finds the object that all images share",
+        lambda _model: FakeParams(parts=1),
+        lambda _model: {},
+        ("threshold",),
+        ("method",),
+        "Find object",
+    ),
+)
+
+FAKE_MODELS = [
+    ModelEntry("dinov2_vits14_focus", "Focus", True, "For tests."),
+    ModelEntry("dino_vits8", "DINO ViT-S/8", False, "Not here."),
+]
