@@ -111,17 +111,37 @@ def read_sleap(path: Path, source: Source, _ctx: JobContext, report: ImportRepor
     if not path.is_file():
         raise FormatError("there is no such file", path=path, hint="Check the path")
     try:
-        labels = sio.load_slp(path.as_posix(), open_videos=False)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        _refuse_impossible_sizes(path)
+        return _read(sio, path, source, report)
+    except (UsageError, FormatError) as error:
+        raise FormatError(error.what, path=path, hint="Correct the skeleton") from None
+    except Exception as error:  # HDF5 raises whatever a damaged file leads it to
+        first = (str(error).splitlines() or [type(error).__name__])[0]
         raise FormatError(
-            f"this is not a SLEAP file, or it is damaged ({error})", path=path, hint="Save it again"
-        ) from None
-    skeletons: dict[int, Skeleton] = {}
-    for number, found in enumerate(labels.skeletons, start=1):
-        try:
-            skeletons[id(found)] = _own_skeleton(found, number)
-        except UsageError as error:
-            raise FormatError(error.what, path=path, hint="Correct the skeleton") from None
+            f"this is not a SLEAP file, or it is damaged ({first})", path=path, hint="Save it again in SLEAP"
+        ) from error
+
+
+def _refuse_impossible_sizes(path: Path) -> None:
+    """A damaged length must not make HDF5 ask for more memory than there is.
+
+    Raises:
+        ValueError: A table claims to be far larger than the file.
+    """
+    h5py = importlib.import_module("h5py")
+    most = 1000 * path.stat().st_size + 2**26
+
+    def check(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and item.size * item.dtype.itemsize > most:
+            raise ValueError(f"{name} claims to be larger than the file")
+
+    with h5py.File(path, "r") as file:
+        file.visititems(check)
+
+
+def _read(sio: Any, path: Path, source: Source, report: ImportReport) -> Dataset:
+    labels = sio.load_slp(path.as_posix(), open_videos=False)
+    skeletons = {id(found): _own_skeleton(found, number) for number, found in enumerate(labels.skeletons, start=1)}
     images: dict[str, list[KeypointSet]] = {}
     for frame in labels:
         name = _image_name(frame)
