@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.cli.options import (
     Subparsers,
@@ -23,7 +23,10 @@ from core.imaging import find_images
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
 
-__all__ = ["add_parsers"]
+if TYPE_CHECKING:
+    from core.pipeline.masks import CosegmentJob
+
+__all__ = ["add_cosegment_options", "add_parsers", "cosegment_job"]
 
 METHODS = ("default", "seeded", "paper", "baseline")
 REFINEMENTS = ("grabcut", "crf", "guided", "none")
@@ -42,6 +45,14 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--overlays", action="store_true", help="also write overlays to look at, in DIR/overlays")
+    add_cosegment_options(parser)
+    add_engine_options(parser)
+    add_feature_options(parser)
+    add_report_options(parser)
+
+
+def add_cosegment_options(parser: argparse.ArgumentParser) -> None:
+    """How the shared object is found."""
     group = parser.add_argument_group("co-segmentation (by default the model's own setting)")
     group.add_argument("--method", choices=METHODS, default="default", help="how the object is found (%(default)s)")
     group.add_argument("--saliency", choices=["cls", "background", "mean"], help="how saliency is measured")
@@ -56,12 +67,10 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         "--outliers", type=float, metavar="COS", nargs="?", const=0.7, help="leave out images unlike the others (0.7)"
     )
     group.add_argument("--refine", choices=REFINEMENTS, help="how masks follow the edges of the image")
-    add_engine_options(parser)
-    add_feature_options(parser)
-    add_report_options(parser)
 
 
-def _cosegment_job(args: argparse.Namespace, engine: Engine) -> Any:
+def cosegment_job(args: argparse.Namespace, engine: Engine) -> CosegmentJob:
+    """The `CosegmentJob` that the options describe."""
     from core.cosegment import CosegmentParams
     from core.pipeline.masks import CosegmentJob
 
@@ -97,7 +106,7 @@ def _cosegment(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
     engine = engine_from(args)
     refs = find_images(args.images)
-    job = _cosegment_job(args, engine)
+    job = cosegment_job(args, engine)
     check_writable(args.out)
     run = find_object(engine, refs, job, ctx.stage(0.0, 0.85))
     written = write_masks(run, engine, refs, args.out, ctx.stage(0.85, 1.0), overlays=args.overlays)
