@@ -254,9 +254,12 @@ class Store:
                 was.
         """
         target = Path(path).resolve()
-        if self.path is not None and target == self.path:
+        again = self.path is not None and target == self.path
+        if again and self._identity == identity(self.path):
             self.save()
             return
+        if again and self._lock is not None:  # our own file is gone from under us, the lock is still ours
+            self._lock.release()
         lock = lock_target(target, overwrite=overwrite)
         try:
             place(target, self._copy_into)

@@ -242,6 +242,22 @@ def test_a_file_that_was_moved_away_is_noticed_and_the_work_kept(tmp_path):
     document.close()
 
 
+def test_a_file_that_was_deleted_is_made_again_under_its_own_name(tmp_path):
+    path = tmp_path / "a.counterpart"
+    document = painted(path, tmp_path)
+    before = everything(document)
+    path.unlink()
+    document.apply(AddPart("new"))
+    assert not document.saved.saved
+    document.save_as(path)
+    assert document.saved.saved
+    document.close()
+    with Document.open(path) as again:
+        assert not again.read_only
+        assert everything(again)["label_tiles"] == before["label_tiles"]
+        assert again.parts[-1].name == "new"
+
+
 # Files that are no good ---------------------------------------------------------------------------------------------
 
 

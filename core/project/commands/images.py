@@ -7,7 +7,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from core.imaging import ImageRef
 from core.project.commands.base import Command
@@ -46,25 +46,23 @@ class _Roots:
         self._edit = edit
         self._known = {folder.as_posix(): root for root, folder in edit.root_folders.items()}
 
-    def place(self, file: Path, name: str) -> tuple[int, str]:
+    def place(self, file: str, name: str) -> tuple[int, str]:
         """The folder's id and the path within it: `name`, where the file's path ends with it."""
-        absolute, relative = _absolute(file), PurePosixPath(name)
-        parts, tail = absolute.parts, relative.parts
-        if len(tail) < len(parts) and parts[-len(tail) :] == tail:
-            folder, path = Path(*parts[: -len(tail)]), str(relative)
+        if name and file.endswith(f"/{name}"):
+            folder, path = file[: -len(name) - 1], name
         else:
-            folder, path = absolute.parent, absolute.name
-        key = folder.as_posix()
-        if key not in self._known:
+            folder, _, path = file.rpartition("/")
+        if folder not in self._known:
             root = self._edit.new_id("root")
-            self._edit.put("roots", (root,), root_row(folder, self._edit.project_folder), is_new=True)
-            self._known[key] = root
-        return self._known[key], path
+            row = root_row(Path(folder or "/"), self._edit.project_folder)
+            self._edit.put("roots", (root,), row, is_new=True)
+            self._known[folder] = root
+        return self._known[folder], path
 
 
-def _absolute(file: Path) -> Path:
-    # Links are kept as they are: the way a person names a folder may outlast what it points to.
-    return Path(os.path.abspath(file))  # noqa: PTH100
+def _absolute(file: Path) -> str:
+    """Absolute POSIX path. Links stay: the way a person names a folder may outlast what it points to."""
+    return os.path.abspath(file).replace(os.sep, "/")  # noqa: PTH100  # pathlib would cost seconds for a large set
 
 
 def root_row(folder: Path, project_folder: Path | None) -> tuple[str, str]:
@@ -98,14 +96,14 @@ class AddImages(Command):
         roots = _Roots(edit)
         names = {record.name.casefold() for record in edit.images.values()}
         folders = {root: folder.as_posix() for root, folder in edit.root_folders.items()}
-        files = {f"{folders[record.root]}/{record.path}": record.id for record in edit.images.values()}
+        files = {f"{folders.get(record.root, '')}/{record.path}": record.id for record in edit.images.values()}
         for item in self.images:
             image = item if isinstance(item, NewImage) else NewImage(item.path, item.name)
-            file = _absolute(image.path).as_posix()
+            file = _absolute(image.path)
             if file in files:
                 self.ids.append(files[file])
                 continue
-            root, path = roots.place(image.path, image.name)
+            root, path = roots.place(file, image.name)
             name = _free_name(image, names)
             names.add(name.casefold())
             number = edit.new_id("image")
@@ -179,7 +177,7 @@ class RelinkImages(Command):
         roots = _Roots(edit)
         for image, place in self.places.items():
             record = edit.image(image)
-            root, path = roots.place(Path(place), record.path)
+            root, path = roots.place(_absolute(Path(place)), record.path)
             if (root, path) != (record.root, record.path):
                 edit.put_image(dataclasses.replace(record, root=root, path=path))
                 self.outcome.changed.append(image)
