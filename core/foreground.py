@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from core.clustering import assign
 from core.features import FeatureMap, Tap
 from core.saliency import SaliencyParams, saliency_map
 
-__all__ = ["ForegroundModel", "fit_linear"]
+__all__ = ["ForegroundModel", "fit_linear", "sigmoid"]
 
 _SALIENCY_WEIGHT = 6.0
 """Weight of an image's own saliency beside one standard deviation of the set's linear score."""
@@ -62,8 +61,13 @@ class ForegroundModel:
         if self.weights is not None:
             linear = feature_map.flat(self.tap) @ self.weights + np.float32(self.bias)
             logit = logit + linear.reshape(feature_map.grid_hw)
-        probability: NDArray[np.float32] = expit(logit).astype(np.float32)
-        return probability
+        return sigmoid(logit)
+
+
+def sigmoid(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Logistic function, float32; scipy's would cost a slow import at the start of the window."""
+    chance: NDArray[np.float32] = (0.5 + 0.5 * np.tanh(0.5 * np.asarray(values, dtype=np.float32))).astype(np.float32)
+    return chance
 
 
 def fit_linear(
@@ -85,7 +89,7 @@ def fit_linear(
     penalty[-1] = _BIAS_RIDGE
     solution = np.zeros(width + 1)
     for _ in range(_NEWTON_STEPS):
-        chance = expit(design @ solution.astype(np.float32))
+        chance = sigmoid(design @ solution.astype(np.float32))
         gradient = design.T @ ((chance - targets) / count).astype(np.float32) + penalty * solution
         curvature = np.maximum(chance * (1 - chance) / count, 1e-12).astype(np.float32)
         hessian = (design.T @ (design * curvature[:, None])).astype(np.float64)
