@@ -13,7 +13,6 @@ from core import __version__
 from core.project.points import MatchState
 from core.tools.morphology import FillHoles, Grow, KeepLargest, RemoveSpecks, Shrink, Smooth
 from desktop.actions import ACTIONS
-from desktop.dialogs.export import ExportDialog
 from desktop.dialogs.preferences import PreferencesDialog
 from desktop.dialogs.shortcuts import ShortcutsDialog
 from desktop.theme import apply_theme, colours
@@ -303,6 +302,8 @@ class WindowCommands(QObject):
     # Windows ------------------------------------------------------------------------------------------------------
 
     def _export(self) -> None:
+        from desktop.dialogs.export import ExportDialog  # the formats bring scipy with them: not at the start
+
         document = self._w.session.document
         if document is not None:
             window = self._w

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.theme import GRID
-from desktop.widgets import NumberField, muted
+from desktop.widgets import NumberField, field_label
 
 __all__ = ["Form", "Knob", "field_kind", "get_field", "replace_fields"]
 
@@ -172,7 +172,7 @@ class Form(QWidget):
             control.setText(label)
             self._grid.addRow(control)
         else:
-            words = muted(label)
+            words = field_label(label)
             words.setToolTip(knob.help)
             words.setBuddy(control)
             self._grid.addRow(words, control)

@@ -98,7 +98,7 @@ class _Centre(QWidget):
 
     def _place(self) -> None:
         width = min(self.width() - 32, 760)
-        height = max(self._notice.heightForWidth(width), self._notice.sizeHint().height())
+        height = self._notice.layout().totalHeightForWidth(width)
         self._notice.setGeometry((self.width() - width) // 2, 12, width, height)
         self._notice.raise_()
 
@@ -175,7 +175,7 @@ class Layout:
         self._right.addWidget(panels.run)
         self._right.setSizes([420, 400])
         self._right.setChildrenCollapsible(False)
-        self._right.setMinimumWidth(280)
+        self._right.setMinimumWidth(300)
         across = QSplitter(Qt.Orientation.Horizontal)
         self._sides = (panels.images, self._right)
         for widget in (panels.images, centre, self._right):
@@ -183,7 +183,7 @@ class Layout:
         across.setStretchFactor(0, 0)
         across.setStretchFactor(1, 1)
         across.setStretchFactor(2, 0)
-        across.setSizes([272, 840, 320])
+        across.setSizes([272, 824, 344])
         across.setCollapsible(1, False)
         for splitter in (across, self._right):
             splitter.setHandleWidth(1)

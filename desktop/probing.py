@@ -23,6 +23,7 @@ from core.imaging import ImageRef
 from core.jobs import JobContext
 from core.similarity import SimilarityField
 from desktop.backend import FeaturesRequest, ModelChoice, features_job
+from desktop.canvas.colourmap import heat_table
 from desktop.canvas.pane import Heat
 from desktop.worker import Job, JobRunner, Outcome
 
@@ -149,6 +150,7 @@ class Prober(QObject):
         ready = self._field if self._field is not None and self._field[0] == images else None
 
         def maps(_engine: Any, _ctx: JobContext) -> tuple[SimilarityField, list[NDArray[np.float32]]]:
+            heat_table()  # made here the first time, so that the window need not wait for it
             field = ready[1] if ready is not None else SimilarityField(features)
             return field, field.at(images.index(probe.image), probe.xy)
 

@@ -207,6 +207,7 @@ QToolButton#segmentLeft:checked, QToolButton#segmentRight:checked {{
     background: {_mix(c.accent, c.panel, 0.35)}; border-color: {c.accent}; }}
 QToolButton#disclosure {{ padding: 3px 4px; text-align: left; color: {c.muted}; }}
 QToolButton#disclosure:hover {{ color: {c.text}; background: transparent; }}
+QToolButton#disclosure:checked {{ background: transparent; }}
 
 QPushButton {{ background: {c.raised}; border: 1px solid {c.border}; border-radius: 4px; padding: 5px 14px;
     min-height: 18px; }}

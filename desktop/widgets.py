@@ -33,6 +33,7 @@ __all__ = [
     "NumberField",
     "Segments",
     "action_button",
+    "field_label",
     "heading",
     "icon_button",
     "line",
@@ -59,6 +60,13 @@ def heading(text: str) -> QLabel:
     """The name of a panel or section."""
     label = QLabel(text)
     label.setFont(strong_font(label.font()))
+    return label
+
+
+def field_label(text: str) -> QLabel:
+    """Words before a control; those of one panel are equally wide, so that the controls line up."""
+    label = muted(text)
+    label.setMinimumWidth(label.fontMetrics().averageCharWidth() * 13)
     return label
 
 

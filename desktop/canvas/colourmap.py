@@ -6,7 +6,6 @@ import itertools
 from functools import cache
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtGui import QColor
 
@@ -16,6 +15,8 @@ __all__ = ["confidence_colour", "heat_argb", "heat_table", "position_colours"]
 @cache
 def heat_table() -> NDArray[np.uint8]:
     """(256, 3) uint8, dark violet over red to light yellow; even in lightness, safe for the colour-blind."""
+    import pyqtgraph as pg  # takes a while: not at the start
+
     table: NDArray[np.uint8] = pg.colormap.get("inferno").getLookupTable(0.0, 1.0, 256, alpha=False)
     return table[:, :3].astype(np.uint8)
 

@@ -50,7 +50,9 @@ _TIPS = (
     "What you think of it",
 )
 _STATES = {MatchState.PROPOSED: "Proposed", MatchState.ACCEPTED: "Accepted", MatchState.REJECTED: "Rejected"}
-_CYCLE_SCALE = 0.03
+_CYCLE_SCALE = 0.08
+_FAIR_SCORES = (0.3, 0.7)
+_DOUBTFUL = 0.75
 
 
 def doubt_of(matches: MatchSet, image_hw: tuple[int, int]) -> NDArray[np.float64]:
@@ -58,7 +60,8 @@ def doubt_of(matches: MatchSet, image_hw: tuple[int, int]) -> NDArray[np.float64
     score = np.nan_to_num(matches.score.astype(np.float64), nan=1.0)
     cycle = np.nan_to_num(matches.cycle_error.astype(np.float64), nan=0.0)
     reach = _CYCLE_SCALE * float(np.hypot(*image_hw)) or 1.0
-    return 1.0 - np.clip(score, 0.0, 1.0) * np.exp(-cycle / reach)
+    low, high = _FAIR_SCORES
+    return 1.0 - np.clip((score - low) / (high - low), 0.0, 1.0) * np.exp(-cycle / reach)
 
 
 class MatchesModel(QAbstractTableModel):
@@ -177,7 +180,7 @@ class MatchesModel(QAbstractTableModel):
         theme = colours()
         if state == MatchState.REJECTED:
             return theme.faint
-        if state == MatchState.PROPOSED and self._doubt[number] > 0.6:
+        if state == MatchState.PROPOSED and self._doubt[number] > _DOUBTFUL:
             return theme.warning
         return theme.text
 

@@ -23,7 +23,7 @@ from desktop.form import Form, Knob, get_field, replace_fields
 from desktop.icons import icon
 from desktop.settings import Settings
 from desktop.theme import GRID, colours
-from desktop.widgets import Notice, Segments, heading, line, muted
+from desktop.widgets import Notice, Segments, field_label, heading, line, muted
 
 __all__ = ["ModelEntry", "RunPanel", "TaskSpec"]
 
@@ -127,7 +127,7 @@ class RunPanel(QWidget):
         top.setHorizontalSpacing(12)
         top.setVerticalSpacing(GRID)
         top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        top.addRow(muted("Images"), self.scope)
+        top.addRow(field_label("Images"), self.scope)
         self._few = QVBoxLayout()
         self._few.setContentsMargins(0, 0, 0, 0)
         self._rest = QVBoxLayout()
@@ -140,7 +140,7 @@ class RunPanel(QWidget):
         model_row = QFormLayout()
         model_row.setHorizontalSpacing(12)
         model_row.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        model_row.addRow(muted("Model"), self.model)
+        model_row.addRow(field_label("Model"), self.model)
         deep.addLayout(model_row)
         deep.addLayout(self._rest)
         deep.addWidget(self.reset, 0, Qt.AlignmentFlag.AlignLeft)
