@@ -24,7 +24,7 @@ from core.errors import UsageError
 from core.features import FeatureMap, Tap, l2_normalise
 from core.foreground import ForegroundModel, fit_linear
 from core.jobs import JobContext
-from core.refine import Refinement, RefineParams, refine_mask, working_hw
+from core.refine import Refinement, RefineParams, grid_outline
 from core.saliency import SaliencyMethod, SaliencyParams, saliency_map
 
 if TYPE_CHECKING:
@@ -225,11 +225,7 @@ def mask_pixels(
     """
     if image.outlier:
         return np.zeros(rgb.shape[:2], dtype=bool)
-    geometry, refine = feature_map.geometry, params.refine_params
-    hw = geometry.image_hw if refine.method == "none" else working_hw(geometry.image_hw, refine.working_size)
-    pitch = geometry.token_pitch_xy.mean() * hw[0] / geometry.image_hw[0]
-    refine = dataclasses.replace(refine, radius=max(round(0.8 * float(pitch)), 1))
-    return refine_mask(rgb, geometry.upsample(image.score, out_hw=hw), refine, ctx)
+    return grid_outline(image.score, feature_map.geometry, rgb, params.refine_params, ctx)
 
 
 class _Work:

@@ -7,7 +7,7 @@ worked on at a reduced size and the result is brought back, so the time hardly g
 from core.refine.crf import CrfParams, dense_crf
 from core.refine.grabcut import grab_cut
 from core.refine.guided import guided_filter
-from core.refine.masks import REFINEMENTS, Refinement, RefineParams, refine_mask, working_hw
+from core.refine.masks import REFINEMENTS, Refinement, RefineParams, grid_outline, refine_mask, working_hw
 from core.refine.regions import fill_holes, keep_largest, remove_specks
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "dense_crf",
     "fill_holes",
     "grab_cut",
+    "grid_outline",
     "guided_filter",
     "keep_largest",
     "refine_mask",

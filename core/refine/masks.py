@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -9,16 +10,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.geometry import GridGeometry
 from core.imaging import resize_rgb
 from core.jobs import JobContext
 from core.refine.crf import CrfParams, dense_crf
 from core.refine.grabcut import grab_cut
 from core.refine.guided import guided_filter
 
-__all__ = ["REFINEMENTS", "RefineParams", "Refinement", "enlarge_mask", "refine_mask", "working_hw"]
+__all__ = ["REFINEMENTS", "RefineParams", "Refinement", "enlarge_mask", "grid_outline", "refine_mask", "working_hw"]
 
 Refinement = Literal["grabcut", "crf", "guided", "none"]
 REFINEMENTS: tuple[str, ...] = get_args(Refinement)
+_RADIUS = 8
+_RADIUS_TOKENS = 0.8
+"""Guided filter's radius in distances of tokens: wide enough to move a border that lies anywhere between two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +34,14 @@ class RefineParams:
         method: See `Refinement`.
         working_size: Longest side at which images are worked on, pixels; larger ones are reduced, and the result is
             enlarged along the photograph's edges.
-        radius: Of the guided filter, in pixels at working size.
+        radius: Of the guided filter, in pixels at working size; None takes what suits the tokens' distance.
         crf: Of the CRF.
         seed: Of GrabCut.
     """
 
     method: Refinement = "grabcut"
     working_size: int = 500
-    radius: int = 8
+    radius: int | None = None
     crf: CrfParams = field(default_factory=CrfParams)
     seed: int = 0
 
@@ -45,6 +50,32 @@ def working_hw(image_hw: tuple[int, int], longest: int) -> tuple[int, int]:
     """Size to work at: the image's own, or reduced so that its longest side is `longest` pixels."""
     scale = min(longest / max(image_hw), 1.0)
     return max(round(image_hw[0] * scale), 1), max(round(image_hw[1] * scale), 1)
+
+
+def grid_outline(
+    probability: NDArray[np.floating],
+    geometry: GridGeometry,
+    rgb: NDArray[np.uint8],
+    params: RefineParams,
+    ctx: JobContext | None = None,
+) -> NDArray[np.bool_]:
+    """Turn token probabilities into a mask of the image's size: upsampled before the threshold, then refined.
+
+    Args:
+        probability: (rows, columns) of foreground in [0, 1]; above 0.5 is foreground.
+        geometry: Where the tokens lie.
+        rgb: (H, W, 3) uint8, the image itself.
+        params: Method and its settings.
+        ctx: Cancellation.
+
+    Returns:
+        (H, W) bool.
+    """
+    hw = rgb.shape[:2] if params.method == "none" else working_hw(rgb.shape[:2], params.working_size)
+    if params.radius is None:
+        pitch = float(geometry.token_pitch_xy.mean()) * hw[0] / rgb.shape[0]
+        params = dataclasses.replace(params, radius=max(round(_RADIUS_TOKENS * pitch), 1))
+    return refine_mask(rgb, geometry.upsample(probability, out_hw=hw), params, ctx)
 
 
 def refine_mask(
@@ -73,7 +104,7 @@ def refine_mask(
         return full
     small = resize_rgb(rgb, hw)
     if params.method == "guided":
-        guided: NDArray[np.bool_] = guided_filter(rgb, soft, params.radius) > 0.5
+        guided: NDArray[np.bool_] = guided_filter(rgb, soft, params.radius or _RADIUS) > 0.5
         return guided
     if params.method == "grabcut":
         mask = grab_cut(small, soft, seed=params.seed)
