@@ -172,7 +172,7 @@ class Encoder(ABC):
     def _normalised(self, stack: NDArray[np.uint8]) -> torch.Tensor:
         """(B, H, W, 3) uint8 -> (B, 3, H, W) float32, normalised as the model was trained."""
         pixels = torch.from_numpy(stack).to(self.device).to(torch.float32)
-        return ((pixels - self._mean) / self._std).permute(0, 3, 1, 2)
+        return pixels.sub_(self._mean).div_(self._std).permute(0, 3, 1, 2)
 
     @abstractmethod
     def _forward(self, pixels: torch.Tensor, spec: FeatureSpec, ctx: JobContext) -> list[RawFeatures]:
