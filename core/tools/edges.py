@@ -7,6 +7,7 @@ applied to a small window of full-size pixels, so that an image of any size give
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -17,7 +18,7 @@ from core.geometry import GridGeometry
 from core.imaging import resize_rgb
 from core.tools.region import Box4
 
-__all__ = ["EdgeGuide", "LocalModels", "working_frame"]
+__all__ = ["EdgeGuide", "LocalModels", "invert_symmetric", "multiply_symmetric", "working_frame"]
 
 
 def working_frame(image_hw: tuple[int, int], longest: int) -> GridGeometry:
@@ -79,9 +80,7 @@ class EdgeGuide:
         level = np.asarray(values, np.float32)
         mean = self._box(level)
         covariance = self._box(self._colours * level[..., None]) - self._mean * mean[..., None]
-        a, b, c, d, e, f = self._inverse
-        r, g, u = covariance[..., 0], covariance[..., 1], covariance[..., 2]
-        slopes = np.stack([a * r + b * g + c * u, b * r + d * g + e * u, c * r + e * g + f * u], axis=-1)
+        slopes = multiply_symmetric(self._inverse, covariance)
         offsets = mean - np.einsum("hwc,hwc->hw", slopes, self._mean)
         return LocalModels(self.frame, self._box(slopes), self._box(offsets))
 
@@ -103,14 +102,33 @@ class EdgeGuide:
             product = self._box(self._colours[..., i] * self._colours[..., j])
             return product - mean[..., i] * mean[..., j] + np.float32(eps if i == j else 0)
 
-        rr, rg, rb, gg, gb, bb = (moment(i, j) for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)))
-        cofactors = [
-            gg * bb - gb * gb,
-            gb * rb - rg * bb,
-            rg * gb - gg * rb,
-            rr * bb - rb * rb,
-            rb * rg - rr * gb,
-            rr * gg - rg * rg,
-        ]
-        determinant = rr * cofactors[0] + rg * cofactors[1] + rb * cofactors[2]
-        return [np.asarray(each / determinant, np.float32) for each in cofactors]
+        return invert_symmetric([moment(i, j) for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))])
+
+
+def invert_symmetric(matrices: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Inverses of symmetric 3 x 3 matrices, one for each pixel, by cofactors.
+
+    Args:
+        matrices: Maps of the six entries of the upper triangle, row by row.
+
+    Returns:
+        Maps of the same entries of the inverses.
+    """
+    rr, rg, rb, gg, gb, bb = matrices
+    cofactors = [
+        gg * bb - gb * gb,
+        gb * rb - rg * bb,
+        rg * gb - gg * rb,
+        rr * bb - rb * rb,
+        rb * rg - rr * gb,
+        rr * gg - rg * rg,
+    ]
+    determinant = rr * cofactors[0] + rg * cofactors[1] + rb * cofactors[2]
+    return [np.asarray(each / determinant, np.float32) for each in cofactors]
+
+
+def multiply_symmetric(matrices: Sequence[NDArray[np.float32]], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Products of symmetric matrices, as in `invert_symmetric`, with (h, w, 3) vectors."""
+    a, b, c, d, e, f = matrices
+    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
+    return np.stack([a * x + b * y + c * z, b * x + d * y + e * z, c * x + e * y + f * z], axis=-1)
