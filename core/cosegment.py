@@ -36,6 +36,8 @@ CosegmentMethod = Literal["seeded", "paper", "baseline"]
 _SAMPLE = 12_000
 """Descriptors trained on, at most, where no fixed share is asked for."""
 _RIDGE = 1.5e-3
+_GRAINS = (0.4, 0.6, 0.8, 1.0, 1.2)
+"""Sizes of the clusterings whose votes are averaged, in shares of the number of clusters asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class CosegmentParams:
         votes: Share of images in which a cluster must be salient to be foreground.
         present: Share of an image's tokens that a cluster must hold to occur there and be counted. 0 lets every image
             vote, and one without the cluster votes against it (paper).
-        clusters: Number of clusters; None lets the elbow rule choose.
+        clusters: Number of clusters; None lets the elbow rule choose. `seeded` averages votes of several around it.
         elbow: Another cluster must bring the mean squared distance below this share of the last.
         max_k: Most clusters that the elbow rule tries.
         sample_every: Train on every n-th descriptor; None takes an even sample of bounded size.
@@ -228,6 +230,26 @@ def mask_pixels(
     return grid_outline(image.score, feature_map.geometry, rgb, params.refine_params, ctx)
 
 
+class _Poll:
+    """The vote of a set's images on the clusters of one clustering."""
+
+    def __init__(self, k: int) -> None:
+        self.salient, self.voters = np.zeros(k, np.int64), np.zeros(k, np.int64)
+
+    def count(self, labels: NDArray[np.int64], saliency: NDArray[np.float32], params: CosegmentParams) -> None:
+        """Add the vote of one image."""
+        k = len(self.salient)
+        counts = count_labels(labels, k)
+        sums = np.bincount(labels, weights=saliency, minlength=k)
+        occurs = counts > params.present * len(labels)
+        self.salient += occurs & (sums > params.threshold * counts)
+        self.voters += occurs if params.present > 0 else 1
+
+    def chosen(self, share: float) -> NDArray[np.bool_]:
+        """(k,) bool, the clusters salient in at least this share of the images that voted on them."""
+        return (self.salient > 0) & (self.salient >= share * self.voters)
+
+
 class _Work:
     """One run: the passes over the set and what they leave behind."""
 
@@ -245,6 +267,7 @@ class _Work:
         self.warnings: list[str] = []
         self.saliency: list[NDArray[np.float32]] = []
         self.outlier = np.zeros(len(features), dtype=bool)
+        self.samples = np.zeros((0, 0), dtype=np.float32)
 
     def run(self) -> CosegmentResult:
         self._look()
@@ -252,10 +275,14 @@ class _Work:
         if self.params.method == "baseline":
             model = self._saliency_alone()
         else:
-            clusters, model = self._clustered()
-            k, chosen = clusters.k, 0 if model.chosen is None else int(model.chosen.sum())
+            self.samples = self._sample()
+            clusterings = self._clusterings()
+            votes = self._vote(clusterings)
+            k, chosen = clusterings[-1].k, int(votes[-1].sum())
             if self.params.method == "seeded":
-                model = self._seeded(model)
+                model = self._by_score(clusterings, votes)
+            else:
+                model = self._by_clusters(clusterings[-1], votes[-1])
         return CosegmentResult(self._score(model), model, k, chosen, tuple(self.warnings))
 
     def _warn(self, text: str) -> None:
@@ -317,49 +344,48 @@ class _Work:
             parts.append(l2_normalise(values[rows]))
         return np.concatenate(parts)
 
-    def _clustered(self) -> tuple[Clustering, ForegroundModel]:
-        params, samples = self.params, self._sample()
-        ctx = self.clustering.stage(0.1, 0.8)
+    def _clusterings(self) -> list[Clustering]:
+        params, ctx = self.params, self.clustering.stage(0.1, 0.8)
         if params.clusters is None:
-            clusters = elbow(samples, ratio=params.elbow, max_k=params.max_k, seed=params.seed, ctx=ctx)
-        else:
-            clusters = kmeans(samples, params.clusters, seed=params.seed, ctx=ctx)
-        chosen = self._vote(clusters)
-        self.samples = samples
-        model = ForegroundModel(
-            params.saliency_params, params.threshold, params.tap, centroids=clusters.centroids, chosen=chosen
-        )
-        return clusters, model
+            return [elbow(self.samples, ratio=params.elbow, max_k=params.max_k, seed=params.seed, ctx=ctx)]
+        sizes = [params.clusters]
+        if params.method == "seeded":  # coarse and fine clusterings err differently
+            sizes = sorted({max(round(params.clusters * share), 2) for share in _GRAINS})
+        found = []
+        for done, size in enumerate(sizes):
+            ctx.step(done, len(sizes), f"Clustering into {size} groups")
+            found.append(kmeans(self.samples, size, seed=params.seed + done, ctx=ctx))
+        return found
 
-    def _vote(self, clusters: Clustering) -> NDArray[np.bool_]:
+    def _vote(self, clusterings: list[Clustering]) -> list[NDArray[np.bool_]]:
         """Which clusters are foreground: salient in enough images (paper, section 4)."""
         params, ctx = self.params, self.clustering.stage(0.8, 1.0)
-        salient, voters = np.zeros(clusters.k, np.int64), np.zeros(clusters.k, np.int64)
+        polls = [_Poll(clusters.k) for clusters in clusterings]
         for done, index in enumerate(self._members):
             ctx.step(done, len(self._members), "Letting the images vote")
-            labels, _ = assign(self.features[index].flat(params.tap), clusters.centroids)
-            counts = count_labels(labels, clusters.k)
-            sums = np.bincount(labels, weights=self.saliency[index].ravel(), minlength=clusters.k)
-            occurs = counts > params.present * len(labels)
-            salient += occurs & (sums > params.threshold * counts)
-            voters += occurs if params.present > 0 else 1
-        return (voters > 0) & (salient >= params.votes * voters) & (salient > 0)
+            unit, saliency = self.features[index].flat(params.tap), self.saliency[index].ravel()
+            for clusters, poll in zip(clusterings, polls, strict=True):
+                poll.count(assign(unit, clusters.centroids)[0], saliency, params)
+        return [poll.chosen(params.votes) for poll in polls]
 
     # Third pass: scores -------------------------------------------------------------------------------------------
 
     def _saliency_alone(self) -> ForegroundModel:
         return ForegroundModel(self.params.saliency_params, self.params.threshold, self.params.tap)
 
-    def _seeded(self, voted: ForegroundModel) -> ForegroundModel:
-        """A linear score learnt from the vote: it tells apart what clusters lump together."""
+    def _by_clusters(self, clusters: Clustering, chosen: NDArray[np.bool_]) -> ForegroundModel:
+        return dataclasses.replace(self._saliency_alone(), centroids=clusters.centroids, chosen=chosen)
+
+    def _by_score(self, clusterings: list[Clustering], votes: list[NDArray[np.bool_]]) -> ForegroundModel:
+        """A linear score learnt from the votes: it tells apart what clusters lump together."""
         alone = self._saliency_alone()
-        if voted.centroids is None or voted.chosen is None or voted.chosen.all() or not voted.chosen.any():
-            none = voted.chosen is None or not voted.chosen.any()
-            what = "No part of the images is" if none else "Everything in the images is"
+        chosen = [vote[clusters.labels] for clusters, vote in zip(clusterings, votes, strict=True)]
+        share = np.mean(chosen, axis=0)
+        if share.max() < 0.5 or share.min() >= 0.5:
+            what = "No part of the images is" if share.max() < 0.5 else "Everything in the images is"
             self._warn(f"{what} salient in enough of them: each image is judged by its own saliency")
             return alone
-        labels, _ = assign(self.samples, voted.centroids)
-        weights, bias = fit_linear(self.samples, voted.chosen[labels].astype(np.float64), _RIDGE)
+        weights, bias = fit_linear(self.samples, share, _RIDGE)
         return dataclasses.replace(alone, weights=weights, bias=bias)
 
     def _score(self, model: ForegroundModel) -> tuple[CosegmentedImage, ...]:

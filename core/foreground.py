@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from core.clustering import assign
 from core.features import FeatureMap, Tap
-from core.saliency import SaliencyParams, saliency_map
+from core.saliency import SaliencyParams, border_tokens, saliency_map
 
 __all__ = ["ForegroundModel", "fit_linear", "sigmoid"]
 
-_SALIENCY_WEIGHT = 6.0
+_SALIENCY_WEIGHT = 4.0
 """Weight of an image's own saliency beside one standard deviation of the set's linear score."""
 _BIAS_RIDGE = 1e-6
 _NEWTON_STEPS = 12
@@ -57,11 +57,27 @@ class ForegroundModel:
             return self.chosen[labels].reshape(feature_map.grid_hw).astype(np.float32)
         if saliency is None:
             saliency = saliency_map(feature_map, self.saliency)
-        logit = _SALIENCY_WEIGHT * (saliency - np.float32(self.threshold))
-        if self.weights is not None:
-            linear = feature_map.flat(self.tap) @ self.weights + np.float32(self.bias)
-            logit = logit + linear.reshape(feature_map.grid_hw)
-        return sigmoid(logit)
+        if self.weights is None:
+            return sigmoid(self._logit(saliency))
+        linear = feature_map.flat(self.tap) @ self.weights + np.float32(self.bias)
+        linear = linear.reshape(feature_map.grid_hw)
+        saliency = self._reseeded(feature_map, saliency, linear + self._logit(saliency))
+        return sigmoid(linear + self._logit(saliency))
+
+    def _logit(self, saliency: NDArray[np.float32]) -> NDArray[np.float32]:
+        logit: NDArray[np.float32] = np.float32(_SALIENCY_WEIGHT) * (saliency - np.float32(self.threshold))
+        return logit
+
+    def _reseeded(
+        self, feature_map: FeatureMap, saliency: NDArray[np.float32], logit: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Saliency against that part of the border which is not the object itself, where the object touches it."""
+        border = border_tokens(feature_map.grid_hw)
+        seeds = border & (logit < 0)
+        cls_only = self.saliency.method == "cls" and feature_map.attention is not None
+        if cls_only or seeds.sum() < self.saliency.neighbours or seeds.sum() == border.sum():
+            return saliency
+        return saliency_map(feature_map, self.saliency, seeds)
 
 
 def sigmoid(values: NDArray[np.floating]) -> NDArray[np.float32]:

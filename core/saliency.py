@@ -17,7 +17,7 @@ from core.features import FeatureMap, Tap
 if TYPE_CHECKING:
     from core.backbone.registry import ModelDefaults
 
-__all__ = ["SaliencyParams", "background_saliency", "cls_saliency", "saliency_map", "scale_to_unit"]
+__all__ = ["SaliencyParams", "background_saliency", "border_tokens", "cls_saliency", "saliency_map", "scale_to_unit"]
 
 SaliencyMethod = Literal["cls", "background", "mean"]
 _FLAT = 1e-6
@@ -47,19 +47,21 @@ class SaliencyParams:
         return cls(defaults.saliency_method, defaults.saliency_heads, defaults.saliency_tap)
 
 
-def saliency_map(feature_map: FeatureMap, params: SaliencyParams) -> NDArray[np.float32]:
-    """(rows, columns) float32 saliency in [0, 1] by the chosen method.
+def saliency_map(
+    feature_map: FeatureMap, params: SaliencyParams, seeds: NDArray[np.bool_] | None = None
+) -> NDArray[np.float32]:
+    """(rows, columns) float32 saliency in [0, 1] by the chosen method; for `seeds` see `background_saliency`.
 
     Raises:
         UsageError: A head does not exist.
         KeyError: The tap was not extracted.
     """
     if params.method == "background" or feature_map.attention is None:
-        return background_saliency(feature_map, params.tap, params.neighbours)
+        return background_saliency(feature_map, params.tap, params.neighbours, seeds)
     attention = cls_saliency(feature_map, params.heads)
     if params.method == "cls":
         return attention
-    both: NDArray[np.float32] = background_saliency(feature_map, params.tap, params.neighbours) + attention
+    both: NDArray[np.float32] = background_saliency(feature_map, params.tap, params.neighbours, seeds) + attention
     return both / np.float32(2)
 
 
@@ -92,7 +94,12 @@ def cls_saliency(feature_map: FeatureMap, heads: tuple[int, ...] | None = None) 
     return scale_to_unit(mean, float(mean.min()), float(mean.max()), relative=True)
 
 
-def background_saliency(feature_map: FeatureMap, tap: Tap | None = None, neighbours: int = 10) -> NDArray[np.float32]:
+def background_saliency(
+    feature_map: FeatureMap,
+    tap: Tap | None = None,
+    neighbours: int = 10,
+    seeds: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float32]:
     """How unlike the image's border a token is: minus the mean cosine to its most similar border tokens.
 
     Photographs show their subject inside; what resembles any part of the border is probably background. Clipped to
@@ -102,6 +109,7 @@ def background_saliency(feature_map: FeatureMap, tap: Tap | None = None, neighbo
         feature_map: Features with `tap`.
         tap: Descriptors compared; keys of the last block serve best.
         neighbours: Border tokens averaged over, the nearest ones.
+        seeds: (rows, columns) bool, the tokens taken for background instead of the whole border; at least one.
 
     Returns:
         (rows, columns) float32; all zero where every token is alike.
@@ -111,15 +119,21 @@ def background_saliency(feature_map: FeatureMap, tap: Tap | None = None, neighbo
     """
     rows, cols = feature_map.grid_hw
     unit = feature_map.flat(tap)
-    border = np.zeros((rows, cols), dtype=bool)
-    border[[0, -1], :] = True
-    border[:, [0, -1]] = True
-    cosine = unit @ unit[border.ravel()].T
+    seeds = border_tokens((rows, cols)) if seeds is None else seeds
+    cosine = unit @ unit[seeds.ravel()].T
     count = min(max(neighbours, 1), cosine.shape[1])
     nearest = np.partition(cosine, cosine.shape[1] - count, axis=1)[:, -count:]
     unlike = -nearest.mean(axis=1, dtype=np.float64)
     low, high = np.percentile(unlike, [2, 98])
     return scale_to_unit(unlike.reshape(rows, cols), float(low), float(high))
+
+
+def border_tokens(grid_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """(rows, columns) bool, true on the outermost tokens."""
+    border = np.zeros(grid_hw, dtype=bool)
+    border[[0, -1], :] = True
+    border[:, [0, -1]] = True
+    return border
 
 
 def scale_to_unit(
