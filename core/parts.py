@@ -90,7 +90,8 @@ class PartsParams:
     @classmethod
     def for_model(cls, defaults: ModelDefaults, k: int = 4) -> PartsParams:
         """What serves a model best, from the registry."""
-        return cls(k=k, tap=defaults.parts_tap)
+        # The CRF costs seconds per image and swallows small parts; the paper's models keep it.
+        return cls(k=k, tap=defaults.parts_tap, crf=defaults.cosegment_method == "paper")
 
     @property
     def refine_params(self) -> RefineParams:

@@ -19,6 +19,7 @@ from core.cli.options import (
     tap_or,
 )
 from core.cli.runner import Outcome
+from core.errors import UsageError
 from core.imaging import find_images
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
@@ -39,6 +40,24 @@ def add_parsers(commands: Subparsers) -> None:
     )
     _add_common(cosegment)
     cosegment.set_defaults(command=_cosegment)
+
+    parts = commands.add_parser(
+        "parts", help="the parts of the shared object: one indexed PNG per image, a codebook, report.json"
+    )
+    _add_common(parts)
+    group = parts.add_argument_group("parts")
+    known = group.add_mutually_exclusive_group()
+    known.add_argument("--parts", type=int, default=4, metavar="K", help="number of parts (%(default)s)")
+    known.add_argument("--codebook", type=Path, metavar="FILE", help="find the parts of a saved codebook instead")
+    group.add_argument("--stages", type=int, choices=[2, 3], default=2, help="3 removes clutter first (%(default)s)")
+    group.add_argument(
+        "--augment", type=int, default=0, metavar="N", help="flips and crops per image, for small sets (paper: 40)"
+    )
+    group.add_argument("--no-crf", action="store_true", help="do not smooth part borders along the image's edges")
+    group.add_argument(
+        "--keep", type=Path, metavar="FILE", help="keep names and colours of this codebook where it fits"
+    )
+    parts.set_defaults(command=_parts)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -112,3 +131,38 @@ def _cosegment(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     written = write_masks(run, engine, refs, args.out, ctx.stage(0.85, 1.0), overlays=args.overlays)
     text = f"{run.note}\n{len(written)} masks and report.json in {args.out}"
     return Outcome(text, {"out": str(args.out), "note": run.note, "images": [mask.as_dict() for mask in written]})
+
+
+def _parts(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.codebook import Codebook
+    from core.parts import PartsParams
+    from core.pipeline.mask_files import write_masks
+    from core.pipeline.naming import check_writable
+    from core.pipeline.parts import PartsJob, find_known_parts, find_parts
+
+    engine = engine_from(args)
+    refs = find_images(args.images)
+    finding, writing = ctx.stage(0.0, 0.8), ctx.stage(0.8, 1.0)
+    if args.augment < 0:
+        raise UsageError(f"{args.augment} augmented copies are not possible", hint="Use 0 or more")
+    check_writable(args.out)
+    if args.codebook:
+        run = find_known_parts(engine, refs, Codebook.load(args.codebook), finding, crf=bool(args.crf))
+    else:
+        paper = args.method == "paper"
+        params = PartsParams.paper(args.parts) if paper else PartsParams.for_model(engine.defaults, args.parts)
+        params = dataclasses.replace(params, stages=args.stages, seed=args.seed)
+        if args.crf is not None:
+            params = dataclasses.replace(params, crf=args.crf)
+        job = PartsJob(cosegment_job(args, engine), params, args.augment)
+        run = find_parts(engine, refs, job, finding, Codebook.load(args.keep) if args.keep else None)
+    data: dict[str, object] = {"out": str(args.out), "note": run.masks.note}
+    if run.codebook is not None and not args.codebook:
+        book = args.out / "codebook.safetensors"
+        run.codebook.save(book)
+        data["codebook"] = str(book)
+    written = write_masks(run.masks, engine, refs, args.out, writing, overlays=args.overlays)
+    data["labels"] = {str(value): name for value, name in run.masks.names.items()}
+    data["images"] = [mask.as_dict() for mask in written]
+    text = f"{run.masks.note}\n{len(written)} label maps and report.json in {args.out}"
+    return Outcome(text, data)

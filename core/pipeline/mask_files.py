@@ -19,10 +19,8 @@ from core.pipeline.masks import MaskRun
 from core.pipeline.naming import output_paths
 from core.pipeline.overlays import overlay
 from core.pipeline.pictures import write_png
-from core.project.model import Colour
-from core.project.palette import colour_at
 
-__all__ = ["WrittenMask", "part_colours", "write_masks"]
+__all__ = ["WrittenMask", "write_masks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +52,6 @@ class WrittenMask:
         }
 
 
-def part_colours(names: dict[int, str]) -> dict[int, Colour]:
-    """A colour of the palette for every label."""
-    return {value: colour_at(place) for place, value in enumerate(sorted(names))}
-
-
 def write_masks(
     run: MaskRun, engine: Engine, refs: Sequence[ImageRef], out: Path, ctx: JobContext, *, overlays: bool = False
 ) -> list[WrittenMask]:
@@ -78,7 +71,7 @@ def write_masks(
     Raises:
         OutputError: A file cannot be written.
     """
-    colours = part_colours(run.names)
+    colours = run.colours
     paths = output_paths(refs, out, ".png")
     previews = output_paths(refs, out / "overlays", ".jpg")
     written = []

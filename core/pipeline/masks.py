@@ -18,8 +18,13 @@ from core.geometry import Size
 from core.imaging import ImageRef, read_image
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
+from core.project.commands import ReplaceMasks
+from core.project.document import Document
+from core.project.model import Colour, Provenance
+from core.project.palette import colour_at
+from core.project.tiles import pack_labels
 
-__all__ = ["CosegmentJob", "MaskRun", "find_object", "object_run"]
+__all__ = ["CosegmentJob", "MaskRun", "find_object", "object_run", "take_over"]
 
 Pixels = Callable[[int, NDArray[np.uint8], JobContext], NDArray[np.uint8]]
 
@@ -58,6 +63,7 @@ class MaskRun:
         kind: `cosegment` or `parts`.
         features: Features of the images that could be used; `features.refs` and `features.indices` say which.
         names: What each label means, by its value from 1 on.
+        colours: Colour of each label.
         doubts: One value in [0, 1] per image: how uncertain its result is.
         outliers: One flag per image: it seems to show something else and has an empty mask.
         params: Everything that determined the result, as plain values for the provenance.
@@ -68,6 +74,7 @@ class MaskRun:
     kind: str
     features: FeatureSet
     names: dict[int, str]
+    colours: dict[int, Colour]
     doubts: tuple[float, ...]
     outliers: tuple[bool, ...]
     params: dict[str, Any]
@@ -123,6 +130,7 @@ def object_run(features: FeatureSet, found: CosegmentResult, job: CosegmentJob) 
         kind="cosegment",
         features=features,
         names={1: "object"},
+        colours={1: colour_at(0)},
         doubts=tuple(doubt_of(image.score) for image in found.images),
         outliers=outliers,
         params=plain(job),
@@ -147,3 +155,27 @@ def plain(value: Any) -> dict[str, Any]:
     """A dataclass as values that JSON holds."""
     out: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(value), default=str))
     return out
+
+
+def take_over(document: Document, run: MaskRun, engine: Engine, ctx: JobContext) -> None:
+    """Put the masks of a run into a project, as one step that can be undone; images that it lacks are added.
+
+    What a person drew or confirmed there stays.
+
+    Args:
+        document: An open project that can be written.
+        run: The masks.
+        engine: What found them.
+        ctx: Progress and cancellation.
+    """
+    ids = {record.name: record.id for record in document.images()}
+    missing = [ref for ref in run.features.refs if ref.name not in ids]
+    if missing:
+        ids.update(zip((ref.name for ref in missing), document.add_images(missing), strict=True))
+    results, doubts = {}, {}
+    for index, ref in enumerate(run.features.refs):
+        ctx.step(index, len(run), f"Keeping {ref.name}")
+        results[ids[ref.name]] = pack_labels(run.labels(index, ctx))
+        doubts[ids[ref.name]] = run.doubts[index]
+    provenance = Provenance(run.kind, json.dumps(run.params), engine.info.name, engine.plan.weights_sha256)
+    document.apply(ReplaceMasks(results, {0: 0, **run.names}, provenance=provenance, doubts=doubts, title="Find parts"))
