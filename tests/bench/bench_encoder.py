@@ -1,7 +1,7 @@
 """Cost of encoding: against the bare stack of timm's fused blocks, of bfloat16 against float32, and in memory.
 
 Run `python tests/bench/bench_encoder.py`; needs no installed weights (times do not depend on their values). All ratios
-are measured in one run, alternating, best of several, in CPU time of one thread, so that other work hardly counts.
+are measured in one run, in turns, in CPU time of one thread, so that other work on the machine counts little.
 `--threads 2` measures wall time instead.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 import time
@@ -46,15 +47,20 @@ def random_encoder(name: str, precision: str):
     return VitEncoder(plan, state), module
 
 
-def best_of(rounds: int, clock: Callable[[], float], *jobs: Callable[[], object]) -> list[float]:
-    """Shortest time of each job in milliseconds, the jobs taking turns."""
-    best = [float("inf")] * len(jobs)
+def take_turns(rounds: int, clock: Callable[[], float], *jobs: Callable[[], object]) -> list[list[float]]:
+    """Milliseconds of each job in each round, the jobs taking turns."""
+    times: list[list[float]] = [[] for _ in jobs]
     for _ in range(rounds):
-        for index, job in enumerate(jobs):
+        for job, own in zip(jobs, times, strict=True):
             start = clock()
             job()
-            best[index] = min(best[index], clock() - start)
-    return [1e3 * value for value in best]
+            own.append(1e3 * (clock() - start))
+    return times
+
+
+def typical_ratio(above: list[float], below: list[float]) -> float:
+    """Median of the ratios of neighbours in time: what disturbs one disturbs the other."""
+    return round(statistics.median(a / b for a, b in zip(above, below, strict=True)), 3)
 
 
 def measure_times(rounds: int, clock: Callable[[], float]) -> list[dict[str, object]]:
@@ -84,17 +90,17 @@ def measure_times(rounds: int, clock: Callable[[], float]) -> list[dict[str, obj
             def run_ours(encoder=encoder, spec=spec, images=images):
                 return encoder.encode(images, spec)
 
-            bare[precision], ours[precision] = best_of(rounds, clock, run_bare, run_ours)
+            bare[precision], ours[precision] = take_turns(rounds, clock, run_bare, run_ours)
         rows.append(
             {
                 "model": name,
                 "input": f"{count} x {side} px, stride {stride}",
                 "tokens": tokens,
-                "float32 ms": round(ours["float32"] / count, 1),
-                "bfloat16 ms": round(ours["bfloat16"] / count, 1),
-                "float32 / bare": round(ours["float32"] / bare["float32"], 3),
-                "bfloat16 / bare": round(ours["bfloat16"] / bare["bfloat16"], 3),
-                "bfloat16 speed-up": round(ours["float32"] / ours["bfloat16"], 2),
+                "float32 ms": round(min(ours["float32"]) / count, 1),
+                "bfloat16 ms": round(min(ours["bfloat16"]) / count, 1),
+                "float32 / bare": typical_ratio(ours["float32"], bare["float32"]),
+                "bfloat16 / bare": typical_ratio(ours["bfloat16"], bare["bfloat16"]),
+                "bfloat16 speed-up": round(min(ours["float32"]) / min(ours["bfloat16"]), 2),
             }
         )
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
