@@ -53,7 +53,7 @@ def add_parsers(commands: Subparsers) -> None:
     group.add_argument(
         "--augment", type=int, default=0, metavar="N", help="flips and crops per image, for small sets (paper: 40)"
     )
-    group.add_argument("--no-crf", action="store_true", help="do not smooth part borders along the image's edges")
+    group.add_argument("--crf", action=argparse.BooleanOptionalAction, help="smooth borders by a CRF (paper; slow)")
     group.add_argument(
         "--keep", type=Path, metavar="FILE", help="keep names and colours of this codebook where it fits"
     )

@@ -16,7 +16,7 @@ from core.cli.options import (
     tap_or,
 )
 from core.cli.runner import Outcome
-from core.imaging import ImageRef
+from core.imaging import ImageRef, find_images
 from core.jobs import JobContext
 
 __all__ = ["add_parsers"]
@@ -41,6 +41,23 @@ def add_parsers(commands: Subparsers) -> None:
     add_report_options(match)
     match.set_defaults(command=_match)
 
+    transfer = commands.add_parser("transfer", help="keypoints of annotated images, placed in others (COCO files)")
+    transfer.add_argument("templates", type=Path, metavar="COCO.json", help="annotated images, one instance each")
+    transfer.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+    transfer.add_argument("--out", type=Path, required=True, metavar="FILE")
+    group = transfer.add_argument_group("transfer")
+    group.add_argument("--boxes", type=Path, metavar="COCO.json", help="where the instances are in the images")
+    group.add_argument("--root", type=Path, metavar="DIR", help="folder that file names in COCO files are relative to")
+    group.add_argument("--category", metavar="NAME", help="which one, where the file has several with keypoints")
+    group.add_argument("--plain", action="store_true", help="nearest neighbours alone, for comparison")
+    group.add_argument(
+        "--doubtful-below", type=float, metavar="P", help="v is 1 below this chance of being right (0.5)"
+    )
+    add_engine_options(transfer)
+    add_feature_options(transfer)
+    add_report_options(transfer)
+    transfer.set_defaults(command=_transfer)
+
 
 def _match(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from core.pipeline.matching import MatchJob, match_images, write_matches
@@ -60,3 +77,39 @@ def _match(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     run = match_images(engine, refs[0], refs[1], job, ctx)
     data = write_matches(run, refs[0], refs[1], engine, job, args.out)
     return Outcome(f"{len(run.matches)} pairs in {args.out}", {"out": str(args.out), **data})
+
+
+def _transfer(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.transfer import (
+        TransferJob,
+        read_boxes,
+        read_templates,
+        transfer_keypoints,
+        write_transferred,
+    )
+    from core.transfer import TransferParams
+
+    engine = engine_from(args)
+    refs = find_images(args.images)
+    skeleton, templates = read_templates(args.templates, args.root, ctx, args.category)
+    job = TransferJob.for_engine(engine)
+    params = TransferParams.nearest_neighbour() if args.plain else job.params
+    params = dataclasses.replace(params, tap=tap_or(args, engine.defaults.transfer_tap))
+    if args.doubtful_below is not None:
+        params = dataclasses.replace(params, doubtful_below=args.doubtful_below)
+    chosen = resolution(args, job.size, job.stride)
+    boxes = None if args.boxes is None else read_boxes(args.boxes, args.root, refs)
+    job = TransferJob(params, chosen.size, chosen.stride)
+    run = transfer_keypoints(engine, templates, refs, skeleton, job, ctx, boxes)
+    write_transferred(run, args.out, engine, args.root, ctx.failures)
+    predicted = [item for item in run.found if not item.confirmed]
+    points = int(sum((item.prediction.visibility > 0).sum() for item in predicted))
+    text = f"{points} points in {len(predicted)} images, {run.doubtful} of them doubtful: {args.out}"
+    data = {
+        "out": str(args.out),
+        "templates": len(templates),
+        "targets": len(predicted),
+        "points": points,
+        "doubtful": run.doubtful,
+    }
+    return Outcome(text, data)

@@ -116,7 +116,7 @@ def find_known_parts(
     features = engine.features(refs, codebook.taps, spec.size, spec.stride, ctx.stage(0.0, 0.9))
     result = apply_codebook(features, codebook, ctx.stage(0.9, 1.0))
     params = PartsParams(k=len(codebook.parts), crf=crf, tap=codebook.tap)
-    about = {"codebook": codebook.params, "parts": plain(params)}
+    about: dict[str, object] = {"codebook": codebook.params, "parts": plain(params)}
     masks = _masks(features, result, params, (False,) * len(features), about)
     return PartsRun(masks, codebook, result)
 
