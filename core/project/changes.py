@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from core.errors import CounterpartError
-from core.project.rowsql import Key, Row
+from core.project.schema import Key, Row
 from core.project.tiles import tiles_bbox
 
 __all__ = [

@@ -13,7 +13,7 @@ from core.errors import ProjectError
 from core.project.changes import Diff
 from core.project.model import ImageRecord, ImageState, PartLabel, Skeleton
 from core.project.rows import READ_ERRORS, image_record, natural_key, part_label, skeleton_value
-from core.project.rowsql import Key, Row
+from core.project.schema import Key, Row
 from core.project.store import Store
 
 __all__ = ["Content"]

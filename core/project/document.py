@@ -22,7 +22,7 @@ from core.project.edit import Edit, Record, merged_row
 from core.project.model import (
     ImageRecord,
 )
-from core.project.rowsql import Key, Row
+from core.project.schema import Key, Row
 from core.project.store import Store
 from core.project.view import ProjectView
 

@@ -6,14 +6,15 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import EllipsisType
 from typing import cast
 
 from core.project.changes import Diff
 from core.project.model import ImageRecord, Labels, PartLabel, Skeleton
+from core.project.overlay import Overlay
 from core.project.rows import image_row, part_label, part_row, read_labels, skeleton_row, skeleton_value
-from core.project.rowsql import Key, Row
-from core.project.schema import TABLES
-from core.project.store import Reader, overlaid
+from core.project.schema import TABLES, Key, Row
+from core.project.store import Reader
 
 __all__ = ["Edit", "Record", "merged_row"]
 
@@ -79,7 +80,7 @@ class Edit:
     project_folder: Path | None
     boxes: dict[int, Box4] = field(default_factory=dict)
     _before: dict[str, dict[Key, Row | None]] = field(default_factory=lambda: {name: {} for name in TABLES})
-    _after: dict[str, dict[Key, Row | None]] = field(default_factory=lambda: {name: {} for name in TABLES})
+    _after: dict[str, Overlay] = field(default_factory=lambda: {name: Overlay(table) for name, table in TABLES.items()})
 
     # Rows
 
@@ -90,12 +91,12 @@ class Edit:
 
     def find(self, table: str, column: str, value: int | str) -> dict[Key, Row]:
         """The rows with a value in a key or indexed column, by key."""
-        return overlaid(self.store.find(table, column, value), self._after[table], TABLES[table], column, value)
+        return self._after[table].over(self.store.find(table, column, value), column, value)
 
-    def put(self, table: str, key: Key, row: Row | None, *, is_new: bool = False) -> None:
-        """Write a row, or delete it with None. `is_new` says that there is none yet, which saves looking."""
+    def put(self, table: str, key: Key, row: Row | None, was: Row | EllipsisType | None = ...) -> None:
+        """Write a row, or delete it with None. `was` is what it was, where the caller knows, which saves looking."""
         if key not in self._after[table]:
-            self._before[table][key] = None if is_new else self._current(table, key)
+            self._before[table][key] = self._current(table, key) if isinstance(was, EllipsisType) else was
         self._after[table][key] = row
 
     def _current(self, table: str, key: Key) -> Row | None:
@@ -143,7 +144,7 @@ class Edit:
 
     def put_image(self, record: ImageRecord) -> None:
         """Write an image."""
-        self.put("images", (record.id,), image_row(record), is_new=record.id not in self.images)
+        self.put("images", (record.id,), image_row(record), *(() if record.id in self.images else (None,)))
 
     def all_parts(self) -> dict[int, PartLabel]:
         """Parts as the command has left them so far, by id, in their order."""
@@ -171,19 +172,18 @@ class Edit:
         Raises:
             ProjectError: They are damaged.
         """
-        if not any(key[0] == image for key in self._after["label_tiles"]):
+        if not self._after["label_tiles"].has_first(image):
             return self.label_source(image)
         found = read_labels(self, image)
         return None if found is None else found[0]
 
     def put_part(self, part: PartLabel) -> None:
         """Write a part."""
-        self.put("parts", (part.id,), part_row(part), is_new=part.id not in self.parts)
+        self.put("parts", (part.id,), part_row(part))
 
     def put_skeleton(self, skeleton: Skeleton) -> None:
         """Write a skeleton."""
-        is_new = skeleton.id not in self.skeletons
-        self.put("skeletons", (skeleton.id,), skeleton_row(skeleton), is_new=is_new)
+        self.put("skeletons", (skeleton.id,), skeleton_row(skeleton))
 
 
 def merged_row(current: Row | None, source: Row | None, target: Row | None) -> Row | None:

@@ -115,11 +115,12 @@ def write_packed(
         provenance: Of what is predicted.
         keep_empty: Parts that keep a row though they have no pixels: a person says they are not there.
     """
-    for key in edit.find("label_tiles", "image", image):
+    there = edit.find("label_tiles", "image", image)
+    for key, row in there.items():
         if key[1] not in packed.tiles:
-            edit.put("label_tiles", key, None)
+            edit.put("label_tiles", key, None, row)
     for number, blob in packed.tiles.items():
-        edit.put("label_tiles", (image, number), (blob,))
+        edit.put("label_tiles", (image, number), (blob,), there.get((image, number)))
     edit.put("label_maps", (image,), (*packed.hw, provenance))
     wanted = dict(packed.areas) | {part: 0 for part in keep_empty if part not in packed.areas}
     for part in read_part_states(edit, image):
@@ -133,8 +134,8 @@ def write_packed(
 def clear_map(edit: Edit, image: int) -> None:
     """Remove everything that is known about an image's labels. Works on damaged ones too."""
     for table in ("label_tiles", "touched_tiles", "label_parts"):
-        for key in edit.find(table, "image", image):
-            edit.put(table, key, None)
+        for key, row in edit.find(table, "image", image).items():
+            edit.put(table, key, None, row)
     edit.put("label_maps", (image,), None)
     edit.boxes.pop(image, None)
 
@@ -153,7 +154,7 @@ def exchange_labels(edit: Edit, image: int, new_ids: Mapping[int, int]) -> None:
     try:
         for key, row in edit.find("label_tiles", "image", image).items():
             blob = relabel_tile(cast("bytes", row[0]), table)
-            edit.put("label_tiles", key, None if blob is None else (blob,))
+            edit.put("label_tiles", key, None if blob is None else (blob,), row)
     except TileDamagedError:
         raise ProjectError(
             f"the labels of {edit.image(image).name} are damaged, nothing was changed",

@@ -25,7 +25,7 @@ from core.project.model import (
     colour_hex,
     parse_colour,
 )
-from core.project.rowsql import Key, Row
+from core.project.schema import Key, Row
 from core.project.store import Reader
 from core.project.tiles import TileDamagedError, decode_tile, tile_boxes, unpack_into
 

@@ -7,17 +7,14 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from core.project.schema import TABLES, Table
+from core.project.overlay import Overlay
+from core.project.schema import TABLES, SqlValue, Table
 from core.project.sqlite import is_damage
 
-__all__ = ["Key", "Row", "SqlValue", "describe", "drop_orphans", "readable", "upsert", "write_rows"]
-
-SqlValue = None | int | float | str | bytes
-Key = tuple[int | str, ...]
-Row = tuple[SqlValue, ...]
+__all__ = ["describe", "drop_orphans", "readable", "upsert", "write_rows"]
 
 
-def write_rows(connection: sqlite3.Connection, pending: Mapping[str, Mapping[Key, Row | None]]) -> None:
+def write_rows(connection: sqlite3.Connection, pending: Mapping[str, Overlay]) -> None:
     """Write rows in one transaction: all or none."""
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -5,7 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "SCHEMA_VERSION", "TABLES", "Table", "creation_script"]
+__all__ = [
+    "APPLICATION_ID",
+    "MIGRATIONS",
+    "SCHEMA_VERSION",
+    "TABLES",
+    "Key",
+    "Row",
+    "SqlValue",
+    "Table",
+    "creation_script",
+]
+
+SqlValue = None | int | float | str | bytes
+Key = tuple[int | str, ...]
+"""Values of a table's key columns."""
+Row = tuple[SqlValue, ...]
+"""Values of its other columns."""
 
 APPLICATION_ID: Final = 0x43505254  # "CPRT"
 """Stored in the file's header: tells a project from any other SQLite file."""

@@ -14,12 +14,13 @@ from typing import Protocol, cast
 
 from core.errors import OutputError
 from core.project.lock import ProjectLock
+from core.project.overlay import Overlay
 from core.project.placing import identity, lock_target, open_error, place, why_not_writable
-from core.project.rowsql import Key, Row, describe, drop_orphans, readable, upsert, write_rows
-from core.project.schema import TABLES, Table
+from core.project.rowsql import describe, drop_orphans, readable, upsert, write_rows
+from core.project.schema import TABLES, Key, Row
 from core.project.sqlite import build, check_header, connect, is_damage, migrate, read_errors, save_error
 
-__all__ = ["Reader", "Rows", "Store", "overlaid"]
+__all__ = ["Reader", "Rows", "Store"]
 
 Rows = Mapping[tuple[str, Key], Row | None]
 """New rows by table and key; None deletes."""
@@ -56,7 +57,7 @@ class Store:
         self.problems: list[str] = []
         self._connection = connection
         self._lock = lock
-        self._pending: dict[str, dict[Key, Row | None]] = {name: {} for name in TABLES}
+        self._pending = {name: Overlay(table) for name, table in TABLES.items()}
         self._identity = identity(path)
 
     @property
@@ -180,7 +181,7 @@ class Store:
             ).fetchall()
         width = len(spec.key)
         rows: dict[Key, Row] = {row[:width]: row[width:] for row in found}
-        return overlaid(rows, self._pending[table], spec, column, value)
+        return self._pending[table].over(rows, column, value)
 
     def all(self, table: str) -> dict[Key, Row]:
         """Every row of a table that is small or wanted whole, by key.
@@ -214,7 +215,7 @@ class Store:
     @property
     def unsaved(self) -> bool:
         """Whether there are rows in memory that are not in the file."""
-        return self.path is not None and any(self._pending.values())
+        return self.path is not None and any(len(pending) for pending in self._pending.values())
 
     def put(self, rows: Rows) -> None:
         """Take new rows. They are read back from now on; `save` writes them."""
@@ -229,7 +230,7 @@ class Store:
         Raises:
             OutputError, ProjectError: It could not be written. The file is as it was, the rows stay here.
         """
-        if not any(self._pending.values()):
+        if not any(len(pending) for pending in self._pending.values()):
             return
         if self.read_only:
             raise OutputError(f"the project is read-only: {self.why_read_only}", path=self.path)
@@ -284,16 +285,3 @@ class Store:
         target.execute("COMMIT")
         write_rows(target, self._pending)
         drop_orphans(target)
-
-
-def overlaid(
-    rows: dict[Key, Row], pending: Mapping[Key, Row | None], spec: Table, column: str, value: int | str
-) -> dict[Key, Row]:
-    """Rows that have a value in a column, brought up to date with rows not written yet. Changes and returns `rows`."""
-    place = spec.all_columns.index(column)
-    for key, row in pending.items():
-        if row is not None and (*key, *row)[place] == value:
-            rows[key] = row
-        else:
-            rows.pop(key, None)
-    return rows

@@ -55,7 +55,7 @@ class _Roots:
         if folder not in self._known:
             root = self._edit.new_id("root")
             row = root_row(Path(folder or "/"), self._edit.project_folder)
-            self._edit.put("roots", (root,), row, is_new=True)
+            self._edit.put("roots", (root,), row, None)
             self._known[folder] = root
         return self._known[folder], path
 

@@ -346,5 +346,5 @@ def store_provenance(edit: Edit, provenance: Provenance | None) -> int:
     if provenance is None:
         return 0
     number = edit.new_id("provenance")
-    edit.put("provenance", (number,), provenance_row(provenance), is_new=True)
+    edit.put("provenance", (number,), provenance_row(provenance), None)
     return number
