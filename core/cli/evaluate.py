@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 from core.cli.masks import add_cosegment_options, cosegment_job
-from core.cli.options import Subparsers, add_engine_options, add_feature_options, add_report_options, engine_from
+from core.cli.options import (
+    Subparsers,
+    add_engine_options,
+    add_feature_options,
+    add_report_options,
+    engine_from,
+    resolution,
+    tap_or,
+)
 from core.cli.runner import Outcome
 from core.jobs import JobContext
 
@@ -28,6 +37,21 @@ def add_parsers(commands: Subparsers) -> None:
     add_report_options(masks)
     masks.set_defaults(command=_cosegmentation)
 
+    points = kinds.add_parser(
+        "keypoints", help="PCK of keypoint transfer between the instances of a COCO file"
+    )
+    points.add_argument("file", type=Path, metavar="COCO.json")
+    points.add_argument("--root", type=Path, metavar="DIR", help="folder that file names are relative to")
+    points.add_argument("--templates", type=int, default=5, metavar="N", help="templates of each target (%(default)s)")
+    points.add_argument("--draws", type=int, default=3, metavar="N", help="random draws of templates (%(default)s)")
+    points.add_argument("--boxes", action="store_true", help="give the targets' boxes")
+    points.add_argument("--leave-one-out", action="store_true", help="all others are templates; one draw")
+    points.add_argument("--plain", action="store_true", help="nearest neighbours alone, for comparison")
+    add_engine_options(points)
+    add_feature_options(points)
+    add_report_options(points)
+    points.set_defaults(command=_keypoints)
+
 
 def _cosegmentation(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from core.evaluate.cosegmentation import mean_scores, report
@@ -44,4 +68,30 @@ def _cosegmentation(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     for name, s in rows:
         values = "  ".join(f"{100 * value:5.1f}" for value in (s.j, s.p, s.js, s.ps))
         lines.append(f"{name:<{width}}  {values}")
+    return Outcome("\n".join(lines), data)
+
+
+def _keypoints(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.evaluation import KeypointEvaluation, evaluate_keypoints
+    from core.pipeline.transfer import TransferJob
+    from core.transfer import TransferParams
+
+    engine = engine_from(args)
+    own = TransferJob.for_engine(engine)
+    params = TransferParams.nearest_neighbour() if args.plain else own.params
+    params = dataclasses.replace(params, tap=tap_or(args, engine.defaults.transfer_tap))
+    chosen = resolution(args, own.size, own.stride)
+    draws = 1 if args.leave_one_out else args.draws
+    plan = KeypointEvaluation(
+        None if args.leave_one_out else args.templates, tuple(range(args.seed, args.seed + draws)), args.boxes
+    )
+    job = TransferJob(params, chosen.size, chosen.stride)
+    data = evaluate_keypoints(engine, args.file, args.root, job, plan, ctx)
+    lines = [f"{'':<16} PCK@0.1  PCK@0.05  box copied"]
+    for name, row in [*data["categories"].items(), ("mean", data["mean"])]:
+        lines.append(
+            f"{name:<16} {100 * row['pck@0.1']:7.1f}  {100 * row['pck@0.05']:8.1f}  {100 * row['baseline@0.1']:10.1f}"
+        )
+    score = data["score"]
+    lines.append(f"score: AUROC {score['auroc']:.3f}, calibration error {score['calibration_error']:.3f}")
     return Outcome("\n".join(lines), data)

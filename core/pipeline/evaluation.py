@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ImageError
 from core.evaluate.cosegmentation import SetScores, TruthSet, find_sets, score_folder, score_set
+from core.evaluate.keypoints import Outcomes, auroc, calibration_error, evaluate_group, pck, read_groups
 from core.imaging import ImageRef
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
 from core.pipeline.masks import CosegmentJob, find_object
+from core.pipeline.transfer import TransferJob
+from core.transfer.encode import encode_views
+from core.transfer.views import View, ViewKey
 
-__all__ = ["evaluate_cosegmentation"]
+__all__ = ["KeypointEvaluation", "evaluate_cosegmentation", "evaluate_keypoints"]
 
 
 def evaluate_cosegmentation(
@@ -54,3 +60,76 @@ def _masks(engine: Engine, truth: TruthSet, job: CosegmentJob, ctx: JobContext) 
     for index in range(len(run)):
         ctx.check()
         yield run.labels(index, ctx) > 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeypointEvaluation:
+    """How keypoint transfer is measured.
+
+    Attributes:
+        templates: Templates of each target; None for all others (leave-one-out).
+        seeds: One random draw of templates each.
+        boxes: Whether the targets' boxes are given.
+    """
+
+    templates: int | None = 5
+    seeds: tuple[int, ...] = (1, 2, 3)
+    boxes: bool = False
+
+
+def evaluate_keypoints(
+    engine: Engine, file: Path, root: Path | None, job: TransferJob, plan: KeypointEvaluation, ctx: JobContext
+) -> dict[str, Any]:
+    """Transfer keypoints between the instances of a COCO file and compare with the truth.
+
+    Every instance is a target; its templates are drawn from the others of its category. Points that a template and the
+    target show count.
+
+    Returns:
+        Plain values: per category and their mean, PCK at 0.1 and 0.05 of the box's longer side, and that of copying the
+        templates' places in the box; how well the score tells right from wrong; the PCK of every draw.
+
+    Raises:
+        FormatError, ProtocolError: The file is not COCO keypoints, or has no two usable instances of a category.
+        ImageError: An image cannot be used.
+    """
+    groups = read_groups(file, root, ctx)
+    tap = job.params.tap or engine.defaults.transfer_tap
+    spec = engine.plan.spec([tap], job.stride, job.size, saliency=False)
+    rounds = [(group, seed) for group in groups for seed in plan.seeds]
+    found: dict[str, list[Outcomes]] = {}
+    for number, (group, seed) in enumerate(rounds):
+        part = ctx.stage(number / len(rounds), (number + 1) / len(rounds))
+
+        def encode(
+            refs: Sequence[ImageRef], keys: Sequence[Sequence[ViewKey]], part: JobContext = part
+        ) -> Iterator[tuple[int, tuple[View, ...]]]:
+            return encode_views(refs, keys, spec, engine.encoder, engine.cache, part.stage(0.0, 0.7))
+
+        templates = plan.templates or max(len(group.instances) - 1, 1)
+        outcomes = evaluate_group(group, templates, seed, job.params, encode, part.stage(0.7, 1.0), boxes=plan.boxes)
+        found.setdefault(group.skeleton.name, []).append(outcomes)
+    rows = {name: _row(Outcomes.join(parts)) for name, parts in found.items()}
+    everything = Outcomes.join([part for parts in found.values() for part in parts])
+    right = everything.error <= 0.1
+    return {
+        "templates": plan.templates,
+        "seeds": list(plan.seeds),
+        "boxes": plan.boxes,
+        "categories": rows,
+        "mean": {key: float(np.mean([row[key] for row in rows.values()])) for key in next(iter(rows.values()))},
+        "draws": {name: [round(pck(part.error), 4) for part in parts] for name, parts in found.items()},
+        "score": {
+            "auroc": auroc(everything.score, right),
+            "calibration_error": calibration_error(everything.score, right),
+        },
+    }
+
+
+def _row(outcomes: Outcomes) -> dict[str, float]:
+    return {
+        "pck@0.1": pck(outcomes.error, 0.1),
+        "pck@0.05": pck(outcomes.error, 0.05),
+        "baseline@0.1": pck(outcomes.baseline, 0.1),
+        "points": float(len(outcomes.error)),
+    }

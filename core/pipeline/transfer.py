@@ -188,7 +188,8 @@ def _wanted(
         except ImageError as error:
             ctx.fail(error)
             continue
-        wanted += [(index, ref, hw, box) for box in boxes.get(index) or [None]]
+        chosen: list[Box | None] = [*boxes.get(index, ())]
+        wanted += [(index, ref, hw, box) for box in chosen or [None]]
     return wanted, confirmed
 
 
@@ -241,13 +242,11 @@ def read_templates(
         instances = [points for points in image.keypoints if points.skeleton == skeleton.id and points.present.any()]
         if not instances:
             continue
+        if image.file is None:
+            hint = "Give the folder of the images with --root"
+            ctx.fail(ImageError("the image of a template is missing", path=image.name, hint=hint))
+            continue
         try:
-            if image.file is None:
-                raise ImageError(
-                    "the image of a template is missing",
-                    path=image.name,
-                    hint="Give the folder of the images with --root",
-                )
             hw = image_size(image.file)
         except ImageError as error:
             ctx.fail(error)
