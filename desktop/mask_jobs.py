@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.codebook import Codebook
 from core.errors import ImageError
 from core.imaging import ImageRef
 from core.jobs import JobContext
@@ -16,7 +17,7 @@ from core.project.model import Provenance
 from core.project.tiles import PackedLabels, pack_labels
 from desktop.backend import Backend, ModelChoice
 
-__all__ = ["Find", "MakeMaskJob", "MaskFunction", "MaskResult", "mask_job"]
+__all__ = ["Find", "MakeMaskJob", "MaskFunction", "MaskRequest", "MaskResult", "mask_job"]
 
 _FOUND = 0.7
 """Share of a job's time until the soft result is there; the rest makes label maps of it."""
@@ -33,6 +34,7 @@ class MaskResult:
         doubts: How doubtful each image is, in [0, 1].
         failed: Why an image could not be used, by id.
         note: One sentence on what was found.
+        codebook: The parts themselves, to find them again; None for tasks without.
     """
 
     masks: Mapping[int, PackedLabels]
@@ -41,30 +43,50 @@ class MaskResult:
     doubts: Mapping[int, float] = field(default_factory=dict)
     failed: Mapping[int, str] = field(default_factory=dict)
     note: str = ""
+    codebook: Codebook | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskRequest:
+    """What a job works from.
+
+    Attributes:
+        choice: The model.
+        params: Parameters of the task.
+        refs: The images, by id.
+        previous: Parts found before, whose names are kept where they are found again.
+    """
+
+    choice: ModelChoice
+    params: Any
+    refs: Mapping[int, ImageRef]
+    previous: Codebook | None = None
 
 
 MaskFunction = Callable[[Backend, JobContext], MaskResult]
-MakeMaskJob = Callable[[ModelChoice, Any, Mapping[int, ImageRef]], MaskFunction]
-"""Makes the job of a task from the model, its parameters and the images."""
-Find = Callable[[Engine, list[ImageRef], Any, JobContext], MaskRun]
+MakeMaskJob = Callable[[MaskRequest], MaskFunction]
+"""Makes the job of a task."""
+Find = Callable[[Engine, list[ImageRef], MaskRequest, JobContext], tuple[MaskRun, Codebook | None]]
 """A use case of `core.pipeline`."""
 
 
 def mask_job(find: Find) -> MakeMaskJob:
     """The maker of jobs for a use case that gives a `MaskRun`."""
 
-    def make(choice: ModelChoice, params: Any, refs: Mapping[int, ImageRef]) -> MaskFunction:
+    def make(request: MaskRequest) -> MaskFunction:
+        choice, refs = request.choice, request.refs
+
         def run(backend: Backend, ctx: JobContext) -> MaskResult:
             engine = backend.engine(choice)
             ids = list(refs)
-            found = find(engine, list(refs.values()), params, ctx.stage(0.0, _FOUND))
+            found, codebook = find(engine, list(refs.values()), request, ctx.stage(0.0, _FOUND))
             masks, doubts = _label_maps(found, ids, ctx.stage(_FOUND, 1.0))
             where = {ref.path: image for image, ref in refs.items()}
             failed = {where[error.path]: str(error) for error in ctx.failures if error.path in where}
             plan = engine.plan
             provenance = Provenance(found.kind, json.dumps(found.params), choice.name, plan.weights_sha256)
             note = f"{found.note[:1].upper()}{found.note[1:]}." if found.note else ""
-            return MaskResult(masks, {0: 0, **found.names}, provenance, doubts, failed, note)
+            return MaskResult(masks, {0: 0, **found.names}, provenance, doubts, failed, note, codebook)
 
         return run
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +11,10 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from core.codebook import Codebook
 from core.errors import CounterpartError
 from core.jobs import Progress
-from core.project.commands import ReplaceMasks
+from core.project.commands import Compound, DeleteParts, ReplaceMasks
 from core.project.document import Document
 from desktop.backend import (
     Backend,
@@ -24,7 +27,7 @@ from desktop.backend import (
     model_entries,
 )
 from desktop.dialogs.trouble import TroubleDialog
-from desktop.mask_jobs import MakeMaskJob, MaskResult
+from desktop.mask_jobs import MakeMaskJob, MaskRequest, MaskResult
 from desktop.panels.run import ModelEntry, RunPanel
 from desktop.session import Session
 from desktop.settings import Settings
@@ -34,6 +37,7 @@ from desktop.worker import Failure, Job, JobRunner, Outcome
 __all__ = ["RunDesk"]
 
 _STATE = "engine state"
+_UNNAMED = re.compile(r"object|part \d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class RunDesk(QObject):
         self._settings, self._jobs, self._scopes, self._window = settings, jobs, scopes, window
         self._list_models = models
         self._installed: set[str] = set()
+        self._codebook: tuple[Document, Codebook, tuple[int, ...]] | None = None
         panel.run_wanted.connect(self.run)
         panel.install_wanted.connect(self.ask_install)
         panel.model_changed.connect(self._model_changed)
@@ -205,8 +210,19 @@ class RunDesk(QObject):
             self.notice.emit("warning", str(error))
             return
         refs = {image: document.image_ref(image) for image in images}
+        request = MaskRequest(choice, params, refs, self._known_parts(document))
         ticket = _Ticket(document, document.revision, tuple(images), spec.title)
-        self._runner.submit(Job(spec.title, self._jobs[spec.id](choice, params, refs), spec.id, tag=ticket))
+        self._runner.submit(Job(spec.title, self._jobs[spec.id](request), spec.id, tag=ticket))
+
+    def _known_parts(self, document: Document) -> Codebook | None:
+        """The parts found last, by the names that they have now: a person's names and colours come back."""
+        if self._codebook is None or self._codebook[0] is not document:
+            return None
+        _, codebook, ids = self._codebook
+        names = {part.id: part.name for part in document.parts}
+        if any(part not in names for part in ids):
+            return None
+        return dataclasses.replace(codebook, names=tuple(names[part] for part in ids))
 
     @Slot()
     def cancel(self) -> None:
@@ -256,7 +272,7 @@ class RunDesk(QObject):
         if self._session.document is not ticket.document:
             self.notice.emit("info", f"{ticket.title} finished for a project that is no longer open.")
             return
-        command = ReplaceMasks(
+        replace = ReplaceMasks(
             result.masks,
             result.labels,
             ticket.revision,
@@ -264,8 +280,13 @@ class RunDesk(QObject):
             result.doubts,
             title=f"{ticket.title} on {len(result.masks)} images",
         )
-        self._session.do(command)
-        self._report(ticket, result, outcome, command)
+        stale = _left_over(ticket.document, result)
+        command = Compound(replace.text, (replace, DeleteParts(stale))) if stale else replace
+        if self._session.do(command) and result.codebook is not None:
+            ids = {part.name: part.id for part in ticket.document.parts}
+            found = tuple(ids.get(name, 0) for name in result.codebook.names)
+            self._codebook = (ticket.document, result.codebook, found)
+        self._report(ticket, result, outcome, replace)
 
     def _report(self, ticket: _Ticket, result: MaskResult, outcome: Outcome, command: ReplaceMasks) -> None:
         lines = [result.note] if result.note else []
@@ -312,3 +333,18 @@ class RunDesk(QObject):
             self._status.show_device("Model not loaded", "It is loaded when it is first needed")
         else:
             self._status.show_device("No model", "Install a model in the Run panel")
+
+
+def _left_over(document: Document, result: MaskResult) -> list[int]:
+    """Parts of an earlier run that this one does not find any more: unnamed, unlocked, predicted wherever they are."""
+    wanted = set(result.labels.values())
+    found = []
+    for part in document.parts:
+        if part.name in wanted or part.id in wanted or part.locked or not _UNNAMED.fullmatch(part.name):
+            continue
+        images = document.images_with_part(part.id)
+        if images and all(
+            image in result.masks and document.part_states(image)[part.id][0] == "predicted" for image in images
+        ):
+            found.append(part.id)
+    return found

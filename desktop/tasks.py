@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 from core.backbone.registry import ModelInfo, model_info
+from core.codebook import Codebook
 from core.cosegment import CosegmentParams
-from core.pipeline.masks import CosegmentJob, find_object
+from core.imaging import ImageRef
+from core.jobs import JobContext
+from core.parts import PartsParams
+from core.pipeline.engine import Engine
+from core.pipeline.masks import CosegmentJob, MaskRun, find_object
+from core.pipeline.parts import PartsJob, find_parts
 from desktop.form import Knob
-from desktop.mask_jobs import MakeMaskJob, mask_job
+from desktop.mask_jobs import MakeMaskJob, MaskRequest, mask_job
 from desktop.panels.run import TaskSpec
 
 __all__ = ["TASKS", "make_jobs"]
@@ -51,6 +58,16 @@ def _object_defaults(model: str) -> CosegmentJob:
     return CosegmentJob(CosegmentParams.for_model(defaults), defaults.segment_size, defaults.segment_stride)
 
 
+def _parts_defaults(model: str) -> PartsJob:
+    # Without the CRF, which takes seconds an image and eats small parts: one can turn it on for a last pass.
+    params = dataclasses.replace(PartsParams.for_model(_info(model).defaults), crf=False)
+    return PartsJob(_object_defaults(model), params)
+
+
+_REFINE = {"guided": "Guided filter", "grabcut": "GrabCut", "crf": "CRF", "none": "As found"}
+_SEED = Knob("Seed", low=0, high=9999, step=1, help="The same seed gives the same result")
+
+
 def _object_knobs(model: str) -> Mapping[str, Knob]:
     return {
         **_input_knobs(_info(model)),
@@ -60,23 +77,12 @@ def _object_knobs(model: str) -> Mapping[str, Knob]:
             help="How much a region must stand out to belong to the object. Lower finds more, higher less",
         ),
         "params.votes": Knob(
-            "Agreement",
-            high=1.0,
-            step=0.05,
-            help="Share of the images in which a region must stand out",
+            "Agreement", high=1.0, step=0.05, help="Share of the images in which a region must stand out"
         ),
-        "params.refine": Knob(
-            "Outlines",
-            words={"guided": "Guided filter", "grabcut": "GrabCut", "crf": "CRF", "none": "As found"},
-            help="How outlines follow the edges of the photograph",
-        ),
+        "params.refine": Knob("Outlines", words=_REFINE, help="How outlines follow the edges of the photograph"),
         "params.method": Knob(
             "Method",
-            words={
-                "seeded": "Seeded (improved)",
-                "paper": "As in the paper",
-                "baseline": "Saliency alone",
-            },
+            words={"seeded": "Seeded (improved)", "paper": "As in the paper", "baseline": "Saliency alone"},
         ),
         "params.saliency": Knob(
             "Saliency from",
@@ -89,11 +95,76 @@ def _object_knobs(model: str) -> Mapping[str, Knob]:
             none="Keep all",
             help="Images less similar than this to the others get an empty mask",
         ),
-        "params.seed": Knob("Seed", low=0, high=9999, step=1, help="The same seed gives the same result"),
+        "params.seed": _SEED,
     }
 
 
+def _parts_knobs(model: str) -> Mapping[str, Knob]:
+    own = {
+        "params.k": Knob("Parts", low=1, high=24, step=1, help="How many parts the object is divided into"),
+        "params.stages": Knob(
+            "Stages",
+            words={2: "Two", 3: "Three (cluttered images)"},
+            help="Three first remove what is not common to the images",
+        ),
+        "params.crf": Knob("Smooth parts along edges", help="A dense CRF: slow, and small parts may vanish"),
+        "params.refine": Knob("Outlines", words=_REFINE, help="How the outline follows the photograph"),
+        "params.together": Knob(
+            "Decide background with the parts", help="As in the paper; otherwise inside the object's outline"
+        ),
+        "params.seed": _SEED,
+        "augment": Knob(
+            "Extra views",
+            low=0,
+            high=40,
+            step=1,
+            help="Flipped and cropped copies of each image, for very small sets; each takes the time of an image",
+        ),
+    }
+    return own | {f"object.{name}": knob for name, knob in _object_knobs(model).items()}
+
+
+def _find_object(
+    engine: Engine, refs: list[ImageRef], request: MaskRequest, ctx: JobContext
+) -> tuple[MaskRun, Codebook | None]:
+    return find_object(engine, refs, request.params, ctx), None
+
+
+def _find_parts(
+    engine: Engine, refs: list[ImageRef], request: MaskRequest, ctx: JobContext
+) -> tuple[MaskRun, Codebook | None]:
+    previous = request.previous
+    if previous is not None and previous.spec.model != engine.info.name:
+        previous = None
+    found = find_parts(engine, refs, request.params, ctx, previous)
+    return found.masks, found.codebook
+
+
 TASKS: tuple[TaskSpec, ...] = (
+    TaskSpec(
+        "parts",
+        "Parts",
+        "Finds the object that the images share, and its parts",
+        _parts_defaults,
+        _parts_knobs,
+        ("params.k", "object.params.threshold"),
+        (
+            "params.stages",
+            "params.crf",
+            "params.refine",
+            "params.together",
+            "object.size",
+            "object.stride",
+            "object.params.method",
+            "object.params.votes",
+            "object.params.saliency",
+            "object.params.clusters",
+            "object.params.outlier_cosine",
+            "augment",
+            "params.seed",
+        ),
+        "Find parts",
+    ),
     TaskSpec(
         "object",
         "Object",
@@ -120,4 +191,4 @@ TASKS: tuple[TaskSpec, ...] = (
 
 def make_jobs() -> dict[str, MakeMaskJob]:
     """How each task's job is made, by task id."""
-    return {"object": mask_job(find_object)}
+    return {"parts": mask_job(_find_parts), "object": mask_job(_find_object)}

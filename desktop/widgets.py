@@ -66,7 +66,7 @@ def heading(text: str) -> QLabel:
 def field_label(text: str) -> QLabel:
     """Words before a control; those of one panel are equally wide, so that the controls line up."""
     label = muted(text)
-    label.setMinimumWidth(label.fontMetrics().averageCharWidth() * 13)
+    label.setMinimumWidth(label.fontMetrics().averageCharWidth() * 10)
     return label
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +17,7 @@ from core.project.model import Provenance
 from core.project.tiles import pack_labels
 from desktop.backend import CacheUse, EngineState
 from desktop.form import Knob
-from desktop.mask_jobs import MaskResult
+from desktop.mask_jobs import MaskRequest, MaskResult
 from desktop.panels.run import ModelEntry, TaskSpec
 
 TAP = Tap(9, "token")
@@ -123,7 +122,8 @@ class FakeJobs:
         self.begun = threading.Event()
         self.seen: list[FakeParams] = []
 
-    def make(self, choice, params: FakeParams, refs: Mapping[int, ImageRef]):
+    def make(self, request: MaskRequest):
+        choice, params, refs = request.choice, request.params, request.refs
         self.seen.append(params)
 
         def run(backend, ctx: JobContext) -> MaskResult:
