@@ -1,0 +1,22 @@
+"""Labels through a video: masks and points on one or more frames are carried to all others.
+
+Label propagation along descriptor similarity as in DINO's evaluation on DAVIS, which the paper repeats at a finer
+stride (supplement, table 1), and improved: descriptors centred on the video, labels finer than tokens, edges of
+the photograph, several annotated frames.
+"""
+
+from core.track.engine import Encode
+from core.track.masks import TrackedFrame, Tracker, track
+from core.track.params import TrackParams, default_tap, governed
+from core.track.state import TrackState
+
+__all__ = [
+    "Encode",
+    "TrackParams",
+    "TrackState",
+    "TrackedFrame",
+    "Tracker",
+    "default_tap",
+    "governed",
+    "track",
+]

@@ -1,0 +1,271 @@
+"""Goes through a video once or twice and lets any kind of annotation flow along: what masks and points share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import UsageError
+from core.features import FeatureMap
+from core.geometry import GridGeometry
+from core.jobs import JobContext
+from core.track.flow import Basis, Flow, Look
+from core.track.params import Segment, TrackParams, plan_segments
+from core.track.spool import Spool
+from core.track.state import TrackState
+from core.video import ArrayFrames, Frame, FrameSource
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Carrier", "Encode", "Engine", "Flowed", "as_source"]
+
+Encode = Callable[[NDArray[np.uint8]], FeatureMap]
+"""Features of a (height, width, 3) uint8 frame; every frame at the same size and stride."""
+Given = TypeVar("Given")
+Given_contra = TypeVar("Given_contra", contravariant=True)
+
+# How the work of a frame divides when it is gone through twice; encoding is most of it.
+_FIRST_PASS, _SECOND_PASS = 0.75, 0.1
+
+
+class Carrier(Protocol[Given_contra]):
+    """Turns one kind of annotation into label channels on the token grid, and renews what flows on."""
+
+    def load(self, given: Given_contra, geometry: GridGeometry) -> NDArray[np.float32]:
+        """(rows, columns, K) channels of an annotated frame."""
+        ...
+
+    def renew(self, channels: NDArray[np.float32], geometry: GridGeometry) -> NDArray[np.float32]:
+        """What the next frames take labels from, given what this frame received."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flowed:
+    """Channels that arrived at a frame.
+
+    Attributes:
+        frame: The frame with its pixels.
+        geometry: Of the token grid; None where the frame is annotated.
+        channels: (rows, columns, K) float32; None where the frame is annotated.
+    """
+
+    frame: Frame
+    geometry: GridGeometry | None
+    channels: NDArray[np.float32] | None
+
+
+def as_source(frames: FrameSource | Sequence[NDArray[np.uint8]]) -> FrameSource:
+    """Frames in memory as a source; a source as it is."""
+    return frames if isinstance(frames, FrameSource) else ArrayFrames(frames)
+
+
+class Engine(Generic[Given]):
+    """One run over a range of frames. See `core.track.track` for the arguments."""
+
+    def __init__(
+        self,
+        source: FrameSource,
+        annotations: Mapping[int, Given],
+        carrier: Carrier[Given],
+        params: TrackParams,
+        encode: Encode,
+        ctx: JobContext,
+        start: int = 0,
+        stop: int | None = None,
+        state: TrackState | None = None,
+    ) -> None:
+        if not annotations:
+            raise UsageError("there is no annotated frame to start from", hint="Annotate at least one frame")
+        outside = sorted(index for index in annotations if not 0 <= index < len(source))
+        if outside:
+            raise UsageError(
+                f"frame {outside[0]} is annotated, but the video has {len(source)} frames",
+                hint="Frames are counted from 0",
+            )
+        self._source, self._annotations, self._carrier = source, annotations, carrier
+        self._params, self._encode, self._ctx = params, encode, ctx
+        self._start, self._stop = max(start, 0), len(source) if stop is None else min(stop, len(source))
+        self._resumed = state
+        if state is not None:
+            self._start = max(self._start, state.index)
+        self._anchor: tuple[int, FeatureMap] | None = None
+        self._done = 0.0
+        self.state: TrackState | None = None
+
+    def run(self) -> Iterator[Flowed]:
+        """Frames from `start` to before `stop`, in order."""
+        parts = self._parts()
+        self._total = max(float(sum(part.stop - part.start for part in parts)), 1.0)
+        for part in parts:
+            annotated = part.start in self._annotations
+            flowed = self._given(part.start) if annotated else self._segment(part)
+            for item in flowed:
+                if self._start <= item.frame.index < self._stop:
+                    yield item
+                elif item.frame.index >= self._stop:
+                    return
+        self._ctx.step(1, 1, "Every frame is done")
+
+    def _parts(self) -> list[Segment]:
+        """Segments and annotated frames (as runs of one) that have to be gone through, in order."""
+        marks = self._annotations.keys()
+        alone = [Segment(index, index + 1, index, index) for index in marks]
+        parts = []
+        for part in sorted([*plan_segments(marks, len(self._source)), *alone], key=lambda p: p.start):
+            if part.stop <= self._start or part.start >= self._stop:
+                continue
+            # Without a frame after it that looks back, a run may begin where a stored state ends, and end early.
+            begin, end = part.start, part.stop
+            if self._one_way(part):
+                end = min(end, self._stop)
+                if self._resumed is not None and begin <= self._resumed.index < end:
+                    begin = self._resumed.index
+            parts.append(Segment(begin, end, part.before, part.after))
+        return parts
+
+    def _one_way(self, part: Segment) -> bool:
+        return part.before is not None and (part.after is None or not self._params.both_ways)
+
+    # Runs ------------------------------------------------------------
+
+    def _given(self, index: int) -> Iterator[Flowed]:
+        for frame in self._source.frames(self._ctx, index, index + 1):
+            self._step(1.0, frame)
+            yield Flowed(frame, None, None)
+
+    def _segment(self, part: Segment) -> Iterator[Flowed]:
+        import torch
+
+        anchors = {index: self._anchor_features(index) for index in (part.before, part.after) if index is not None}
+        if not self._params.both_ways and part.before is not None and part.after is not None:
+            del anchors[part.after]
+        resumed = self._resumed if self._resumed is not None and self._resumed.index == part.start else None
+        basis = Basis.fit(list(anchors.values()), self._params) if resumed is None else resumed.basis
+        looks = {
+            index: Look(
+                basis.project(feature_map, self._params.tap),
+                torch.from_numpy(self._carrier.load(self._annotations[index], feature_map.geometry)),
+            )
+            for index, feature_map in anchors.items()
+        }
+        geometry = next(iter(anchors.values())).geometry
+        if self._one_way(part):
+            yield from self._stream(part, basis, looks, geometry, resumed)
+        else:
+            yield from self._twice(part, basis, looks, geometry)
+        self.state = None
+
+    def _stream(
+        self,
+        part: Segment,
+        basis: Basis,
+        looks: Mapping[int, Look],
+        geometry: GridGeometry,
+        resumed: TrackState | None,
+    ) -> Iterator[Flowed]:
+        """Forward, frame by frame, holding only the context."""
+        flow = self._flow(looks, geometry)
+        if resumed is not None:
+            if any(vectors.shape[:2] != geometry.grid_hw for vectors in resumed.vectors):
+                raise UsageError(
+                    "the stored state belongs to another size or stride", hint="Start again from the annotated frame"
+                )
+            flow.recent.extend(resumed.looks())
+        for frame in self._frames(part):
+            channels = self._advance(flow, basis.project(self._features(frame, geometry), self._params.tap), geometry)
+            self.state = TrackState.of(frame.index + 1, basis, flow.recent)
+            self._step(1.0, frame)
+            yield Flowed(frame, geometry, channels)
+
+    def _twice(
+        self, part: Segment, basis: Basis, looks: Mapping[int, Look], geometry: GridGeometry
+    ) -> Iterator[Flowed]:
+        """Forward while encoding, then backward over what was kept, then once more over the pixels to blend both."""
+        import torch
+
+        with Spool() as spool:
+            indices = []
+            forward = self._flow(looks, geometry)
+            for frame in self._frames(part):
+                vectors = basis.project(self._features(frame, geometry), self._params.tap)
+                spool.put("vectors", frame.index, vectors.numpy())
+                if part.before is not None:
+                    spool.put("forward", frame.index, self._advance(forward, vectors, geometry))
+                indices.append(frame.index)
+                self._step(_FIRST_PASS, frame)
+            backward = self._flow(looks, geometry)
+            for index in reversed(indices):
+                self._ctx.check()
+                kept = spool.get("vectors", index)
+                assert kept is not None
+                spool.put("backward", index, self._advance(backward, torch.from_numpy(kept), geometry))
+                self._step(_SECOND_PASS, None)
+            for frame in self._frames(part):
+                ahead, behind = spool.get("forward", frame.index), spool.get("backward", frame.index)
+                self._step(1 - _FIRST_PASS - _SECOND_PASS, frame)
+                if behind is not None:
+                    yield Flowed(frame, geometry, self._blend(part, frame.index, ahead, behind))
+
+    def _blend(
+        self, part: Segment, index: int, ahead: NDArray[np.float32] | None, behind: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Both directions, each weighted by how near the annotated frame is that it comes from."""
+        if ahead is None or part.before is None or part.after is None:
+            return behind
+        share = (index - part.before) / (part.after - part.before)
+        return np.asarray(ahead * (1 - share) + behind * share, dtype=np.float32)
+
+    # Steps ------------------------------------------------------------
+
+    def _flow(self, looks: Mapping[int, Look], geometry: GridGeometry) -> Flow:
+        rows, cols = geometry.grid_hw
+        if self._params.radius == 0:
+            return Flow(self._params, (rows, cols), list(looks.values()))
+        pixels = self._params.radius * min(geometry.image_hw)
+        pitch = geometry.token_pitch_xy
+        return Flow(
+            self._params, (round(float(pixels / pitch[1])), round(float(pixels / pitch[0]))), list(looks.values())
+        )
+
+    def _advance(self, flow: Flow, vectors: torch.Tensor, geometry: GridGeometry) -> NDArray[np.float32]:
+        import torch
+
+        channels: NDArray[np.float32] = flow.step(vectors).numpy()
+        renewed = self._carrier.renew(channels, geometry)
+        if renewed is not channels and flow.recent:
+            flow.recent[-1] = Look(vectors, torch.from_numpy(renewed))
+        return channels
+
+    def _frames(self, part: Segment) -> Iterator[Frame]:
+        yield from self._source.frames(self._ctx, part.start, part.stop)
+
+    def _anchor_features(self, index: int) -> FeatureMap:
+        if self._anchor is not None and self._anchor[0] == index:
+            return self._anchor[1]
+        for frame in self._source.frames(self._ctx, index, index + 1):
+            return self._features(frame)
+        raise UsageError(
+            f"the annotated frame {self._source.name(index)} cannot be read", hint="Annotate another frame"
+        )
+
+    def _features(self, frame: Frame, like: GridGeometry | None = None) -> FeatureMap:
+        if self._anchor is not None and self._anchor[0] == frame.index:
+            return self._anchor[1]
+        feature_map = self._encode(frame.rgb)
+        if like is not None and feature_map.geometry != like:
+            raise ValueError("every frame of a video must be encoded on the same grid")
+        if frame.index in self._annotations:
+            self._anchor = frame.index, feature_map
+        return feature_map
+
+    def _step(self, work: float, frame: Frame | None) -> None:
+        self._done += work
+        text = "Blending both directions" if frame is None else f"Frame {frame.index + 1} of {len(self._source)}"
+        # In thousandths: the passes over a frame are not equally long.
+        self._ctx.step(round(self._done * 1000), round(self._total * 1000), text)

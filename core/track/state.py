@@ -1,0 +1,102 @@
+"""Where a propagation stopped, so that it can go on exactly as if it had not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import CounterpartError
+from core.files import atomic_write
+from core.track.flow import Basis, Look
+
+__all__ = ["TrackState"]
+
+_LAYOUT = "track-1"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackState:
+    """The moving context after a frame.
+
+    Attributes:
+        index: The frame that comes next.
+        basis: The space that descriptors are compared in.
+        vectors: One (rows, columns, d) float32 array per preceding frame, oldest first.
+        labels: Their (rows, columns, K) float32 labels.
+    """
+
+    index: int
+    basis: Basis
+    vectors: tuple[NDArray[np.float32], ...]
+    labels: tuple[NDArray[np.float32], ...]
+
+    @classmethod
+    def of(cls, index: int, basis: Basis, recent: Iterable[Look]) -> TrackState:
+        """The state of a running propagation; shares its arrays."""
+        looks = list(recent)
+        return cls(
+            index, basis, tuple(look.vectors.numpy() for look in looks), tuple(look.labels.numpy() for look in looks)
+        )
+
+    def looks(self) -> list[Look]:
+        """The preceding frames, as the propagation wants them."""
+        import torch
+
+        pairs = zip(self.vectors, self.labels, strict=True)
+        return [Look(torch.from_numpy(v), torch.from_numpy(x)) for v, x in pairs]
+
+    def save(self, path: Path) -> None:
+        """Write to a safetensors file, whole or not at all.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        from safetensors.numpy import save
+
+        arrays = {"mean": self.basis.mean}
+        if self.basis.axes is not None:
+            arrays["axes"] = self.basis.axes
+        for number, (vectors, labels) in enumerate(zip(self.vectors, self.labels, strict=True)):
+            arrays[f"vectors.{number}"], arrays[f"labels.{number}"] = vectors, labels
+        arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        data = save(arrays, {"layout": _LAYOUT, "index": str(self.index)})
+        with atomic_write(path) as file:
+            file.write(data)
+
+    @classmethod
+    def load(cls, path: Path) -> TrackState:
+        """Read a file that `save` wrote.
+
+        Raises:
+            CounterpartError: Missing, damaged, or of another version.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(str(path), "np") as file:
+                about = file.metadata() or {}
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            count = sum(name.startswith("vectors.") for name in arrays)
+            state = cls(
+                int(about["index"]),
+                Basis(arrays["mean"], arrays.get("axes")),
+                tuple(arrays[f"vectors.{number}"] for number in range(count)),
+                tuple(arrays[f"labels.{number}"] for number in range(count)),
+            )
+        except (OSError, SafetensorError, ValueError, KeyError) as error:
+            raise _unusable(path, f"it is damaged or missing ({error})") from None
+        if about.get("layout") != _LAYOUT:
+            raise _unusable(path, "another version wrote it")
+        return state
+
+
+def _unusable(path: Path, why: str) -> CounterpartError:
+    return CounterpartError(
+        f"the state of the propagation cannot be read: {why}",
+        path=path,
+        hint="Start the propagation again from its annotated frame",
+    )
