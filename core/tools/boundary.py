@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from core.imaging import resize_rgb
 from core.jobs import JobContext
 from core.project.model import BACKGROUND, Labels
-from core.refine import dense_crf, grab_cut, guided_filter
-from core.refine.masks import enlarge_mask
+from core.refine import dense_crf, grab_cut
 from core.tools.draft import LabelEdit
-from core.tools.edges import invert_symmetric, multiply_symmetric
+from core.tools.edges import EdgeGuide, invert_symmetric, multiply_symmetric, working_frame
 from core.tools.morphology import replace_part
 from core.tools.region import Box4, Region, grow_box, part_bbox
 
@@ -62,7 +61,7 @@ class BoundaryParams:
 
     method: BoundaryMethod = "local"
     band: float = 6.0
-    working_size: int = 700
+    working_size: int = 900
     seed: int = 0
 
 
@@ -149,24 +148,31 @@ def _decide(
 ) -> NDArray[np.bool_]:
     hw = (rgb.shape[0], rgb.shape[1])
     scale = min(max(params.working_size / max(hw), _NARROWEST / max(params.band, 0.5)), 1.0)
-    small_hw = max(round(hw[0] * scale), 1), max(round(hw[1] * scale), 1)
-    soft = chance
-    if small_hw != hw:
-        soft = np.asarray(cv2.resize(chance, small_hw[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    longest = max(round(scale * max(hw)), 1)
+    frame = working_frame(hw, longest)
+    soft, small = chance, rgb
+    if frame.grid_hw != hw:
+        soft = np.asarray(cv2.resize(chance, frame.grid_hw[::-1], interpolation=cv2.INTER_AREA), np.float32)
+        small = resize_rgb(rgb, frame.grid_hw)
     if params.method == "guided":
-        radius = max(round(params.band * scale), 2)
-        guided: NDArray[np.bool_] = guided_filter(rgb, (soft > 0.5).astype(np.float32), radius) > 0.5
-        return guided
-    small = resize_rgb(rgb, small_hw)
+        return _along_edges(rgb, soft > 0.5, longest, max(round(params.band * scale), 2))
     if params.method == "local":
         cut = _local_colours(small, soft, max(round(_REACH * params.band * scale), 2))
     elif params.method == "grabcut":
         cut = grab_cut(small, soft, sure=_SURE, seed=params.seed)
     else:
-        clipped = np.clip(soft, 1 - _SURE - 0.5, 0.5 + _SURE)
+        clipped = np.clip(soft, 0.5 - _SURE, 0.5 + _SURE)
         energy = -np.log(np.stack([1 - clipped, clipped], axis=-1))
         cut = dense_crf(energy, small, ctx=ctx)[..., 1] > 0.5
-    return enlarge_mask(cut, rgb)
+    return cut if frame.grid_hw == hw else _along_edges(rgb, cut, longest, 2)
+
+
+def _along_edges(rgb: NDArray[np.uint8], mask: NDArray[np.bool_], longest: int, radius: int) -> NDArray[np.bool_]:
+    """A mask of the working size brought to the edges of the photograph at its own size, by a guided filter."""
+    guide = EdgeGuide(rgb, longest, radius, 1e-4)
+    values = guide.fit(mask.astype(np.float32)).at_pixels(rgb, (0, 0, rgb.shape[0], rgb.shape[1]))
+    inside: NDArray[np.bool_] = values > 0.5
+    return inside
 
 
 def _local_colours(rgb: NDArray[np.uint8], chance: NDArray[np.float32], radius: int) -> NDArray[np.bool_]:

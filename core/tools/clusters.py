@@ -20,7 +20,8 @@ from scipy.sparse.csgraph import connected_components
 
 from core.features import FeatureMap, Tap
 from core.geometry import GridGeometry
-from core.tools.edges import EdgeGuide
+from core.imaging import resize_rgb
+from core.tools.edges import working_frame
 from core.tools.region import Box4, Region, grow_box, unite_boxes
 from core.tools.strokes import StrokeRasteriser
 
@@ -28,6 +29,10 @@ __all__ = ["ClusterParams", "Clusters", "SnappedBrush", "find_clusters"]
 
 _COLOUR_SPREAD = 20.0
 """Difference in colour, levels of 0..255, beyond which a working pixel hardly votes for a pixel near it."""
+_LEAST = np.float32(1e-3)
+"""What nearness and likeness count at least, so that neither alone decides where the other says nothing."""
+_FULL_ROUNDS = 2
+"""Last rounds of assigning that look at every pixel."""
 _POWER_STEPS = 6
 """Rounds of subspace iteration; the components only span a space to compare in, so they need not be exact."""
 
@@ -47,7 +52,7 @@ class ClusterParams:
 
     count: int = 300
     working_size: int = 512
-    dimensions: int = 8
+    dimensions: int = 5
     descriptor_scale: float = 0.3
     colour_scale: float = 15.0
     iterations: int = 5
@@ -62,11 +67,13 @@ class Clusters:
         sizes: (count,) working pixels of each region.
     """
 
-    def __init__(self, labels: NDArray[np.int32], guide: EdgeGuide) -> None:
+    def __init__(
+        self, labels: NDArray[np.int32], frame: GridGeometry, rgb: NDArray[np.uint8], small: NDArray[np.uint8]
+    ) -> None:
         self.labels = labels
-        self.frame: GridGeometry = guide.frame
+        self.frame = frame
         self.sizes: NDArray[np.int64] = np.bincount(labels.reshape(-1))
-        self._rgb, self._small = guide.rgb, guide.small.astype(np.float32)
+        self._rgb, self._small = rgb, small.astype(np.float32)
         self._boxes = _boxes(labels, len(self.sizes))
         self._known: dict[int, Region] = {}
 
@@ -90,35 +97,45 @@ class Clusters:
             (x0, y0), (x1, y1) = self.frame.grid_to_image(np.array([[top - 1, left - 1], [bottom, right]]))
             near = (math.floor(y0), math.floor(x0), math.ceil(y1) + 1, math.ceil(x1) + 1)
             window = grow_box(near, 0, self.frame.image_hw)
-            known = Region.of(self.in_window(window) == index, window[0], window[1])
+            rows, columns, around = self._around(window)
+            own = [corner == index for corner in around]
+            sure, possible = own[0] & own[1] & own[2] & own[3], own[0] | own[1] | own[2] | own[3]
+            sure[possible & ~sure] = self._chosen(window, rows, columns, possible & ~sure) == index
+            known = Region.of(sure, window[0], window[1])
             known.mask.flags.writeable = False
             self._known[index] = known
         return known
 
     def in_window(self, window: Box4) -> NDArray[np.int32]:
         """Region of each pixel of a (top, left, bottom, right) window within the image: int32 of the box's size."""
+        rows, columns, around = self._around(window)
+        out = around[0]
+        unsure = (around[1] != out) | (around[2] != out) | (around[3] != out)
+        out[unsure] = self._chosen(window, rows, columns, unsure)
+        return out
+
+    def _around(self, window: Box4) -> tuple[NDArray[np.float64], NDArray[np.float64], list[NDArray[np.int32]]]:
+        """Working rows and columns of a window's pixels, and the regions of the four working pixels around each."""
         top, left, bottom, right = window
         rows = self.frame.image_to_grid(np.stack([np.zeros(bottom - top), np.arange(top, bottom)], axis=1))[:, 0]
         columns = self.frame.image_to_grid(np.stack([np.arange(left, right), np.zeros(right - left)], axis=1))[:, 1]
-        corners = self._corners(rows[:, None], columns[None, :])
-        out = np.array(np.broadcast_to(self.labels[corners[0]], (bottom - top, right - left)))
-        unsure = np.zeros(out.shape, np.bool_)
-        for corner in corners[1:]:
-            unsure |= self.labels[corner] != out
-        y, x = np.nonzero(unsure)
-        out[y, x] = self._choose(rows[y], columns[x], self._rgb[top + y, left + x])
-        return out
+        (r0, c0), _, _, (r1, c1) = self._corners(rows, columns)
+        upper, lower = self.labels[r0], self.labels[r1]
+        return rows, columns, [np.take(each, at, axis=1) for each in (upper, lower) for at in (c0, c1)]
+
+    def _chosen(
+        self, window: Box4, rows: NDArray[np.float64], columns: NDArray[np.float64], where: NDArray[np.bool_]
+    ) -> NDArray[np.int32]:
+        y, x = np.nonzero(where)
+        return self._choose(rows[y], columns[x], self._rgb[window[0] + y, window[1] + x])
 
     def _corners(
         self, rows: NDArray[np.float64], columns: NDArray[np.float64]
     ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """The four working pixels around places, as (row, column) indices."""
-        height, width = self.labels.shape
-        r0 = np.clip(np.floor(rows), 0, height - 1).astype(np.int64)
-        c0 = np.clip(np.floor(columns), 0, width - 1).astype(np.int64)
-        r1, c1 = (
-            np.minimum(np.ceil(np.maximum(rows, 0)).astype(np.int64), height - 1),
-            np.minimum(np.ceil(np.maximum(columns, 0)).astype(np.int64), width - 1),
+        (r0, r1), (c0, c1) = (
+            (np.clip(np.floor(at), 0, size - 1).astype(np.int64), np.clip(np.ceil(at), 0, size - 1).astype(np.int64))
+            for at, size in zip((rows, columns), self.labels.shape, strict=True)
         )
         return [(r0, c0), (r0, c1), (r1, c0), (r1, c1)]
 
@@ -130,19 +147,24 @@ class Clusters:
         A vote weighs as in joint bilateral upsampling: nearness times likeness in colour.
         """
         corners = self._corners(rows, columns)
-        down = np.clip(rows - corners[0][0], 0, 1)
-        along = np.clip(columns - corners[0][1], 0, 1)
-        nearness = [(1 - down) * (1 - along), (1 - down) * along, down * (1 - along), down * along]
-        labels = np.stack([self.labels[corner] for corner in corners])
-        votes = np.empty(labels.shape)
-        for index, corner in enumerate(corners):
-            difference = self._small[corner] - colours
-            distance = np.einsum("nc,nc->n", difference, difference)
-            votes[index] = (nearness[index] + 1e-3) * np.exp(-distance / (2 * _COLOUR_SPREAD**2)) + 1e-12 * nearness[
-                index
-            ]
-        totals = [(votes * (labels == each)).sum(axis=0) for each in labels]
-        return np.asarray(np.take_along_axis(labels, np.argmax(totals, axis=0)[None], axis=0)[0], np.int32)
+        down = np.clip(rows - corners[0][0], 0, 1).astype(np.float32)
+        along = np.clip(columns - corners[0][1], 0, 1).astype(np.float32)
+        nearness = ((1 - down) * (1 - along), (1 - down) * along, down * (1 - along), down * along)
+        labels = [self.labels[corner] for corner in corners]
+        own = colours.astype(np.float32)
+        votes = []
+        for near, corner in zip(nearness, corners, strict=True):
+            difference = self._small[corner]
+            difference -= own
+            likeness = np.exp(np.einsum("nc,nc->n", difference, difference) * np.float32(-0.5 / _COLOUR_SPREAD**2))
+            votes.append((near + _LEAST) * (likeness + _LEAST))
+        totals = np.stack(votes)
+        for i, j in ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)):
+            same = labels[i] == labels[j]
+            totals[i] += votes[j] * same
+            totals[j] += votes[i] * same
+        best = np.argmax(totals, axis=0)
+        return np.asarray(np.choose(best, labels), np.int32)
 
 
 def find_clusters(
@@ -150,7 +172,6 @@ def find_clusters(
     feature_map: FeatureMap | None = None,
     tap: Tap | None = None,
     params: ClusterParams | None = None,
-    guide: EdgeGuide | None = None,
 ) -> Clusters:
     """Divide an image into small regions.
 
@@ -159,23 +180,24 @@ def find_clusters(
         feature_map: Descriptors of the image; colour and place alone decide where there are none.
         tap: Which descriptors; the first by default.
         params: Settings.
-        guide: The photograph prepared by a wand, to save doing it again.
     """
     params = params or ClusterParams()
     if feature_map is not None and feature_map.geometry.image_hw != rgb.shape[:2]:
         raise ValueError(f"features of an image of {feature_map.geometry.image_hw}, not {rgb.shape[:2]}")
-    guide = guide or EdgeGuide(rgb, params.working_size)
-    lab = np.asarray(cv2.cvtColor(guide.small.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB), np.float32)
+    frame = working_frame((rgb.shape[0], rgb.shape[1]), params.working_size)
+    small = resize_rgb(rgb, frame.grid_hw)
+    lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB), np.float32)
     channels = [lab[..., index] / np.float32(params.colour_scale) for index in range(3)]
     if feature_map is not None:
         for component in _components(feature_map, tap, params.dimensions):
-            soft = feature_map.geometry.upsample(component, None, guide.hw)
-            channels.append(guide.apply(guide.fit(soft)) / np.float32(params.descriptor_scale))
-    height, width = guide.hw
-    side = max(round(math.sqrt(height * width / max(params.count, 1))), 1)
+            soft = feature_map.geometry.upsample(component, None, frame.grid_hw)
+            channels.append(soft / np.float32(params.descriptor_scale))
+    height, width = frame.grid_hw
+    side = 2 * max(round(math.sqrt(height * width / max(params.count, 1)) / 2), 1)
     yy, xx = np.mgrid[:height, :width].astype(np.float32)
     space = np.stack([*channels, yy / np.float32(side), xx / np.float32(side)])
-    return Clusters(_whole(_slic(space, side, params.iterations), (side // 2) ** 2 + 1), guide)
+    labels = _whole(_slic(space, side, params.iterations), (side // 2) ** 2 + 1)
+    return Clusters(labels, frame, rgb, small)
 
 
 def _components(feature_map: FeatureMap, tap: Tap | None, count: int) -> list[NDArray[np.float32]]:
@@ -194,20 +216,27 @@ def _components(feature_map: FeatureMap, tap: Tap | None, count: int) -> list[ND
 
 
 def _slic(space: NDArray[np.float32], side: int, iterations: int) -> NDArray[np.int32]:
-    """(h, w) label of the nearest centre, for (C, h, w) values; centres start in cells of `side` pixels."""
+    """(h, w) label of the nearest centre, for (C, h, w) values; centres start in cells of `side` pixels, an even one.
+
+    Early rounds look at every second pixel of every second row: they only bring the centres near.
+    """
     channels, height, width = space.shape
     rows, columns = -(-height // side), -(-width // side)
     padded = np.pad(space, ((0, 0), (0, rows * side - height), (0, columns * side - width)), mode="edge")
-    cells = padded.reshape(channels, rows, side, columns, side)
     real = np.zeros((rows * side, columns * side), np.bool_)
     real[:height, :width] = True
-    flat, index = padded.reshape(channels, -1)[:, real.reshape(-1)], np.arange(rows * columns, dtype=np.int32)
-    own = np.broadcast_to(index.reshape(rows, 1, columns, 1), (rows, side, columns, side))
-    labels = own.reshape(rows * side, columns * side)[real]
-    for _ in range(iterations):
-        centres = _means(flat, labels, rows * columns).reshape(channels, rows, columns)
-        labels = _nearest_centres(cells, centres, index.reshape(rows, columns))[real]
-    return labels.reshape(height, width)
+    index = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
+    labels = np.repeat(np.repeat(index, side, 0), side, 1)
+    for number in range(iterations):
+        step = 2 if number < iterations - _FULL_ROUNDS else 1
+        values, used = padded[:, ::step, ::step], real[::step, ::step]
+        if labels.shape != used.shape:
+            # From the coarse rounds' labels to all pixels, or the other way at the start.
+            labels = labels[::step, ::step] if step == 2 else np.repeat(np.repeat(labels, 2, 0), 2, 1)
+        centres = _means(values[:, used], labels[used], index.size).reshape(channels, rows, columns)
+        cells = np.ascontiguousarray(values).reshape(channels, rows, side // step, columns, side // step)
+        labels = _nearest_centres(cells, centres, index)
+    return labels[real].reshape(height, width)
 
 
 def _means(flat: NDArray[np.float32], labels: NDArray[np.int32], count: int) -> NDArray[np.float32]:

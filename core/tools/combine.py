@@ -69,7 +69,7 @@ def combine(
     value = new_value(part_id, mode)
     out = with_room(labels_box, value)
     out = out.copy() if out is labels_box else out
-    out[changed] = value
+    np.copyto(out, value, where=changed, casting="unsafe")
     return out, changed
 
 

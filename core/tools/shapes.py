@@ -51,15 +51,19 @@ def polygon_region(
     if top >= bottom or left >= right:
         return Region.nothing()
     rows, columns, signs = _crossings(start, end, top, left, bottom, right)
-    shape = (bottom - top, right - left + 1)
-    cell = rows * shape[1] + columns
-    if rule == "evenodd":
-        turns = np.bincount(cell, minlength=shape[0] * shape[1]).astype(np.uint8).reshape(shape) & 1
-        inside = np.bitwise_xor.accumulate(turns, axis=1)[:, :-1].astype(np.bool_)
-    else:
-        winding = np.bincount(cell, weights=signs, minlength=shape[0] * shape[1]).astype(np.int32).reshape(shape)
-        inside = np.cumsum(winding, axis=1, dtype=np.int32)[:, :-1] != 0
-    return Region.of(inside, top, left)
+    # Along a row, each crossing turns what follows in or out; a row ends as it began, so one running sum does for all.
+    order = np.lexsort((columns, rows))
+    rows, columns = rows[order], columns[order]
+    turns = np.arange(1, len(order) + 1) % 2 if rule == "evenodd" else np.cumsum(signs[order])
+    runs = np.flatnonzero((turns[:-1] != 0) & (columns[1:] > columns[:-1]))
+    if runs.size == 0:
+        return Region.nothing()
+    rows, first, last = rows[runs], columns[runs], columns[runs + 1]
+    x0, y0, x1, y1 = int(first.min()), int(rows[0]), int(last.max()), int(rows[-1]) + 1
+    mask = np.zeros((y1 - y0, x1 - x0), np.bool_)
+    for row, begin, stop in zip((rows - y0).tolist(), (first - x0).tolist(), (last - x0).tolist(), strict=True):
+        mask[row, begin:stop] = True
+    return Region((top + y0, left + x0, top + y1, left + x1), mask)
 
 
 def lasso_region(path: ArrayLike, hw: tuple[int, int]) -> Region:
@@ -102,7 +106,7 @@ def _area(ring: NDArray[np.float64]) -> float:
 
 def _crossings(
     start: NDArray[np.float64], end: NDArray[np.float64], top: int, left: int, bottom: int, right: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Where sides cross pixel rows: row and column within the box, and the way each turns (down 1, up -1).
 
     The column is the first pixel whose centre is not left of the crossing, in 0..width: what lies left of the box turns
@@ -120,4 +124,4 @@ def _crossings(
     slope = (lower[:, 0] - upper[:, 0]) / np.where(height > 0, height, 1)
     x = upper[side, 0] + (rows - upper[side, 1]) * slope[side]
     columns = np.ceil(np.clip(x, left, right)).astype(np.int64) - left
-    return rows - top, columns, np.where(down, 1.0, -1.0)[side]
+    return rows - top, columns, np.where(down, 1, -1)[side]

@@ -78,7 +78,7 @@ class Wand:
         self._features = feature_map
         self._field = None if feature_map is None else SimilarityField([feature_map], tap)
         self._colour = 1.0 if feature_map is None else params.colour
-        self._lab = _lab(self._guide.small)
+        self._lab = _lab(_calm(self._guide.small))
 
     @property
     def uses_features(self) -> bool:
@@ -135,8 +135,10 @@ class _Map:
     weight: float
 
     def at_pixels(self, rgb: NDArray[np.uint8], window: Box4) -> NDArray[np.float32]:
-        top, left, bottom, right = window
-        values = self.weight * _colour_likeness(_lab(rgb[top:bottom, left:right]), self.colours)
+        top, left, bottom, right = grow_box(window, 1, (rgb.shape[0], rgb.shape[1]))
+        inner = np.s_[window[0] - top : window[2] - top, window[1] - left : window[3] - left]
+        calm = _calm(rgb[top:bottom, left:right])[inner]
+        values = self.weight * _colour_likeness(_lab(calm), self.colours)
         if self.models is not None:
             values += (1 - self.weight) * self.models.at_pixels(rgb, window)
         return values
@@ -314,6 +316,11 @@ def _joined(mask: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.bool
     keep[0] = False
     joined: NDArray[np.bool_] = keep[pieces]
     return joined
+
+
+def _calm(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Colours without the grain of single pixels."""
+    return np.asarray(cv2.medianBlur(np.ascontiguousarray(rgb), 3), np.uint8)
 
 
 def _lab(rgb: NDArray[np.generic]) -> NDArray[np.float32]:

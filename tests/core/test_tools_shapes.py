@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.formats.polygons import fill_rings
 from core.tools.shapes import lasso_region, polygon_region, rectangle_region
 
 HW = (17, 19)
@@ -134,3 +135,11 @@ def test_refuses_corners_that_are_no_numbers():
         polygon_region([[(0, 0), (float("nan"), 3), (4, 4)]], HW)
     with pytest.raises(ValueError, match="not \\(N, 2\\)"):
         polygon_region([[(0, 0, 0), (1, 2, 3), (4, 4, 4)]], HW)
+
+
+@given(st.lists(ring, min_size=1, max_size=3))
+def test_shapes_follow_the_rule_by_which_annotation_files_are_read(rings):
+    """Files count from pixel corners, half a pixel up and to the left of the centres that tools count from."""
+    in_corners = [np.asarray(points) + 0.5 for points in rings]
+    sure = ~on_a_slanted_side(rings)
+    np.testing.assert_array_equal(full(polygon_region(rings, HW))[sure], fill_rings(in_corners, HW)[sure])

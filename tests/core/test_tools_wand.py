@@ -99,7 +99,8 @@ def test_a_larger_tolerance_selects_at_least_as_much_and_always_the_place_clicke
     column, row = np.clip(np.floor([x + 0.5, y + 0.5]).astype(int), 0, [rgb.shape[1] - 1, rgb.shape[0] - 1])
     for fine in (False, True):
         assert full(selection.region(smaller, fine=fine), rgb.shape[:2])[row, column]
-    row_work, column_work = selection.frame.nearest_token((column, row))
+    at = np.clip([x, y], 0, [rgb.shape[1] - 1, rgb.shape[0] - 1])
+    row_work, column_work = selection.frame.nearest_token(at)
     assert selection.preview(smaller)[row_work, column_work]
     assert selection.similarity(larger) <= selection.similarity(smaller)
 
