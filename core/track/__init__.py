@@ -8,15 +8,19 @@ the photograph, several annotated frames.
 from core.track.engine import Encode
 from core.track.masks import TrackedFrame, Tracker, track
 from core.track.params import TrackParams, default_tap, governed
+from core.track.points import PointTracker, TrackedPoints, track_points
 from core.track.state import TrackState
 
 __all__ = [
     "Encode",
+    "PointTracker",
     "TrackParams",
     "TrackState",
     "TrackedFrame",
+    "TrackedPoints",
     "Tracker",
     "default_tap",
     "governed",
     "track",
+    "track_points",
 ]

@@ -11,10 +11,11 @@ from core.errors import CounterpartError, ImageError, JobCancelledError, OutputE
 from core.features import FeatureMap, FeatureSpec, Tap
 from core.geometry import GridGeometry
 from core.jobs import CancelToken, JobContext, silent
-from core.track import Tracker, TrackParams, TrackState, default_tap, governed, track
+from core.track import PointTracker, Tracker, TrackParams, TrackState, default_tap, governed, track, track_points
 from core.track.flow import Look, propagate
 from core.track.masks import cell_geometry, pack_cells, unpack_cells
 from core.track.params import Segment, plan_segments
+from core.track.points import hill_tops
 from core.track.spool import Spool
 from core.video import ArrayFrames
 
@@ -202,6 +203,91 @@ def test_cells_divide_each_token_in_place():
     assert pitch == pytest.approx(geometry.token_pitch_xy[0] / 2)
     values = np.random.default_rng(0).random((2 * rows, 2 * cols, 3)).astype(np.float32)
     np.testing.assert_array_equal(unpack_cells(pack_cells(values, 2), 2), values)
+
+
+# Points --------------------------------------------------
+
+
+def corners(truth):
+    """Corners and centre of the red square in every frame, (T, 5, 2) xy."""
+    boxes = []
+    for labels in truth:
+        ys, xs = np.nonzero(labels == 1)
+        x0, x1, y0, y1 = xs.min(), xs.max(), ys.min(), ys.max()
+        boxes.append([(x0, y0), (x1, y0), (x0, y1), (x1, y1), ((x0 + x1) / 2, (y0 + y1) / 2)])
+    return np.array(boxes, float)
+
+
+def painted(count):
+    """The same square, painted so that each place on it looks different."""
+    frames, truth = clip(count)
+    v, u = np.mgrid[0:20, 0:20] / 19
+    paint = np.stack([255 * u, 255 * v, 255 * (1 - u)], axis=-1).astype(np.uint8)
+    for rgb, labels in zip(frames, truth, strict=True):
+        ys, xs = np.nonzero(labels == 1)
+        rgb[ys, xs] = paint[ys - ys.min(), xs - xs.min()]
+    return frames, truth
+
+
+def test_points_follow_their_object_and_stay_sharp():
+    frames, truth = painted(12)
+    expected = corners(truth)
+    results = list(track_points(frames, {0: (expected[0], [2] * 5)}, TrackParams(), encode, silent()))
+    assert [r.frame for r in results] == list(range(12))
+    np.testing.assert_array_equal(results[0].xy, expected[0])
+    np.testing.assert_array_equal(results[0].score, 1)
+    errors = [np.linalg.norm(r.xy - expected[r.frame], axis=1).max() for r in results]
+    assert max(errors) < 6, "one and a half tokens"
+    assert all((r.score > 0).all() and (r.score <= 1).all() for r in results)
+
+
+def test_a_point_that_is_not_annotated_is_not_guessed():
+    frames, truth = clip(4)
+    expected = corners(truth)
+    results = list(track_points(frames, {0: (expected[0], [2, 0, 1, 2, 2])}, TrackParams(), encode, silent()))
+    for result in results:
+        assert np.isnan(result.xy[1]).all()
+        assert result.score[1] == 0
+        assert np.isfinite(np.delete(result.xy, 1, axis=0)).all()
+
+
+def test_points_annotated_at_both_ends_meet_in_the_middle():
+    frames, truth = painted(12)
+    expected = corners(truth)
+    annotations = {0: (expected[0], [2, 2, 2, 2, 0]), 11: (expected[11], [2, 2, 2, 2, 0])}
+    results = {r.frame: r for r in track_points(frames, annotations, TrackParams(), encode, silent())}
+    errors = [np.linalg.norm(results[t].xy[:4] - expected[t][:4], axis=1).max() for t in range(12)]
+    assert max(errors) < 6
+
+
+def test_point_tracking_goes_on_where_it_stopped():
+    frames, truth = clip(9)
+    given = {0: (corners(truth)[0], [2] * 5)}
+    whole = {r.frame: r for r in track_points(frames, given, TrackParams(), encode, silent())}
+    tracker = PointTracker(frames, given, TrackParams(), encode, silent())
+    for result in tracker:
+        if result.frame == 4:
+            break
+    rest = list(track_points(frames, given, TrackParams(), encode, silent(), state=tracker.state))
+    assert [r.frame for r in rest] == [5, 6, 7, 8]
+    for result in rest:
+        np.testing.assert_array_equal(result.xy, whole[result.frame].xy)
+
+
+def test_frames_annotated_with_different_numbers_of_points_are_refused():
+    frames, _ = clip(3)
+    with pytest.raises(UsageError, match="1 and 2 points"):
+        list(track_points(frames, {0: ([[5, 5]], [2]), 2: ([[5, 5], [6, 6]], [2, 2])}, TrackParams(), encode, silent()))
+
+
+def test_the_top_of_a_hill_is_found_between_tokens():
+    from core.track.points import _hills
+
+    rc = np.array([[3.3, 6.8], [0.2, 0.1], [9.0, 4.5]])
+    found, height = hill_tops(_hills(rc, np.array([1, 1, 0.5], np.float32), (11, 9)))
+    np.testing.assert_allclose(found, rc, atol=0.3)
+    assert height[2] == pytest.approx(0.44, abs=0.05)
+    assert np.isnan(hill_tops(np.zeros((4, 4, 1), np.float32))[0]).all()
 
 
 # Ranges, corrections, going on --------------------------------------------------
