@@ -137,9 +137,7 @@ class Pca:
     def project(self, feature_map: FeatureMap) -> NDArray[np.float32]:
         """(rows, columns, 3) float32 coordinates of an image's tokens."""
         flat = _flat(feature_map, self.tap, self.params)
-        return np.asarray((flat - self.mean) @ self.components.T, dtype=np.float32).reshape(
-            *feature_map.grid_hw, 3
-        )
+        return np.asarray((flat - self.mean) @ self.components.T, dtype=np.float32).reshape(*feature_map.grid_hw, 3)
 
     def foreground(self, feature_map: FeatureMap) -> NDArray[np.bool_]:
         """(rows, columns) bool: the tokens that are coloured. All of them without a foreground split."""
@@ -441,9 +439,7 @@ def attention_pictures(
             hint="Choose a vision transformer, and extract with saliency",
         )
     heads = [stretch(head, 0.0, 99.5) for head in feature_map.attention]
-    return np.stack(
-        [grid_picture(head, feature_map.geometry, smooth=smooth, out_hw=out_hw) for head in heads]
-    )
+    return np.stack([grid_picture(head, feature_map.geometry, smooth=smooth, out_hw=out_hw) for head in heads])
 
 
 def label_picture(labels: NDArray[np.integer], colours: ArrayLike) -> NDArray[np.uint8]:

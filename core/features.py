@@ -51,9 +51,7 @@ class Tap:
         """
         layer, _, facet = text.partition(":")
         if not layer.isdigit() or facet not in FACETS:
-            raise UsageError(
-                f"'{text}' is not a layer and facet", hint=f"Use 9:token; facets are {', '.join(FACETS)}"
-            )
+            raise UsageError(f"'{text}' is not a layer and facet", hint=f"Use 9:token; facets are {', '.join(FACETS)}")
         return cls(int(layer), facet)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
@@ -99,9 +97,7 @@ class FeatureSpec:
     def as_dict(self) -> dict[str, object]:
         """Plain values for a file's metadata."""
         data: dict[str, object] = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name != "taps"
+            field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "taps"
         }
         data["taps"] = [str(tap) for tap in self.taps]
         data["size"] = list(self.size) if isinstance(self.size, tuple) else self.size

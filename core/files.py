@@ -63,9 +63,7 @@ def output_error(error: OSError, path: str | Path) -> OutputError:
         )
     if code == errno.ENAMETOOLONG:
         return OutputError("the name is too long for this disk", path=path, hint="Choose a shorter name")
-    return OutputError(
-        f"it could not be written ({error.strerror or error})", path=path, hint="Try another folder"
-    )
+    return OutputError(f"it could not be written ({error.strerror or error})", path=path, hint="Try another folder")
 
 
 @contextlib.contextmanager
@@ -128,11 +126,7 @@ def _errors_of_writing(target: Path, temporary: Path) -> Iterator[None]:
         yield
     except OSError as error:
         named = error.filename
-        if (
-            named is None
-            or not isinstance(named, (str, os.PathLike))
-            or Path(named).is_relative_to(temporary)
-        ):
+        if named is None or not isinstance(named, (str, os.PathLike)) or Path(named).is_relative_to(temporary):
             raise output_error(error, target) from error
         raise
 
@@ -180,9 +174,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
             if target.exists() and not target.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "is a file")
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(
-                tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".tmp")
-            )
+            temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".tmp"))
         _unfinished.add(temporary)
         filling = temporary / "content"
         with output_errors(target):

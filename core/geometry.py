@@ -43,9 +43,7 @@ def parse_size(text: str) -> Size:
         else:
             size = int(word)
     except ValueError:
-        raise UsageError(
-            f"'{text}' is not a size", hint="Use 448, 320x224 (width x height) or none"
-        ) from None
+        raise UsageError(f"'{text}' is not a size", hint="Use 448, 320x224 (width x height) or none") from None
     if (size if isinstance(size, int) else min(size or (1,))) < 1:
         raise UsageError(f"'{text}' is not a size", hint="Sizes are positive")
     return size
@@ -115,9 +113,7 @@ class GridGeometry:
         """
         if stride < 1 or patch % stride:
             divisors = ", ".join(str(d) for d in range(1, patch + 1) if patch % d == 0)
-            raise UsageError(
-                f"stride {stride} does not divide the patch size {patch}", hint=f"Use one of {divisors}"
-            )
+            raise UsageError(f"stride {stride} does not divide the patch size {patch}", hint=f"Use one of {divisors}")
         input_hw = fit_size(image_hw, size, patch, stride)
         rows, cols = ((side - patch) // stride + 1 for side in input_hw)
         return cls((image_hw[0], image_hw[1]), input_hw, patch, stride, (rows, cols))
@@ -136,9 +132,7 @@ class GridGeometry:
     @property
     def scale_xy(self) -> NDArray[np.float64]:
         """(2,) input pixels per image pixel, x then y."""
-        return np.array(
-            [self.input_hw[1] / self.image_hw[1], self.input_hw[0] / self.image_hw[0]], dtype=np.float64
-        )
+        return np.array([self.input_hw[1] / self.image_hw[1], self.input_hw[0] / self.image_hw[0]], dtype=np.float64)
 
     @property
     def token_pitch_xy(self) -> NDArray[np.float64]:
@@ -275,9 +269,7 @@ class GridGeometry:
             first, second = data[name]
             return int(first), int(second)
 
-        return cls(
-            pair("image_hw"), pair("input_hw"), int(data["patch"]), int(data["stride"]), pair("grid_hw")
-        )
+        return cls(pair("image_hw"), pair("input_hw"), int(data["patch"]), int(data["stride"]), pair("grid_hw"))
 
 
 def _lerp(values: NDArray[np.float32], at: NDArray[np.float64], axis: int) -> NDArray[np.float32]:

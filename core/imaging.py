@@ -248,9 +248,7 @@ def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise ImageError(
-            "the file does not exist", path=path, hint="Check the path or relink the image"
-        ) from None
+        raise ImageError("the file does not exist", path=path, hint="Check the path or relink the image") from None
     except IsADirectoryError:
         raise ImageError("this is a folder, not an image", path=path) from None
     except OSError as error:

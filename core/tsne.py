@@ -176,9 +176,7 @@ def embed_tsne(
     most = (len(values) - 1) / 3
     if perplexity > most:
         perplexity = most
-        ctx.warn(
-            f"Perplexity {perplexity:.0f} instead of {params.perplexity:.0f}: there are {len(values)} points"
-        )
+        ctx.warn(f"Perplexity {perplexity:.0f} instead of {params.perplexity:.0f}: there are {len(values)} points")
     ctx.stage(0.1, 0.12).step(0, 1, "Finding neighbours")
     affinities = _affinities(library, values, perplexity, ctx.stage(0.1, 0.3))
     xy, divergence = _optimise(library, values, affinities, params, ctx.stage(0.3, 1.0), preview)
@@ -248,9 +246,7 @@ def _optimise(
     stages = [(params.early_iterations, 12.0), (params.iterations, params.exaggeration)]
     for iterations, exaggeration in stages:
         if iterations:
-            embedding.optimize(
-                iterations, exaggeration=max(exaggeration, 1.0), inplace=True, propagate_exception=True
-            )
+            embedding.optimize(iterations, exaggeration=max(exaggeration, 1.0), inplace=True, propagate_exception=True)
             done += iterations
     ctx.step(total, total, "Arranging points")
     return np.array(embedding, dtype=np.float32), float(embedding.kl_divergence)

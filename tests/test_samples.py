@@ -118,8 +118,7 @@ def test_keypoint_names_come_in_left_and_right_pairs(coco):
     for category in coco.cats.values():
         names = set(category["keypoints"])
         swapped = {
-            re.sub("^left_|^right_", lambda m: {"left_": "right_", "right_": "left_"}[m[0]], name)
-            for name in names
+            re.sub("^left_|^right_", lambda m: {"left_": "right_", "right_": "left_"}[m[0]], name) for name in names
         }
         assert swapped == names
 

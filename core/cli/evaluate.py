@@ -37,9 +37,7 @@ def add_parsers(commands: Subparsers) -> None:
     add_report_options(masks)
     masks.set_defaults(command=_cosegmentation)
 
-    points = kinds.add_parser(
-        "keypoints", help="PCK of keypoint transfer between the instances of a COCO file"
-    )
+    points = kinds.add_parser("keypoints", help="PCK of keypoint transfer between the instances of a COCO file")
     points.add_argument("file", type=Path, metavar="COCO.json")
     points.add_argument("--root", type=Path, metavar="DIR", help="folder that file names are relative to")
     points.add_argument("--templates", type=int, default=5, metavar="N", help="templates of each target (%(default)s)")

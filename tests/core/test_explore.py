@@ -32,9 +32,7 @@ def make_map(values, image_hw=None, attention=None):
     rows, cols, width = values.shape
     hw = image_hw or (rows * 8, cols * 8)
     geometry = GridGeometry(hw, (rows * 8, cols * 8), 8, 8, (rows, cols))
-    return FeatureMap(
-        SPEC, "0" * 64, geometry, (values.astype(np.float16),), (np.zeros(width, np.float32),), attention
-    )
+    return FeatureMap(SPEC, "0" * 64, geometry, (values.astype(np.float16),), (np.zeros(width, np.float32),), attention)
 
 
 def make_scene(rng, rows=12, cols=16, width=24, objects=1):

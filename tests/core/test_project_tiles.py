@@ -117,9 +117,7 @@ def test_a_box_touches_only_its_tiles():
     assert tiles_bbox((1000, 1000), [15]) == (768, 768, 1000, 1000)
 
 
-@pytest.mark.parametrize(
-    "bad", [np.zeros(3, np.uint8), np.full((2, 2), -1), np.full((2, 2), 70_000), np.ones((2, 2))]
-)
+@pytest.mark.parametrize("bad", [np.zeros(3, np.uint8), np.full((2, 2), -1), np.full((2, 2), 70_000), np.ones((2, 2))])
 def test_what_is_no_label_map_is_refused(bad):
     with pytest.raises(ValueError, match=r"label"):
         pack_labels(bad)
