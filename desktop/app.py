@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from core import __version__
 from desktop.dialogs.trouble import ExceptionHook
-from desktop.icons import app_icon
+from desktop.icons import app_icon, forget_icons
 from desktop.main_window import MainWindow
 from desktop.settings import Settings
 from desktop.theme import apply_theme
@@ -64,7 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return application.exec()
     finally:
         window.shutdown()
+        window.deleteLater()
         hook.remove()
+        application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        forget_icons()
 
 
 if __name__ == "__main__":

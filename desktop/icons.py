@@ -18,7 +18,7 @@ from PySide6.QtSvg import QSvgRenderer
 from core.resources import resource_path
 from desktop.theme import colours
 
-__all__ = ["ICON_PX", "app_icon", "glyph_file", "icon", "pixmap"]
+__all__ = ["ICON_PX", "app_icon", "forget_icons", "glyph_file", "icon", "pixmap"]
 
 ICON_PX = 20
 _SCALES = (1.0, 1.5, 2.0, 3.0)
@@ -47,7 +47,12 @@ def _source(name: str) -> str:
 
 def pixmap(name: str, size: int, colour: str = "", scale: float = 1.0) -> QPixmap:
     """An icon as a pixmap of `size` logical pixels for a screen of that scale."""
-    text = _source(name).replace("currentColor", colour or colours().text)
+    return _drawn(name, size, colour or colours().text, scale)
+
+
+@cache
+def _drawn(name: str, size: int, colour: str, scale: float) -> QPixmap:
+    text = _source(name).replace("currentColor", colour)
     renderer = QSvgRenderer(QByteArray(text.encode()))
     image = QPixmap(QSize(size, size) * scale)
     image.fill(Qt.GlobalColor.transparent)
@@ -84,3 +89,9 @@ def glyph_file(name: str, colour: str) -> str:
         encoding="utf-8",
     )
     return file.as_posix()
+
+
+def forget_icons() -> None:
+    """Let go of all drawings: pixmaps must not outlive the application."""
+    for kept in (_icon, _drawn, app_icon):
+        kept.cache_clear()

@@ -136,6 +136,7 @@ class MainWindow(QMainWindow):
             self.settings,
             jobs,
             self._images_in,
+            self._count_in,
             self,
             models,
         )
@@ -151,7 +152,7 @@ class MainWindow(QMainWindow):
         self.start.open_recent.connect(self.files.open_recent)
         self.images.chosen.connect(self._on_chosen)
         self.images.chosen_right.connect(self.show_right)
-        self.images.model.counts_changed.connect(self.desk.refresh_ready)
+        self.images.counted.connect(self.desk.refresh_ready)
         self.viewer.shown.connect(self._on_shown)
         self.viewer.unreadable.connect(self.images.model.set_problem)
         self.editor.refused.connect(self._tell_refusal)
@@ -250,6 +251,13 @@ class MainWindow(QMainWindow):
             return [record.id for record in document.images() if record.state not in ("reviewed", "skipped")]
         return list(document.image_ids)
 
+    def _count_in(self, scope: str) -> int:
+        """How many images a scope has, without listing them."""
+        counts = self.images.model.counts()
+        total = self.images.model.total
+        done = counts["reviewed"] + counts["skipped"]
+        return {"listed": self.images.model.rowCount(), "todo": total - done}.get(scope, total)
+
     # Changes of the document --------------------------------------------------------------------------------------
 
     @Slot(object)
@@ -340,7 +348,7 @@ class MainWindow(QMainWindow):
             return
         order = self.images.model.images
         current = self.images.current
-        number = order.index(current) + 1 if current in order else 0
+        number = self.images.model.place(current) + 1
         self.status.show_count(number, len(order))
         counts = document.state_counts()
         self.status.show_reviewed(counts.get("reviewed", 0) + counts.get("skipped", 0), len(order))

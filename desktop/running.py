@@ -56,6 +56,7 @@ class RunDesk(QObject):
     Args:
         jobs: How each task's job is made, by task id.
         scopes: Gives the images of a scope by its name.
+        count: Gives how many they are.
         models: Gives the models; replaced in tests.
 
     Signals:
@@ -78,12 +79,14 @@ class RunDesk(QObject):
         settings: Settings,
         jobs: Mapping[str, MakeMaskJob],
         scopes: Callable[[str], list[int]],
+        count: Callable[[str], int],
         window: QWidget,
         models: Callable[[], list[ModelEntry]] = model_entries,
     ) -> None:
         super().__init__(window)
         self._session, self._panel, self._runner, self._status = session, panel, runner, status
         self._settings, self._jobs, self._scopes, self._window = settings, jobs, scopes, window
+        self._count = count
         self._list_models = models
         self._installed: set[str] = set()
         self._codebook: tuple[Document, Codebook, tuple[int, ...]] | None = None
@@ -182,7 +185,7 @@ class RunDesk(QObject):
             self._panel.set_ready(False, "Open a folder of images first")
             return
         words = (("all", "All"), ("todo", "Not reviewed"), ("listed", "Shown in the list"))
-        self._panel.set_scopes([(name, text, len(self._scopes(name))) for name, text in words])
+        self._panel.set_scopes([(name, text, self._count(name)) for name, text in words])
         if document.read_only:
             self._panel.set_ready(False, "The project is open for looking only")
         elif len(document) == 0:

@@ -116,7 +116,7 @@ class Viewer(QObject):
     @Slot(object, object)
     def _loaded(self, image: int, photo: Photo) -> None:
         document = self._document
-        if document is None or image not in set(document.image_ids):
+        if document is None or not _has(document, image):
             return
         self._photos[image] = photo
         while len(self._photos) > 2 and sum(each.nbytes for each in self._photos.values()) > PHOTO_BYTES:
@@ -214,3 +214,11 @@ class Viewer(QObject):
         line = max(round(self._canvas.devicePixelRatioF()), 1)
         style = LabelStyle(looks, preferences.overlay_opacity, preferences.overlay_fill, self._emphasis, line)
         self._canvas.set_style(pane, style)
+
+
+def _has(document: Document, image: int) -> bool:
+    try:
+        document.image(image)
+    except KeyError:
+        return False
+    return True

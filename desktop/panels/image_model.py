@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from typing import Any
@@ -50,6 +51,7 @@ class ImageModel(QAbstractListModel):
         super().__init__(parent)
         self._thumbnail = thumbnail
         self._records: dict[int, ImageRecord] = {}
+        self._counts: Counter[str] = Counter()
         self._order: list[int] = []
         self._place: dict[int, int] = {}
         self._rows: list[int] = []
@@ -66,6 +68,7 @@ class ImageModel(QAbstractListModel):
         """Show other images."""
         self.beginResetModel()
         self._records = {record.id: record for record in records}
+        self._counts = Counter(record.state for record in self._records.values())
         self._order = list(self._records)
         self._place = {image: place for place, image in enumerate(self._order)}
         self._problems = {key: text for key, text in self._problems.items() if key in self._records}
@@ -78,6 +81,8 @@ class ImageModel(QAbstractListModel):
         for record in records:
             if record.id not in self._records:
                 continue
+            self._counts[self._records[record.id].state] -= 1
+            self._counts[record.state] += 1
             self._records[record.id] = record
             self.touch(record.id)
         self.counts_changed.emit()
@@ -160,10 +165,11 @@ class ImageModel(QAbstractListModel):
 
     def counts(self) -> dict[str, int]:
         """Images by state, and `unreadable`."""
-        found = dict.fromkeys(IMAGE_STATES, 0)
-        for record in self._records.values():
-            found[record.state] += 1
-        return {**found, "unreadable": len(self._problems)}
+        return {**{state: self._counts[state] for state in IMAGE_STATES}, "unreadable": len(self._problems)}
+
+    def place(self, image: int) -> int:
+        """Place of an image among all, from 0; -1 when it is not there."""
+        return self._place.get(image, -1)
 
     # Filter -------------------------------------------------------------------------------------------------
 

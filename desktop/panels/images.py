@@ -8,12 +8,13 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QHBoxLayout,
+    QHeaderView,
     QLineEdit,
-    QListView,
     QStackedLayout,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
+    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -31,6 +32,7 @@ __all__ = ["ImagesPanel", "state_colour"]
 _THUMB = QSize(72, 54)
 _ROW = 70
 _HEAT_PX = 72
+_COUNTING_MS = 40
 
 
 def state_colour(state: str, theme: Colours) -> str:
@@ -139,8 +141,11 @@ class _Delegate(QStyledItemDelegate):
         )
 
 
-class _List(QListView):
-    """Reports which rows can be seen, so that thumbnails are made for those alone."""
+class _List(QTableView):
+    """Reports which rows can be seen, so that thumbnails are made for those alone.
+
+    A table of one column: unlike Qt's list view it does not lay out every row of a hundred thousand.
+    """
 
     scrolled = Signal()
     control_clicked = Signal(QModelIndex)
@@ -164,22 +169,31 @@ class ImagesPanel(QWidget):
     Signals:
         chosen: Image that was made the current one.
         chosen_right: Image that was asked for on the right side.
+        counted: Numbers of images by state are up to date; at most some times a second.
     """
 
     chosen = Signal(int)
     chosen_right = Signal(int)
+    counted = Signal()
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._thumbnails = thumbnails
+        self._chosen = 0
         self.model = ImageModel(thumbnails.get, self)
         self.view = _List()
         self.view.setAccessibleName("Images")
         self.view.setModel(self.model)
         self.view.setItemDelegate(_Delegate(self.view))
-        self.view.setUniformItemSizes(True)
+        self.view.horizontalHeader().hide()
+        self.view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.view.verticalHeader().hide()
+        self.view.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.view.verticalHeader().setDefaultSectionSize(_ROW)
+        self.view.setShowGrid(False)
+        self.view.setTabKeyNavigation(False)
         self.view.setMouseTracking(True)
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -203,7 +217,11 @@ class ImagesPanel(QWidget):
         self.view.selectionModel().currentChanged.connect(self._on_current)
         self.view.scrolled.connect(self._drop_unseen)
         self.view.control_clicked.connect(self._on_control_clicked)
-        self.model.counts_changed.connect(self._show_counts)
+        self._counting = QTimer(self)
+        self._counting.setSingleShot(True)
+        self._counting.setInterval(_COUNTING_MS)
+        self._counting.timeout.connect(self._show_counts)
+        self.model.counts_changed.connect(self._count_soon)
         thumbnails.ready.connect(self._on_thumbnail)
         thumbnails.failed.connect(self.model.set_problem)
         self._show_counts()
@@ -236,9 +254,8 @@ class ImagesPanel(QWidget):
 
     @property
     def current(self) -> int:
-        """The image that is selected, 0 for none."""
-        index = self.view.currentIndex()
-        return self.model.shown[index.row()] if index.isValid() else 0
+        """The image that was chosen last, 0 for none; it stays the current one when a filter hides it."""
+        return self._chosen if self.model.record(self._chosen) is not None else 0
 
     def select(self, image: int) -> None:
         """Select an image and bring it into sight; `chosen` tells."""
@@ -261,7 +278,8 @@ class ImagesPanel(QWidget):
     @Slot(QModelIndex, QModelIndex)
     def _on_current(self, now: QModelIndex, _before: QModelIndex) -> None:
         if now.isValid():
-            self.chosen.emit(self.model.shown[now.row()])
+            self._chosen = self.model.shown[now.row()]
+            self.chosen.emit(self._chosen)
 
     @Slot(QModelIndex)
     def _on_control_clicked(self, index: QModelIndex) -> None:
@@ -300,6 +318,11 @@ class ImagesPanel(QWidget):
         self.select(keep)
 
     @Slot()
+    def _count_soon(self) -> None:
+        if not self._counting.isActive():
+            self._counting.start()
+
+    @Slot()
     def _show_counts(self) -> None:
         counts = self.model.counts()
         total, shown = self.model.total, self.model.rowCount()
@@ -314,6 +337,7 @@ class ImagesPanel(QWidget):
         elif not total:
             self.empty.say("No images yet", "Open a folder, or drop images or a folder here.")
         self._stack.setCurrentIndex(0 if shown else 1)
+        self.counted.emit()
 
     def _fill_states(self, entries: list[tuple[str, str, int]]) -> None:
         keep = self.state.currentData() or ""

@@ -44,11 +44,11 @@ def test_nothing_open_shows_how_to_begin(window):
     assert "Open a folder" in window.run_panel.button.toolTip()
 
 
-def test_a_folder_opens_in_natural_order_with_its_first_image_shown(opened):
+def test_a_folder_opens_in_natural_order_with_its_first_image_shown(qtbot, opened):
     assert names(opened) == ["img1.png", "img2.png", "img3.png", "img10.png", "img20.png"]
     assert opened.canvas.panes[0].photo.hw == (90, 120)
     assert opened.status.count.text() == "Image 1 of 5"
-    assert opened.images.count.text() == "5"
+    qtbot.waitUntil(lambda: opened.images.count.text() == "5")
     assert opened.windowTitle() == "photos – Counterpart"
     assert "Saved" in opened.status.saved.text()
 
@@ -211,6 +211,7 @@ def test_an_unreadable_image_is_marked_with_its_reason_and_the_others_are_done(q
     assert "img2.png" in window.notice.text
     window.images.select(bad.id)
     qtbot.waitUntil(lambda: "not an image" in window.canvas.panes[0].message)
+    qtbot.waitUntil(lambda: window.images.state.findData("unreadable") > 0)
     window.images.state.setCurrentIndex(window.images.state.findData("unreadable"))
     assert names(window) == ["img2.png"]
 
@@ -340,7 +341,7 @@ def test_saving_under_a_name_goes_on_with_that_file(qtbot, opened, tmp_path):
 def test_the_search_and_the_state_filter_narrow_the_list(qtbot, opened):
     opened.images.search.setText("img1")
     qtbot.waitUntil(lambda: names(opened) == ["img1.png", "img10.png"])
-    assert opened.images.count.text() == "2 of 5"
+    qtbot.waitUntil(lambda: opened.images.count.text() == "2 of 5")
     opened.images.search.setText("nothing")
     qtbot.waitUntil(opened.images.empty.isVisible)
     opened.images.search.clear()
