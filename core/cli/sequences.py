@@ -1,0 +1,55 @@
+"""Commands on videos: `track`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from core.cli.options import (
+    Subparsers,
+    add_engine_options,
+    add_feature_options,
+    add_report_options,
+    engine_from,
+    resolution,
+    tap_or,
+)
+from core.cli.runner import Outcome
+from core.jobs import JobContext
+
+__all__ = ["add_parsers"]
+
+
+def add_parsers(commands: Subparsers) -> None:
+    """Declare the commands of this module."""
+    parser = commands.add_parser("track", help="masks of one or more frames, carried through a video: a PNG per frame")
+    parser.add_argument("frames", type=Path, metavar="FRAMES|VIDEO", help="a folder of frames, or a video file")
+    parser.add_argument(
+        "--mask",
+        action="append",
+        required=True,
+        metavar="[N:]PNG",
+        help="label map of frame N (0 by default); repeat for several frames",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--paper", action="store_true", help="DINO's protocol instead of the improved settings")
+    add_engine_options(parser)
+    add_feature_options(parser)
+    add_report_options(parser)
+    parser.set_defaults(command=_track)
+
+
+def _track(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.tracking import TrackJob, read_masks, track_to_files
+
+    engine = engine_from(args)
+    own = TrackJob.for_engine(engine, paper=args.paper)
+    chosen = resolution(args, own.size, own.stride)
+    params = own.params if own.params.tap is None else dataclasses.replace(own.params, tap=tap_or(args, own.params.tap))
+    job = TrackJob(params, chosen.size, chosen.stride)
+    written = track_to_files(engine, args.frames, read_masks(args.mask), job, args.out, ctx)
+    frames = [
+        {"frame": item.frame, "file": str(item.file), "confidence": round(item.confidence, 4)} for item in written
+    ]
+    return Outcome(f"{len(written)} label maps in {args.out}", {"out": str(args.out), "frames": frames})

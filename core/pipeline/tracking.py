@@ -1,0 +1,149 @@
+"""Use case: masks of one or more frames carried through a video."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ImageError, UsageError
+from core.features import FeatureMap
+from core.files import write_bytes, write_json
+from core.formats.pictures import encode_label_png, read_label_picture
+from core.geometry import Size
+from core.jobs import JobContext
+from core.pipeline.engine import Engine
+from core.pipeline.naming import check_writable
+from core.project.palette import colour_at
+from core.track import TrackParams, default_tap, track
+from core.video import open_frames
+
+__all__ = ["TrackJob", "TrackedFile", "read_masks", "track_to_files"]
+
+_VIDEO_SIZE = 427
+"""Longest side by default: 240 rows of a 16:9 video, where stride 7 measured best for its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackJob:
+    """How to carry masks.
+
+    Attributes:
+        params: See `TrackParams`.
+        size: Input size.
+        stride: Distance of patches, input pixels.
+    """
+
+    params: TrackParams
+    size: Size
+    stride: int
+
+    @classmethod
+    def for_engine(cls, engine: Engine, *, paper: bool = False) -> TrackJob:
+        """The model's own settings, or DINO's protocol."""
+        tap = default_tap(engine.info)
+        params = TrackParams.paper(tap) if paper else TrackParams(tap=tap)
+        return cls(params, _VIDEO_SIZE, engine.defaults.points_stride)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedFile:
+    """One frame's label map.
+
+    Attributes:
+        frame: Index from 0.
+        file: The PNG.
+        confidence: Expected Jaccard index in [0, 1]; 1 where the frame was annotated.
+    """
+
+    frame: int
+    file: Path
+    confidence: float
+
+
+def read_masks(texts: list[str]) -> dict[int, NDArray[np.integer]]:
+    """Read `FILE` (frame 0) or `INDEX:FILE` label maps.
+
+    Raises:
+        UsageError: A frame named twice, or no such file.
+        FormatError: Not a label map.
+    """
+    masks: dict[int, NDArray[np.integer]] = {}
+    for text in texts:
+        head, _, tail = text.partition(":")
+        numbered = head.isdigit() and tail and not Path(text).exists()
+        index, path = (int(head), Path(tail)) if numbered else (0, Path(text))
+        if index in masks:
+            raise UsageError(f"frame {index} has two masks", hint="Give a frame's index in front: 12:mask.png")
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"the mask cannot be read ({error.strerror})", path=path, hint="Check the path") from None
+        labels = read_label_picture(data, path)
+        # A black-and-white mask has 255 for its one object; the label maps written here count from 1.
+        masks[index] = np.where(labels == 255, 1, labels) if set(np.unique(labels)) <= {0, 255} else labels
+    return masks
+
+
+def track_to_files(
+    engine: Engine,
+    frames: Path,
+    masks: Mapping[int, NDArray[np.integer]],
+    job: TrackJob,
+    out: Path,
+    ctx: JobContext,
+) -> list[TrackedFile]:
+    """Carry masks to all frames of a video file or a folder of frames; one indexed PNG per frame, and `report.json`.
+
+    Memory does not grow with the length of the video.
+
+    Args:
+        engine: The model.
+        frames: The video file or folder.
+        masks: Label maps by frame index, of the frames' size.
+        job: How.
+        out: The folder.
+        ctx: Progress and cancellation; files written so far stay.
+
+    Raises:
+        UsageError: No mask, one of another size, or of a frame that is not there.
+        ImageError: A frame has another size than the first.
+        OutputError: `out` cannot be written.
+    """
+    check_writable(out)
+    source = open_frames(frames, ctx)
+    taps = [job.params.tap or default_tap(engine.info)]
+
+    def encode(rgb: NDArray[np.uint8]) -> FeatureMap:
+        return engine.arrays([rgb], taps, job.size, job.stride, _within(ctx), saliency=False)[0]
+
+    labels = sorted({int(value) for mask in masks.values() for value in np.unique(mask)} - {0})
+    colours = {0: (0, 0, 0), **{value: colour_at(place) for place, value in enumerate(labels)}}
+    written = []
+    for tracked in track(source, masks, job.params, encode, ctx):
+        name = str(PurePosixPath(source.name(tracked.frame)).with_suffix(".png"))
+        wide = max(labels, default=0) > 255
+        values = tracked.labels.astype(np.uint16) if wide else tracked.labels.astype(np.uint8)
+        write_bytes(out / name, encode_label_png(values, colours))
+        written.append(TrackedFile(tracked.frame, out / name, float(tracked.confidence)))
+    if not written:
+        raise ImageError("no frame could be read", path=frames)
+    report = {
+        "model": engine.info.name,
+        "annotated": sorted(masks),
+        "frames": [
+            {"frame": item.frame, "file": item.file.name, "confidence": round(item.confidence, 4)} for item in written
+        ],
+        "failed": [error.as_dict() for error in ctx.failures],
+        "warnings": list(ctx.warnings),
+    }
+    write_json(out / "report.json", report, indent=1)
+    return written
+
+
+def _within(ctx: JobContext) -> JobContext:
+    """Cancellation of a job without its progress, for the encoder inside a step."""
+    return JobContext(None, ctx.token)
