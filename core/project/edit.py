@@ -79,6 +79,7 @@ class Edit:
     root_folders: Mapping[int, Path]
     project_folder: Path | None
     boxes: dict[int, Box4] = field(default_factory=dict)
+    _parts_now: dict[int, PartLabel] | None = None
     _before: dict[str, dict[Key, Row | None]] = field(default_factory=lambda: {name: {} for name in TABLES})
     _after: dict[str, Overlay] = field(default_factory=lambda: {name: Overlay(table) for name, table in TABLES.items()})
 
@@ -98,6 +99,8 @@ class Edit:
         if key not in self._after[table]:
             self._before[table][key] = self._current(table, key) if isinstance(was, EllipsisType) else was
         self._after[table][key] = row
+        if table == "parts":
+            self._parts_now = None
 
     def _current(self, table: str, key: Key) -> Row | None:
         if table == "images" and key[0] in self.images:
@@ -148,13 +151,15 @@ class Edit:
 
     def all_parts(self) -> dict[int, PartLabel]:
         """Parts as the command has left them so far, by id, in their order."""
-        parts = dict(self.parts)
-        for key, row in self._after["parts"].items():
-            if row is None:
-                parts.pop(cast("int", key[0]), None)
-            else:
-                parts[cast("int", key[0])] = part_label(key, row)
-        return dict(sorted(parts.items(), key=lambda item: (item[1].order, item[0])))
+        if self._parts_now is None:
+            parts = dict(self.parts)
+            for key, row in self._after["parts"].items():
+                if row is None:
+                    parts.pop(cast("int", key[0]), None)
+                else:
+                    parts[cast("int", key[0])] = part_label(key, row)
+            self._parts_now = dict(sorted(parts.items(), key=lambda item: (item[1].order, item[0])))
+        return self._parts_now
 
     def all_skeletons(self) -> dict[int, Skeleton]:
         """Skeletons as the command has left them so far, by id."""
