@@ -17,11 +17,11 @@ from core.errors import ImageError, ProtocolError, UsageError
 from core.imaging import ImageRef, image_size
 from core.jobs import JobContext
 from core.project.points import Skeleton
-from core.transfer.bank import Template, TemplateBank
+from core.transfer.bank import PreparedTemplate, Template, TemplateBank
 from core.transfer.calibration import Calibration
 from core.transfer.encode import target_views, template_views
 from core.transfer.params import TransferParams
-from core.transfer.predict import Target, predict
+from core.transfer.prediction import Target, predict
 from core.transfer.skeleton import mirror_order
 from core.transfer.views import Box, View, ViewKey
 
@@ -170,15 +170,20 @@ def _span(xy: NDArray[np.float64]) -> Box:
 
 
 def draw_templates(count: int, templates: int, seed: int) -> list[tuple[int, ...]]:
-    """Templates of every target: the first ones of a random order of all instances, the target itself left out.
+    """Templates of every target: the first ones of a random order of all others, each target with an order of its own.
+
+    So every figure is a mean over as many draws as there are targets, and more templates include the fewer.
 
     Args:
         count: Instances in the group.
         templates: Templates wanted; all others where there are not so many.
         seed: Of the order.
     """
-    order = np.random.default_rng(seed).permutation(count)
-    return [tuple(int(i) for i in order if i != target)[:templates] for target in range(count)]
+    drawn = []
+    for target in range(count):
+        order = np.random.default_rng([seed, target]).permutation(count)
+        drawn.append(tuple(int(i) for i in order if i != target)[:templates])
+    return drawn
 
 
 def box_copy(templates: Sequence[Annotated], target: Annotated) -> NDArray[np.float64]:
@@ -281,13 +286,12 @@ def evaluate_group(
     items = group.instances
     sources, targets = _views(group, params, boxes, encode, ctx)
     order = mirror_order(group.skeleton)
-    banks: dict[tuple[int, ...], TemplateBank] = {}
+    ready = [PreparedTemplate.of(source, order, params) for source in sources]
     parts = []
     for number, chosen in enumerate(draw_templates(len(items), templates, seed)):
         ctx.step(number, len(items), "Transferring keypoints")
-        if chosen not in banks:
-            banks[chosen] = TemplateBank([sources[i] for i in chosen], order, params)
-        parts.append(_outcome(items, number, chosen, banks[chosen], targets[number], params, calibration))
+        bank = TemplateBank([ready[i] for i in chosen], order, params)
+        parts.append(_outcome(items, number, chosen, bank, targets[number], params, calibration))
     return Outcomes.join(parts)
 
 

@@ -3,7 +3,7 @@
 from core.transfer.bank import Template, TemplateBank
 from core.transfer.calibration import Calibration
 from core.transfer.params import TransferParams
-from core.transfer.predict import KeypointPrediction, Target, predict, transfer
+from core.transfer.prediction import KeypointPrediction, Target, predict, transfer
 from core.transfer.skeleton import derive_mirror_pairs, mirror_order
 from core.transfer.views import View, ViewKey, box_window, template_window
 

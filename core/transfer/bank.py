@@ -13,7 +13,7 @@ from core.features import l2_normalise
 from core.transfer.params import TransferParams
 from core.transfer.views import Box, View
 
-__all__ = ["OFFSETS", "Template", "TemplateBank", "Whitening", "sample_tokens"]
+__all__ = ["OFFSETS", "Moments", "PreparedTemplate", "Template", "TemplateBank", "Whitening", "sample_tokens"]
 
 OFFSETS = np.array([(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1)])
 """The 3 x 3 neighbours (row, column) whose descriptors are kept with a keypoint's own, which is the fifth."""
@@ -61,57 +61,92 @@ class Whitening:
         return l2_normalise((tokens - self.mean) @ self.matrix)
 
     @classmethod
-    def fit(cls, moments: _Moments, shrinkage: float, noise_share: float) -> Whitening:
+    def fit(cls, moments: Moments, shrinkage: float, noise_share: float) -> Whitening:
         """Whiten by the covariance of all tokens and that of the differences between mirrored views."""
-        covariance, noise = moments.covariance(), moments.noise()
+        mean = moments.total / moments.count
+        covariance = moments.square / moments.count - np.outer(mean, mean)
         trace = max(float(np.trace(covariance)), 1e-12)
-        if noise is not None and noise_share > 0 and np.trace(noise) > 0:
-            covariance = (1 - noise_share) * covariance + noise * (noise_share * trace / np.trace(noise))
+        noise = float(np.trace(moments.noise))
+        if noise > 0 and noise_share > 0:
+            covariance = (1 - noise_share) * covariance + moments.noise * (noise_share * trace / noise)
         dim = len(covariance)
-        values, vectors = np.linalg.eigh(covariance + shrinkage * trace / dim * np.eye(dim))
-        matrix = (vectors / np.sqrt(values)) @ vectors.T
-        return cls(moments.mean().astype(np.float32), matrix.astype(np.float32))
+        lower = np.linalg.cholesky(covariance + shrinkage * trace / dim * np.eye(dim))
+        return cls(mean.astype(np.float32), np.linalg.inv(lower).T.astype(np.float32))
 
 
-class _Moments:
-    """First and second moments of tokens, gathered view by view."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Sums over tokens of unit length.
 
-    def __init__(self, dim: int) -> None:
-        self._count = self._noise_count = 0
-        self._sum = np.zeros(dim)
-        self._square = np.zeros((dim, dim))
-        self._noise = np.zeros((dim, dim))
+    Attributes:
+        count: Tokens summed.
+        total: (D,) their sum.
+        square: (D, D) sum of their outer products.
+        noise: (D, D) sum of the outer products of differences between a view's tokens and its mirror image's.
+    """
 
-    def add(self, tokens: NDArray[np.float32]) -> None:
-        flat = tokens.reshape(-1, tokens.shape[-1])
-        self._count += len(flat)
-        self._sum += flat.sum(axis=0)
-        self._square += flat.T @ flat
+    count: int
+    total: NDArray[np.float64]
+    square: NDArray[np.float64]
+    noise: NDArray[np.float64]
 
-    def add_difference(self, plain: NDArray[np.float32], mirrored: NDArray[np.float32]) -> None:
-        """Tokens of the same places; `mirrored` is in the flipped view's own order."""
-        if plain.shape != mirrored.shape:
-            return
-        flat = (plain - mirrored[:, ::-1]).reshape(-1, plain.shape[-1])
-        self._noise_count += len(flat)
-        self._noise += flat.T @ flat
+    @classmethod
+    def of(cls, tokens: Sequence[NDArray[np.float32]]) -> Moments:
+        """Of a plain view, and of the mirrored one in its own order if there is one: (rows, columns, D) each."""
+        flat = np.concatenate([view.reshape(-1, view.shape[-1]) for view in tokens])
+        noise = np.zeros((flat.shape[1], flat.shape[1]))
+        if len(tokens) == 2 and tokens[0].shape == tokens[1].shape:
+            change = (tokens[0] - tokens[1][:, ::-1]).reshape(-1, flat.shape[1])
+            noise += change.T @ change
+        return cls(len(flat), flat.sum(axis=0, dtype=np.float64), (flat.T @ flat).astype(np.float64), noise)
 
-    def mean(self) -> NDArray[np.float64]:
-        return np.asarray(self._sum / self._count)
+    @classmethod
+    def join(cls, parts: Sequence[Moments]) -> Moments:
+        """Of all tokens together."""
+        return cls(
+            sum(part.count for part in parts),
+            np.sum([part.total for part in parts], axis=0),
+            np.sum([part.square for part in parts], axis=0),
+            np.sum([part.noise for part in parts], axis=0),
+        )
 
-    def covariance(self) -> NDArray[np.float64]:
-        mean = self.mean()
-        return np.asarray(self._square / self._count - np.outer(mean, mean))
 
-    def noise(self) -> NDArray[np.float64] | None:
-        return self._noise / self._noise_count if self._noise_count else None
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedTemplate:
+    """What is kept of a template: no longer its tokens, only what its keypoints look like and lie.
+
+    Attributes:
+        samples: (views, K, 9, D) float32 tokens at the keypoints and around (`OFFSETS`).
+        visible: (views, K) bool.
+        layouts: (views, K, 2) keypoints about the middle of what they span, divided by the longer side of it.
+        moments: Of the views' tokens.
+    """
+
+    samples: NDArray[np.float32]
+    visible: NDArray[np.bool_]
+    layouts: NDArray[np.float64]
+    moments: Moments
+
+    @classmethod
+    def of(cls, template: Template, mirror_order: NDArray[np.int64], params: TransferParams) -> PreparedTemplate:
+        """Prepare a template with at least one visible point; see `TemplateBank`."""
+        views = template.views[:2] if params.mirror_templates else template.views[:1]
+        tokens = [view.tokens(params.tap) for view in views]
+        samples, visible, layouts = [], [], []
+        for view, values in zip(views, tokens, strict=True):
+            order = mirror_order if view.key.mirrored else np.arange(len(mirror_order))
+            place = view.to_grid(np.where(template.visible[:, None], template.xy, 0.0))[order]
+            samples.append(sample_tokens(values, place[:, None] + OFFSETS))
+            visible.append(template.visible[order])
+            layouts.append(_layout(template, order, view.key.mirrored))
+        return cls(np.stack(samples), np.stack(visible), np.stack(layouts), Moments.of(tokens))
 
 
 class TemplateBank:
     """Templates made ready for any number of targets.
 
     Args:
-        templates: At least one, in the order of the skeleton they share.
+        templates: At least one, in the order of the skeleton they share; prepared ones save the work.
         mirror_order: (K,) keypoint that stands at each place after a flip.
         params: See `TransferParams`.
 
@@ -119,44 +154,41 @@ class TemplateBank:
         whiten: Applied to all tokens before they are compared; None for none.
         descriptors: (V, K, 9, D) float32 of unit length: each view of a template, keypoint, and neighbour (`OFFSETS`).
         visible: (V, K) bool.
-        layouts: (V, K, 2) keypoints about the middle of what they span, divided by the longer side of it.
+        layouts: (V, K, 2), see `PreparedTemplate`.
         partner: (V,) index of the same template's other view, itself where there is none.
-        known: (K,) bool, keypoints that any template shows.
+        known: (K,) bool, keypoints that any view shows.
         templates: Number of templates with any visible point.
 
     Raises:
         UsageError: No template shows a keypoint.
     """
 
-    def __init__(self, templates: Sequence[Template], mirror_order: NDArray[np.int64], params: TransferParams) -> None:
-        usable = [template for template in templates if template.visible.any()]
-        if not usable:
+    def __init__(
+        self,
+        templates: Sequence[Template | PreparedTemplate],
+        mirror_order: NDArray[np.int64],
+        params: TransferParams,
+    ) -> None:
+        ready = [
+            PreparedTemplate.of(template, mirror_order, params) if isinstance(template, Template) else template
+            for template in templates
+            if template.visible.any()
+        ]
+        if not ready:
             raise UsageError("no template shows a keypoint", hint="Mark at least one image with a visible keypoint")
         self.mirror_order = mirror_order
-        self.templates = len(usable)
-        raw: list[NDArray[np.float32]] = []
-        visible, layouts, partner = [], [], []
-        moments: _Moments | None = None
-        for template in usable:
-            views = template.views if params.mirror_templates else template.views[:1]
-            tokens = [view.tokens(params.tap) for view in views]
-            moments = moments or _Moments(tokens[0].shape[-1])
-            for view, values in zip(views, tokens, strict=True):
-                order = mirror_order if view.key.mirrored else np.arange(len(mirror_order))
-                place = view.to_grid(np.where(template.visible[:, None], template.xy, 0.0))[order]
-                raw.append(sample_tokens(values, place[:, None] + OFFSETS))
-                visible.append(template.visible[order])
-                layouts.append(_layout(template, order, view.key.mirrored))
-                moments.add(values)
-            first = len(raw) - len(views)
-            partner += [first + 1, first] if len(views) == 2 else list(range(first, len(raw)))
-            if len(views) == 2:
-                moments.add_difference(tokens[0], tokens[1])
-        assert moments is not None
-        self.whiten = None if params.whitening is None else Whitening.fit(moments, params.whitening, params.view_noise)
-        self.descriptors = np.stack([self.prepare(values) for values in raw])
-        self.visible = np.stack(visible)
-        self.layouts = np.stack(layouts)
+        self.templates = len(ready)
+        self.whiten: Whitening | None = None
+        if params.whitening is not None:
+            moments = Moments.join([template.moments for template in ready])
+            self.whiten = Whitening.fit(moments, params.whitening, params.view_noise)
+        self.descriptors = self.prepare(np.concatenate([template.samples for template in ready]))
+        self.visible = np.concatenate([template.visible for template in ready])
+        self.layouts = np.concatenate([template.layouts for template in ready])
+        partner: list[int] = []
+        for template in ready:
+            first = len(partner)
+            partner += [first + 1, first] if len(template.visible) == 2 else [first]
         self.partner = np.array(partner)
         self.known: NDArray[np.bool_] = np.asarray(self.visible.any(axis=0))
 
