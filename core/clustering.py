@@ -21,7 +21,7 @@ __all__ = ["Clustering", "assign", "count_labels", "elbow", "kmeans"]
 
 _SEED_CANDIDATES = 3
 """Candidates tried per centroid by greedy k-means++."""
-_TOLERANCE = 1e-4
+_TOLERANCE = 1e-3
 """Training stops once an iteration improves the mean squared distance by less than this share."""
 
 
@@ -68,8 +68,14 @@ def assign(
     """
     if len(samples) == 0:
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    cosine = l2_normalise(samples) @ np.asarray(centroids, dtype=np.float32).T
-    labels = cosine.argmax(axis=1)
+    return _nearest(l2_normalise(samples), np.asarray(centroids, dtype=np.float32))
+
+
+def _nearest(
+    unit: NDArray[np.float32], centroids: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    cosine = unit @ centroids.T
+    labels = np.asarray(cosine.argmax(axis=1), dtype=np.int64)
     return labels, cosine[np.arange(len(labels)), labels]
 
 
@@ -145,32 +151,45 @@ def elbow(
 
 def _train(unit: NDArray[np.float32], k: int, seed: int, iterations: int, ctx: JobContext) -> Clustering:
     centroids = _start(unit, k, np.random.default_rng(seed))
-    labels, cosine = assign(unit, centroids)
-    distance = _distance(cosine)
+    best, best_distance = centroids, np.inf
     for _ in range(iterations):
         ctx.check()
-        moved = _iterate(unit, centroids, seed)
-        moved_labels, cosine = assign(unit, moved)
-        moved_distance = _distance(cosine)
-        if moved_distance >= distance:
+        moved, distance = _iterate(unit, centroids, seed)
+        if distance >= best_distance:  # splitting an empty cluster may make things worse
             break
-        done = distance - moved_distance < _TOLERANCE * distance
-        centroids, labels, distance = moved, moved_labels, moved_distance
-        if done:
+        gain, best, best_distance = best_distance - distance, centroids, distance
+        centroids = moved
+        if gain < _TOLERANCE * distance:
             break
-    return _drop_empty(centroids, labels, distance)
+    return _better(unit, centroids, best)
 
 
-def _distance(cosine: NDArray[np.float32]) -> float:
-    return float(max(2.0 - 2.0 * cosine.mean(dtype=np.float64), 0.0))
+def _better(unit: NDArray[np.float32], first: NDArray[np.float32], second: NDArray[np.float32]) -> Clustering:
+    """The better of two sets of centroids, without those that no sample is nearest to."""
+    found = []
+    for centroids in (first, second):
+        labels, cosine = _nearest(unit, centroids)
+        found.append(Clustering(centroids, labels, float(max(2.0 - 2.0 * cosine.mean(dtype=np.float64), 0.0))))
+    best = min(found, key=lambda each: each.distance)
+    used = count_labels(best.labels, best.k) > 0
+    if used.all():
+        return best
+    renumber = np.cumsum(used) - 1
+    return Clustering(best.centroids[used], renumber[best.labels], best.distance)
 
 
-def _iterate(unit: NDArray[np.float32], centroids: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """One iteration of faiss, which also splits a large cluster wherever one has run empty."""
-    if len(centroids) == 1 or len(unit) <= len(centroids):
-        return l2_normalise(unit.mean(axis=0, keepdims=True)) if len(centroids) == 1 else centroids
-    faiss = _faiss()
-    trainer = faiss.Kmeans(
+def _iterate(unit: NDArray[np.float32], centroids: NDArray[np.float32], seed: int) -> tuple[NDArray[np.float32], float]:
+    """One iteration of faiss, which also splits a large cluster wherever one has run empty.
+
+    Returns:
+        The moved centroids, and the mean squared distance to those before.
+    """
+    if len(centroids) == 1:
+        cosine = unit @ centroids[0]
+        return l2_normalise(unit.mean(axis=0, keepdims=True)), float(2.0 - 2.0 * cosine.mean(dtype=np.float64))
+    if len(unit) <= len(centroids):
+        return centroids, 0.0
+    trainer = _faiss().Kmeans(
         unit.shape[1],
         len(centroids),
         niter=1,
@@ -180,7 +199,8 @@ def _iterate(unit: NDArray[np.float32], centroids: NDArray[np.float32], seed: in
         max_points_per_centroid=len(unit),
     )
     trainer.train(unit, init_centroids=centroids)
-    return l2_normalise(trainer.centroids)
+    # faiss sums the cosines for spherical k-means.
+    return l2_normalise(trainer.centroids), float(2.0 - 2.0 * trainer.obj[-1] / len(unit))
 
 
 def _start(unit: NDArray[np.float32], k: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -197,11 +217,3 @@ def _start(unit: NDArray[np.float32], k: int, rng: np.random.Generator) -> NDArr
         chosen.append(int(drawn[best]))
         nearest = reach[best]
     return unit[chosen].copy()
-
-
-def _drop_empty(centroids: NDArray[np.float32], labels: NDArray[np.int64], distance: float) -> Clustering:
-    used = count_labels(labels, len(centroids)) > 0
-    if not used.all():
-        renumber = np.cumsum(used) - 1
-        centroids, labels = centroids[used], renumber[labels]
-    return Clustering(centroids, labels, distance)

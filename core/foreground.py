@@ -17,7 +17,7 @@ _SALIENCY_WEIGHT = 4.0
 """Weight of an image's own saliency beside one standard deviation of the set's linear score."""
 _BIAS_RIDGE = 1e-6
 _NEWTON_STEPS = 12
-_NEWTON_TOLERANCE = 1e-3
+_NEWTON_TOLERANCE = 1e-2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +112,7 @@ def fit_linear(
         hessian[np.diag_indices(width + 1)] += penalty
         step = np.linalg.solve(hessian, gradient)
         solution -= step
-        if np.abs(step).max() < _NEWTON_TOLERANCE:
+        if np.abs(step).max() < _NEWTON_TOLERANCE * np.abs(solution).max():
             break
     spread = float((design @ solution.astype(np.float32)).std())
     if not spread > 1e-9:
