@@ -60,6 +60,8 @@ def add_parsers(commands: Subparsers) -> None:
 
 
 def _extract(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    if args.precision == "auto" and args.dtype == "float32":
+        args.precision = "float32"  # who asks for full precision is not served by a faster, coarser product
     engine = engine_from(args)
     chosen = resolution(args, engine.defaults.points_size, engine.defaults.points_stride)
     taps = tuple(args.tap or ())
