@@ -151,6 +151,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "tool_fill", "&Fill", _TOOLS, ("G",), "fill", "Give a connected region to the active part", True, "tool"
     ),
+    ActionSpec(
+        "tool_wand", "Feature &wand", _TOOLS, ("W",), "wand", "Grow a region along what looks alike", True, "tool"
+    ),
     ActionSpec("larger", "Lar&ger brush", _TOOLS, ("]",), repeat=True),
     ActionSpec("smaller", "S&maller brush", _TOOLS, ("[",), repeat=True),
     ActionSpec("take_back", "Take the last corner &back", _TOOLS, ("Backspace",), repeat=True),
@@ -245,6 +248,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "tool_lasso",
             "tool_polygon",
             "tool_fill",
+            "tool_wand",
             "-",
             "larger",
             "smaller",

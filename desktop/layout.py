@@ -64,6 +64,7 @@ _TOOLS = (
     "tool_lasso",
     "tool_polygon",
     "tool_fill",
+    "tool_wand",
 )
 
 

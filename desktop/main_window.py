@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSize, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtCore import QSize, QUrl, Slot
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow
 
 from core.project.changes import ImagesChanged, SavedChanged
@@ -38,6 +38,7 @@ from desktop.status import StatusBar
 from desktop.tasks import TASKS, make_jobs
 from desktop.toolbox import Toolbox, ToolOptions
 from desktop.viewer import Viewer
+from desktop.wanding import WandDesk
 from desktop.widgets import Notice
 from desktop.worker import JobRunner
 
@@ -112,7 +113,8 @@ class MainWindow(QMainWindow):
         self.viewer = Viewer(self.canvas, self.settings, self)
         self.annotator = Annotator(self.session, self.viewer, self.parts, self)
         self.editor = Editor(self.session, self.viewer, self.canvas, lambda: self.annotator.active, self)
-        self.toolbox = Toolbox(self.canvas, self.editor, self.actions_, self.options)
+        self.wands = WandDesk(self.runner, self.light, self._refs_of, self)
+        self.toolbox = Toolbox(self.canvas, self.editor, self.actions_, self.options, self.wands)
         self.files = FileCommands(self.session, self.settings, self)
         self.pairs = PairDesk(
             self.session,
@@ -152,9 +154,13 @@ class MainWindow(QMainWindow):
         self.start.open_recent.connect(self.files.open_recent)
         self.images.chosen.connect(self._on_chosen)
         self.images.chosen_right.connect(self.show_right)
+        self.images.state_wanted.connect(lambda image, state: self.annotator.set_state([image], state))
+        self.images.remove_wanted.connect(lambda image: self.annotator.remove([image]))
+        self.images.reveal_wanted.connect(self._reveal)
         self.images.counted.connect(self.desk.refresh_ready)
         self.viewer.shown.connect(self._on_shown)
         self.viewer.unreadable.connect(self.images.model.set_problem)
+        self.wands.says.connect(self.status.show_place)
         self.editor.refused.connect(self._tell_refusal)
         self.toolbox.changed.connect(self._on_tool)
         self.desk.unreadable.connect(self.images.model.set_problem)
@@ -206,6 +212,7 @@ class MainWindow(QMainWindow):
         self.probe.unpin()
         self.prober.clear()
         self.editor.clear()
+        self.wands.clear()
         self.viewer.set_document(None)
         self.thumbnails.clear()
         self.images.model.set_records(())
@@ -335,6 +342,8 @@ class MainWindow(QMainWindow):
             self.pairs.pair_changed()
         self.probe.image_shown()
         self.editor.image_shown()
+        if self.toolbox.active == "wand":
+            self.wands.prepare(self.viewer.image(0))
         self.commands.refresh()
 
     def mark_sides(self) -> None:
@@ -375,8 +384,15 @@ class MainWindow(QMainWindow):
     def _on_choice(self) -> None:
         choice = self.desk.choice
         self.pairs.set_choice(choice)
+        self.wands.set_choice(choice)
         if choice is not None:
             self.prober.set_choice(choice)
+
+    @Slot(int)
+    def _reveal(self, image: int) -> None:
+        document = self.session.document
+        if document is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(document.image_path(image).parent)))
 
     # Messages -----------------------------------------------------------------------------------------------------
 
@@ -395,6 +411,8 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def _on_tool(self, tool: str) -> None:
         self.probe.set_active(tool == "similarity")
+        if tool == "wand":
+            self.wands.prepare(self.viewer.image(0))
         if tool == "similarity" and self.desk.choice is None:
             self.tell("warning", "Similarity needs a model. Install one in the Run panel.")
 

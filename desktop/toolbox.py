@@ -11,6 +11,7 @@ from desktop.canvas.mask_tools import MAX_RADIUS, BrushTool, FillTool, LassoTool
 from desktop.canvas.tools import PickTool, ProbeTool, SelectTool, Tool
 from desktop.editing import Editor
 from desktop.theme import GRID
+from desktop.wanding import WandDesk, WandTool
 from desktop.widgets import NumberField, muted
 
 __all__ = ["ToolOptions", "Toolbox"]
@@ -22,6 +23,7 @@ _HINTS = {
     "rectangle": "Drag a rectangle. Ctrl takes it away, Alt keeps only what is inside",
     "lasso": "Drag around a region. Ctrl takes it away, Alt keeps only what is inside",
     "polygon": "Click corners, Enter closes. Ctrl on the first one takes away, Alt keeps only what is inside",
+    "wand": "Click, then drag right for more or left for less. Shift adds a place, Ctrl takes away",
     "fill": "Click a region to give it to the active part. Ctrl erases it",
 }
 
@@ -32,16 +34,21 @@ class ToolOptions(QWidget):
     Signals:
         size_changed: Diameter of the brush in image pixels.
         preserve_changed: Whether other parts are painted over or kept.
+        tolerance_changed: Of the wand, in [0, 1].
     """
 
     size_changed = Signal(float)
     preserve_changed = Signal(bool)
+    tolerance_changed = Signal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.size_label = muted("Size")
         self.size_field = NumberField(1, 2 * MAX_RADIUS, 1, 0, " px")
         self.size_field.setFixedWidth(240)
+        self.tolerance_label = muted("Tolerance")
+        self.tolerance_field = NumberField(0, 100, 1, 0, " %")
+        self.tolerance_field.setFixedWidth(220)
         self.preserve = QCheckBox("Keep other parts")
         self.preserve.setToolTip("Paint on background only, never over another part")
         self.hint = muted(small=True)
@@ -51,20 +58,34 @@ class ToolOptions(QWidget):
         row.setSpacing(GRID)
         row.addWidget(self.size_label)
         row.addWidget(self.size_field)
+        row.addWidget(self.tolerance_label)
+        row.addWidget(self.tolerance_field)
         row.addSpacing(GRID)
         row.addWidget(self.preserve)
         row.addSpacing(GRID)
         row.addWidget(self.hint, 1)
         self.size_field.changed.connect(self.size_changed)
+        self.tolerance_field.changed.connect(self._tolerance)
         self.preserve.toggled.connect(self.preserve_changed)
         self.show_for("select")
+
+    @Slot(float)
+    def _tolerance(self, percent: float) -> None:
+        self.tolerance_changed.emit(percent / 100)
+
+    @Slot(float)
+    def show_tolerance(self, tolerance: float) -> None:
+        """Show the wand's tolerance without telling anybody."""
+        self.tolerance_field.set_value(100 * tolerance)
 
     def show_for(self, tool: str) -> None:
         """Show what a tool needs."""
         sized = tool in ("brush", "eraser")
         self.size_label.setVisible(sized)
         self.size_field.setVisible(sized)
-        self.preserve.setVisible(tool in ("brush", "rectangle", "lasso", "polygon", "fill"))
+        self.tolerance_label.setVisible(tool == "wand")
+        self.tolerance_field.setVisible(tool == "wand")
+        self.preserve.setVisible(tool in ("brush", "rectangle", "lasso", "polygon", "fill", "wand"))
         hint = "Ctrl erases, Shift draws a straight line" if tool == "brush" else _HINTS.get(tool, "")
         self.hint.setText(hint)
         self.hint.setToolTip(hint)
@@ -79,7 +100,7 @@ class Toolbox(QObject):
 
     changed = Signal(str)
 
-    def __init__(self, canvas: Canvas, editor: Editor, actions: Actions, options: ToolOptions) -> None:
+    def __init__(self, canvas: Canvas, editor: Editor, actions: Actions, options: ToolOptions, wands: WandDesk) -> None:
         super().__init__(canvas)
         self._canvas, self._editor, self._actions, self._options = canvas, editor, actions, options
         self.select = SelectTool(canvas)
@@ -88,10 +109,11 @@ class Toolbox(QObject):
         self.brush = BrushTool(canvas, editor)
         self.eraser = BrushTool(canvas, editor, eraser=True)
         self.polygon = PolygonTool(canvas, editor)
+        self.wand = WandTool(canvas, editor, wands)
         shapes = (RectangleTool(canvas, editor), LassoTool(canvas, editor), FillTool(canvas, editor))
         self.all: dict[str, Tool] = {
             tool.id: tool
-            for tool in (self.select, self.probe, self.pick, self.brush, self.eraser, self.polygon, *shapes)
+            for tool in (self.select, self.probe, self.pick, self.brush, self.eraser, self.polygon, self.wand, *shapes)
         }
         for name, tool in self.all.items():
             action = actions[f"tool_{name}"]
@@ -100,6 +122,9 @@ class Toolbox(QObject):
         actions["smaller"].triggered.connect(lambda: self._resize(larger=False))
         options.size_changed.connect(self._size_typed)
         options.preserve_changed.connect(self._preserve)
+        options.tolerance_changed.connect(self.wand.set_tolerance)
+        self.wand.tolerance_changed.connect(options.show_tolerance)
+        options.show_tolerance(self.wand.tolerance)
         options.size_field.set_value(2 * self.brush.radius)
         for brush in (self.brush, self.eraser):
             brush.radius_changed.connect(self._radius_changed)

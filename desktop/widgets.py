@@ -234,9 +234,9 @@ class NumberField(QWidget):
 
     def set_value(self, value: float) -> None:
         """Set the number without telling anybody."""
-        self.blockSignals(True)
+        was = self.blockSignals(True)
         self.box.setValue(round(value) if self._decimals == 0 else value)
-        self.blockSignals(False)
+        self.blockSignals(was)
 
     def _slid(self, place: int) -> None:
         value = self._low + place * self._step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPainterPath, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
+    QMenu,
     QStackedLayout,
     QStyle,
     QStyledItemDelegate,
@@ -169,11 +170,17 @@ class ImagesPanel(QWidget):
     Signals:
         chosen: Image that was made the current one.
         chosen_right: Image that was asked for on the right side.
+        state_wanted: Image and the review state that it should have.
+        remove_wanted: Image to take out of the project.
+        reveal_wanted: Image whose folder should be shown.
         counted: Numbers of images by state are up to date; at most some times a second.
     """
 
     chosen = Signal(int)
     chosen_right = Signal(int)
+    state_wanted = Signal(int, str)
+    remove_wanted = Signal(int)
+    reveal_wanted = Signal(int)
     counted = Signal()
 
     def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
@@ -216,6 +223,8 @@ class ImagesPanel(QWidget):
         self.state.currentIndexChanged.connect(self._filter)
         self.view.selectionModel().currentChanged.connect(self._on_current)
         self.view.scrolled.connect(self._drop_unseen)
+        self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.view.customContextMenuRequested.connect(self._menu)
         self.view.control_clicked.connect(self._on_control_clicked)
         self._counting = QTimer(self)
         self._counting.setSingleShot(True)
@@ -284,6 +293,30 @@ class ImagesPanel(QWidget):
     @Slot(QModelIndex)
     def _on_control_clicked(self, index: QModelIndex) -> None:
         self.chosen_right.emit(self.model.shown[index.row()])
+
+    @Slot(QPoint)
+    def _menu(self, position: QPoint) -> None:
+        index = self.view.indexAt(position)
+        if index.isValid():
+            menu = self.menu_for(self.model.shown[index.row()])
+            menu.popup(self.view.viewport().mapToGlobal(position))
+
+    def menu_for(self, image: int) -> QMenu:
+        """What can be done with an image of the list."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        record = self.model.record(image)
+        right = menu.addAction("Show on the right")
+        right.triggered.connect(lambda: self.chosen_right.emit(image))
+        menu.addSeparator()
+        for state, words in (("reviewed", "Mark as reviewed"), ("todo", "Mark as to do"), ("skipped", "Skip")):
+            action = menu.addAction(words)
+            action.setEnabled(record is not None and record.state != state)
+            action.triggered.connect(lambda _checked=False, state=state: self.state_wanted.emit(image, state))
+        menu.addSeparator()
+        menu.addAction("Show in folder").triggered.connect(lambda: self.reveal_wanted.emit(image))
+        menu.addAction("Remove from project").triggered.connect(lambda: self.remove_wanted.emit(image))
+        return menu
 
     # Thumbnails ---------------------------------------------------------------------------------------------
 

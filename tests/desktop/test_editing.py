@@ -266,3 +266,32 @@ def test_a_stroke_redraws_only_where_it_went(qtbot, editing, monkeypatch):
     assert max(rect.width() for rect in marked) < 20 * scale
     assert max(rect.height() for rect in marked) < 20 * scale
     qtbot.mouseRelease(editing.canvas, LEFT, pos=at(editing, 55, 50))
+
+
+def test_the_wand_grows_a_region_along_what_looks_alike_and_a_drag_changes_it(qtbot, editing):
+    bright = editing.canvas.panes[0].photo.rgb.mean(axis=-1) > 100
+    rows, cols = np.nonzero(bright)
+    middle = (float(cols.mean()), float(rows.mean()))
+    qtbot.keyClick(editing.canvas, Qt.Key.Key_W)
+    qtbot.waitUntil(lambda: len(editing.wands._features) == 1, timeout=10_000)
+    qtbot.mousePress(editing.canvas, LEFT, pos=at(editing, *middle))
+    qtbot.waitUntil(lambda: np.array(editing.canvas.panes[0].labels).any(), timeout=10_000)
+    assert not labels(editing).any()
+    qtbot.mouseRelease(editing.canvas, LEFT, pos=at(editing, *middle))
+    qtbot.waitUntil(lambda: labels(editing).any(), timeout=10_000)
+    found = labels(editing) > 0
+    assert (found & bright).sum() / (found | bright).sum() > 0.6
+    assert editing.session.bridge.undo_text == "Wand wing"
+    editing.session.bridge.undo()
+    assert not labels(editing).any()
+
+
+def test_the_wand_is_cancelled_by_escape(qtbot, editing):
+    editing.toolbox.choose("wand")
+    qtbot.mousePress(editing.canvas, LEFT, pos=at(editing, 60, 45))
+    qtbot.waitUntil(lambda: np.array(editing.canvas.panes[0].labels).any(), timeout=10_000)
+    qtbot.keyClick(editing.canvas, Qt.Key.Key_Escape)
+    qtbot.mouseRelease(editing.canvas, LEFT, pos=at(editing, 60, 45))
+    qtbot.wait(50)
+    assert not labels(editing).any()
+    assert not np.array(editing.canvas.panes[0].labels).any()

@@ -487,3 +487,28 @@ def test_a_key_event_for_another_widget_is_left_to_it(qtbot, opened):
     qtbot.keyClick(box, Qt.Key.Key_7)
     QApplication.sendEvent(box, QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier))
     assert box.value() == 7
+
+
+def choose(menu, words):
+    next(action for action in menu.actions() if action.text() == words).trigger()
+
+
+def test_the_lists_menu_skips_and_removes_images_and_undo_brings_them_back(qtbot, opened):
+    document = opened.session.document
+    second = document.image_ids[1]
+    choose(opened.images.menu_for(second), "Skip")
+    assert document.image(second).state == "skipped"
+    choose(opened.images.menu_for(second), "Remove from project")
+    assert len(document) == 4
+    assert opened.images.model.total == 4
+    opened.session.bridge.undo()
+    assert len(document) == 5
+    assert document.image(second).state == "skipped"
+
+
+def test_removing_the_image_that_is_shown_goes_on_to_another(qtbot, opened):
+    first = opened.images.current
+    choose(opened.images.menu_for(first), "Remove from project")
+    assert opened.images.current != first
+    qtbot.waitUntil(lambda: opened.canvas.panes[0].title == "img2.png" or opened.viewer.image(0) != first)
+    assert opened.images.model.total == 4

@@ -1,0 +1,275 @@
+"""The feature wand: a click grows a region along what looks alike, a drag makes it larger or smaller.
+
+Preparing an image takes its features and a guide along its edges, once; after that a click is quick. All of it happens
+beside the window, the latest request winning, so that the preview follows the pointer.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QPointF, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QPainter, QPen
+
+from core.backbone.registry import model_info
+from core.features import FeatureMap
+from core.imaging import ImageRef
+from core.jobs import JobContext
+from core.tools.combine import Mode
+from core.tools.region import Region
+from core.tools.wand import Wand, WandSelection
+from desktop.backend import FeaturesRequest, ModelChoice, features_job
+from desktop.canvas.mask_tools import Paints
+from desktop.canvas.photo import Photo
+from desktop.canvas.tools import Pointer, Tool
+from desktop.worker import Job, JobRunner, Outcome
+
+if TYPE_CHECKING:
+    from desktop.canvas.canvas import Canvas
+
+__all__ = ["WandDesk", "WandTool"]
+
+_FEATURES, _SELECT = "wand features", "wand"
+_KEPT = 3
+_DRAG_PX = 320.0
+XY = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Request:
+    """One question to the wand: which region belongs to some seeds at a tolerance (None: the wand suggests one)."""
+
+    image: int
+    seeds: tuple[XY, ...]
+    tolerance: float | None
+    near: float
+    final: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What the wand found.
+
+    Attributes:
+        request: The question.
+        region: The pixels.
+        tolerance: At which they were found.
+    """
+
+    request: _Request
+    region: Region
+    tolerance: float
+
+
+class WandDesk(QObject):
+    """Prepares wands and asks them, on the threads beside the window.
+
+    Args:
+        runner: Has the engine, for features.
+        light: Runs the wands.
+        refs_of: Image references by id.
+
+    Signals:
+        answered: An `Answer`.
+        says: A line for the status bar.
+    """
+
+    answered = Signal(object)
+    says = Signal(str)
+
+    def __init__(
+        self,
+        runner: JobRunner,
+        light: JobRunner,
+        refs_of: Callable[[list[int]], Mapping[int, ImageRef]],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._runner, self._light, self._refs_of = runner, light, refs_of
+        self._choice: ModelChoice | None = None
+        self._features: OrderedDict[int, FeatureMap] = OrderedDict()
+        self._wands: OrderedDict[int, Wand] = OrderedDict()
+        self._selection: tuple[int, tuple[XY, ...], WandSelection] | None = None
+        self._asked: int = 0
+        runner.answered.connect(self._on_features)
+        light.answered.connect(self._on_answer)
+
+    def set_choice(self, choice: ModelChoice | None) -> None:
+        """The model whose features decide; without one, colour does."""
+        if choice != self._choice:
+            self._choice = choice
+            self.clear()
+
+    def clear(self) -> None:
+        """Another project or model: forget what was prepared."""
+        self._features.clear()
+        self._wands.clear()
+        self._selection = None
+        self._asked = 0
+
+    def prepare(self, image: int) -> None:
+        """Have the features of an image computed before somebody clicks."""
+        if not image or self._choice is None or image in self._features or self._asked == image:
+            return
+        refs = self._refs_of([image])
+        if not refs:
+            return
+        self._asked = image
+        defaults = model_info(self._choice.name).defaults
+        request = FeaturesRequest(
+            self._choice, refs, (defaults.match_tap,), defaults.points_size, defaults.points_stride
+        )
+        self.says.emit("Preparing the wand …")
+        self._runner.ask(_FEATURES, Job("Wand", features_job(request), tag=(self._choice, image)))
+
+    @Slot(str, object, object)
+    def _on_features(self, slot: str, job: Job, outcome: Outcome) -> None:
+        if slot != _FEATURES or outcome.cancelled or job.tag[0] != self._choice:
+            return
+        self._asked = 0
+        image = job.tag[1]
+        if outcome.failure is not None:
+            self.says.emit(f"The wand goes by colour: {outcome.failure.text}")
+            return
+        self.says.emit("")
+        self._features.update(outcome.result)
+        self._wands.pop(image, None)
+        while len(self._features) > _KEPT:
+            self._features.popitem(last=False)
+
+    def ask(
+        self, image: int, photo: Photo, seeds: tuple[XY, ...], tolerance: float | None, near: float, *, final: bool
+    ) -> None:
+        """Ask for a region; `answered` brings it."""
+        request = _Request(image, seeds, tolerance, near, final)
+        features = self._features.get(image)
+        wand = self._wands.get(image)
+        old = self._selection
+        known = old[2] if old is not None and old[:2] == (image, seeds) else None
+
+        def select(_engine: Any, _ctx: JobContext) -> tuple[Wand, WandSelection, Answer]:
+            tool = wand if wand is not None else Wand(photo.rgb, features)
+            selection = known if known is not None else tool.select(seeds)
+            wanted = selection.suggested(near) if tolerance is None else tolerance
+            return tool, selection, Answer(request, selection.region(wanted, fine=final), wanted)
+
+        self._light.ask(_SELECT, Job("Wand", select, tag=request))
+
+    @Slot(str, object, object)
+    def _on_answer(self, slot: str, job: Job, outcome: Outcome) -> None:
+        if slot != _SELECT or outcome.cancelled:
+            return
+        if outcome.failure is not None:
+            self.says.emit(outcome.failure.text)
+            return
+        wand, selection, answer = outcome.result
+        request: _Request = job.tag
+        self._wands[request.image] = wand
+        self._wands.move_to_end(request.image)
+        while len(self._wands) > _KEPT:
+            self._wands.popitem(last=False)
+        self._selection = (request.image, request.seeds, selection)
+        self.answered.emit(answer)
+
+
+class WandTool(Tool):
+    """Click: the region around grows along what looks alike. Drag right or left: larger or smaller.
+
+    Shift adds a place to the last selection, Ctrl takes the region away from the part, Alt keeps only what lies in it.
+
+    Signals:
+        tolerance_changed: In [0, 1].
+    """
+
+    id = "wand"
+    cursor = Qt.CursorShape.CrossCursor
+    tolerance_changed = Signal(float)
+
+    def __init__(self, canvas: Canvas, editor: Paints, desk: WandDesk) -> None:
+        super().__init__(canvas)
+        self._editor, self._desk = editor, desk
+        self._tolerance = 0.3
+        self._pane = 0
+        self._mode: Mode = "add"
+        self._seeds: tuple[XY, ...] = ()
+        self._last: tuple[object, tuple[XY, ...]] | None = None
+        self._from: QPointF | None = None
+        self._base: float | None = None
+        self._now: float | None = None
+        self._open = False
+        desk.answered.connect(self._answered)
+
+    @property
+    def tolerance(self) -> float:
+        """How unlike a pixel may be, in [0, 1]; the wand snaps near it on a click."""
+        return self._tolerance
+
+    def set_tolerance(self, tolerance: float) -> None:
+        """Change where the wand snaps."""
+        self._tolerance = min(max(tolerance, 0.0), 1.0)
+
+    def press(self, event: Pointer) -> None:
+        if event.button != Qt.MouseButton.LeftButton or not event.inside or not self._editor.begin(event.pane):
+            return
+        key = self.canvas.panes[event.pane].image_key
+        more = bool(event.modifiers & Qt.KeyboardModifier.ShiftModifier)
+        known = self._last[1] if more and self._last is not None and self._last[0] == key else ()
+        self._seeds = (*known, event.xy)
+        self._last = (key, self._seeds)
+        control = event.modifiers & Qt.KeyboardModifier.ControlModifier
+        alt = event.modifiers & Qt.KeyboardModifier.AltModifier
+        self._mode = "subtract" if control else "intersect" if alt else "add"
+        self._pane, self._from, self._open = event.pane, event.position, True
+        self._base = self._now = None
+        self._ask(None, final=False)
+
+    def move(self, event: Pointer) -> None:
+        if self._from is None or self._base is None:
+            return
+        self._now = min(max(self._base + (event.position.x() - self._from.x()) / _DRAG_PX, 0.0), 1.0)
+        self._ask(self._now, final=False)
+
+    def release(self, event: Pointer) -> None:
+        if self._from is None or event.button != Qt.MouseButton.LeftButton:
+            return
+        self._from = None
+        self._ask(self._now, final=True)
+
+    def cancel(self) -> None:
+        self._from = None
+        if self._open:
+            self._open = False
+            self._editor.abort(self._pane)
+
+    def _ask(self, tolerance: float | None, *, final: bool) -> None:
+        pane = self.canvas.panes[self._pane]
+        if pane.photo is not None and isinstance(pane.image_key, int):
+            self._desk.ask(pane.image_key, pane.photo, self._seeds, tolerance, self._tolerance, final=final)
+
+    @Slot(object)
+    def _answered(self, answer: Answer) -> None:
+        request = answer.request
+        if not self._open or request.image != self.canvas.panes[self._pane].image_key or request.seeds != self._seeds:
+            return
+        if self._base is None:
+            self._base = answer.tolerance
+        self._editor.preview(self._pane, answer.region, self._mode)
+        if request.final:
+            self._open = False
+            self._tolerance = answer.tolerance
+            self.tolerance_changed.emit(answer.tolerance)
+            verbs = {"add": "Wand", "subtract": "Cut with wand from", "intersect": "Keep with wand of"}
+            self._editor.commit(self._pane, self._editor.title(verbs[self._mode]))
+        self.canvas.update()
+
+    def paint(self, painter: QPainter) -> None:
+        if not self._open:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(0, 0, 0, 190), 1.5))
+        painter.setBrush(QColor("#ffffff"))
+        for seed in self._seeds:
+            painter.drawEllipse(QPointF(*self.canvas.panes[self._pane].view.to_widget(seed)), 3.5, 3.5)
