@@ -10,7 +10,6 @@ from PySide6.QtCore import QSize, QUrl, Slot
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow
 
-from core.project.changes import ImagesChanged, SavedChanged
 from core.project.model import ImageRecord
 from desktop.actions import Actions
 from desktop.annotating import Annotator
@@ -19,6 +18,7 @@ from desktop.canvas.canvas import Canvas
 from desktop.commands import WindowCommands
 from desktop.editing import Editor
 from desktop.files import FileCommands
+from desktop.following import DocumentFollower
 from desktop.icons import app_icon
 from desktop.layout import Layout, Panels
 from desktop.mask_jobs import MakeMaskJob
@@ -85,6 +85,7 @@ class MainWindow(QMainWindow):
         self._make_desks(jobs or make_jobs(), models)
         self._connect()
         self.commands = WindowCommands(self)
+        self.follower = DocumentFollower(self)
         self.layout_.restore()
         self.show_session()
 
@@ -185,19 +186,13 @@ class MainWindow(QMainWindow):
     def _on_opened(self) -> None:
         bridge = self.session.bridge
         assert bridge is not None
-        bridge.images_changed.connect(self._on_images_changed)
-        bridge.parts_changed.connect(self._on_parts_changed)
-        bridge.mask_changed.connect(self._on_mask_changed)
-        bridge.states_changed.connect(self._on_states_changed)
-        bridge.matches_changed.connect(self._on_matches_changed)
-        bridge.saved_changed.connect(self._on_saved)
-        bridge.history_changed.connect(self.commands.refresh)
+        self.follower.follow(bridge)
         document = bridge.document
         self.viewer.set_document(document)
         self.images.model.set_records(document.images())
         self.annotator.refresh_parts()
         self.show_session()
-        self._on_saved(document.saved)
+        self.follower.show_saved(document.saved)
         first = next(iter(document.image_ids), 0)
         kept = document.settings.get("image")
         self.images.select(kept if isinstance(kept, int) and self.images.model.row(kept) >= 0 else first)
@@ -228,7 +223,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{self.session.title} – Counterpart" if document is not None else "Counterpart")
         self.desk.refresh_ready()
         self.commands.refresh()
-        self._show_counts()
+        self.show_counts()
 
     def _path_of(self, record: ImageRecord) -> Path:
         document = self.session.document
@@ -265,56 +260,6 @@ class MainWindow(QMainWindow):
         done = counts["reviewed"] + counts["skipped"]
         return {"listed": self.images.model.rowCount(), "todo": total - done}.get(scope, total)
 
-    # Changes of the document --------------------------------------------------------------------------------------
-
-    @Slot(object)
-    def _on_images_changed(self, change: ImagesChanged) -> None:
-        document = self.session.document
-        assert document is not None
-        if change.added or change.removed:
-            keep = self.images.current
-            self.images.model.set_records(document.images())
-            row = self.images.model.row(keep)
-            self.images.select(keep if row >= 0 else next(iter(self.images.model.shown), 0))
-        else:
-            self.images.model.update_records(document.image(image) for image in change.updated)
-        self._show_counts()
-        self.commands.refresh()
-
-    @Slot()
-    def _on_parts_changed(self) -> None:
-        self.annotator.refresh_parts()
-        self.thumbnails.refresh_all()
-
-    @Slot(int, object)
-    def _on_mask_changed(self, image: int, box: tuple[int, int, int, int]) -> None:
-        self.viewer.refresh_labels(image, box)
-        self.editor.labels_changed(image, box)
-        self.thumbnails.refresh(image)
-        if image == self.viewer.image(0):
-            self.annotator.refresh_image()
-
-    @Slot(object)
-    def _on_states_changed(self, images: tuple[int, ...]) -> None:
-        document = self.session.document
-        assert document is not None
-        self.images.model.update_records(document.image(image) for image in images)
-        for image in images:
-            self.viewer.refresh_labels(image)
-        self.annotator.refresh_image()
-        self._show_counts()
-
-    @Slot(object)
-    def _on_matches_changed(self, pairs: tuple[tuple[int, int], ...]) -> None:
-        if tuple(sorted(self.pairs.pair)) in pairs:
-            self.pairs.refresh()
-
-    @Slot(object)
-    def _on_saved(self, change: SavedChanged) -> None:
-        document = self.session.document
-        path = document.path if document is not None else None
-        self.status.show_saved(change, str(path or ""), kept=path is not None)
-
     # Showing images -----------------------------------------------------------------------------------------------
 
     @Slot(int)
@@ -323,7 +268,7 @@ class MainWindow(QMainWindow):
         neighbours = [self.images.model.neighbour(image, step) for step in (1, -1)]
         self.viewer.prefetch([each for each in neighbours if each is not None])
         self.mark_sides()
-        self._show_counts()
+        self.show_counts()
 
     @Slot(int)
     def show_right(self, image: int) -> None:
@@ -351,7 +296,7 @@ class MainWindow(QMainWindow):
         sides = {self.viewer.image(0): "L", self.viewer.image(1): "R"} if paired else {}
         self.images.model.set_sides({image: side for image, side in sides.items() if image})
 
-    def _show_counts(self) -> None:
+    def show_counts(self) -> None:
         document = self.session.document
         if document is None:
             return

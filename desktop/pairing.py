@@ -28,7 +28,8 @@ from desktop.canvas.canvas import Canvas
 from desktop.canvas.colourmap import confidence_colour, position_colours
 from desktop.canvas.lines import PairLines
 from desktop.canvas.tools import SelectTool
-from desktop.panels.matches import MatchesPanel, doubt_of
+from desktop.panels.matches import MatchesPanel
+from desktop.panels.matches_model import doubt_of
 from desktop.session import Session
 from desktop.settings import Settings
 from desktop.viewer import Viewer

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
-from desktop.panels.parts import COLOUR, LOCK, NAME, VISIBLE
+from desktop.panels.parts_model import COLOUR, LOCK, NAME, VISIBLE
 from desktop.qimage import qimage_to_rgb
 from tests.desktop.conftest import picture
 
