@@ -114,8 +114,9 @@ def apply_theme(app: QApplication, name: ThemeName) -> None:
     hints.setColorScheme(schemes[name])
     if name == "system":
         name = "light" if hints.colorScheme() == Qt.ColorScheme.Light else "dark"
+    if app.property("counterpart_theme") is None:
+        app.setStyle("Fusion")  # once: setting it again would undo the icon sizes of bars
     app.setProperty("counterpart_theme", name)
-    app.setStyle("Fusion")
     app.setPalette(_palette(_active()))
     app.setStyleSheet(_stylesheet(_active()))
 
@@ -267,6 +268,7 @@ QHeaderView::section {{ background: {c.panel}; color: {c.muted}; border: none;
 QTableView {{ gridline-color: transparent; selection-background-color: {_mix(c.accent, c.panel, 0.3)};
     selection-color: {c.text}; }}
 QTableView::item {{ padding: 2px 6px; }}
+QTableView#images {{ selection-background-color: transparent; }}
 
 QScrollBar:vertical {{ width: 12px; background: transparent; margin: 0; }}
 QScrollBar:horizontal {{ height: 12px; background: transparent; margin: 0; }}

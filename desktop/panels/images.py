@@ -191,6 +191,7 @@ class ImagesPanel(QWidget):
         self._chosen = 0
         self.model = ImageModel(thumbnails.get, self)
         self.view = _List()
+        self.view.setObjectName("images")
         self.view.setAccessibleName("Images")
         self.view.setModel(self.model)
         self.view.setItemDelegate(_Delegate(self.view))
