@@ -51,7 +51,9 @@ class TransferJob:
     def for_engine(cls, engine: Engine) -> TransferJob:
         """The model's own settings."""
         defaults = engine.defaults
-        return cls(TransferParams.for_model(defaults), defaults.points_size, defaults.points_stride)
+        # Square, whatever the shape of the image or window: as many tokens along its shorter side as along the longer.
+        side = defaults.points_size
+        return cls(TransferParams.for_model(defaults), (side, side), defaults.points_stride)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
