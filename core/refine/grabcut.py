@@ -17,7 +17,7 @@ def grab_cut(
     probability: NDArray[np.floating],
     *,
     iterations: int = 3,
-    sure: float | None = None,
+    band: int | None = None,
     seed: int = 0,
 ) -> NDArray[np.bool_]:
     """Cut the object out along colour edges.
@@ -29,7 +29,8 @@ def grab_cut(
         rgb: (H, W, 3) uint8.
         probability: (H, W) of foreground; above 0.5 is the mask started from.
         iterations: Rounds of fitting colours and cutting.
-        sure: Where given, pixels whose probability is at least this far from 0.5 never change sides.
+        band: Pixels farther than this from the mask's border never change sides: with the colours alone, an object
+            spreads over whatever background is coloured like it. None lets all pixels change.
         seed: Of the colour models' start.
 
     Returns:
@@ -44,12 +45,22 @@ def grab_cut(
     if min(int(mask.sum()), int((~mask).sum())) < _MIN_PIXELS:
         return mask
     state = np.where(mask, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    if sure is not None:
-        state[probability >= 0.5 + sure] = cv2.GC_FGD
-        state[probability <= 0.5 - sure] = cv2.GC_BGD
+    if band is not None:
+        inner, outer = _band(mask, band)
+        if not inner.any() or outer.all():  # too thin: nothing of one side would be certain
+            return mask
+        state[inner] = cv2.GC_FGD
+        state[~outer] = cv2.GC_BGD
     cv2.setRNGSeed(seed)
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
     bgr = np.ascontiguousarray(rgb[..., ::-1])
     cv2.grabCut(bgr, state, (0, 0, 0, 0), background, foreground, iterations, cv2.GC_INIT_WITH_MASK)
     cut: NDArray[np.bool_] = (state == cv2.GC_FGD) | (state == cv2.GC_PR_FGD)
     return cut if cut.any() else mask
+
+
+def _band(mask: NDArray[np.bool_], radius: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The mask shrunk and grown by `radius` pixels; the image's own border is no border of the mask."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    bits = mask.astype(np.uint8)
+    return np.asarray(cv2.erode(bits, kernel)) > 0, np.asarray(cv2.dilate(bits, kernel)) > 0

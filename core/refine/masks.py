@@ -21,9 +21,9 @@ __all__ = ["REFINEMENTS", "RefineParams", "Refinement", "enlarge_mask", "grid_ou
 
 Refinement = Literal["grabcut", "crf", "guided", "none"]
 REFINEMENTS: tuple[str, ...] = get_args(Refinement)
-_RADIUS = 8
-_RADIUS_TOKENS = 0.8
-"""Guided filter's radius in distances of tokens: wide enough to move a border that lies anywhere between two."""
+_RADIUS: dict[Refinement, int] = {"guided": 8, "grabcut": 3}
+_RADIUS_TOKENS: dict[Refinement, float] = {"guided": 0.8, "grabcut": 0.4}
+"""In distances of tokens: wide enough to move a border that lies anywhere between two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class RefineParams:
         method: See `Refinement`.
         working_size: Longest side at which images are worked on, pixels; larger ones are reduced, and the result is
             enlarged along the photograph's edges.
-        radius: Of the guided filter, in pixels at working size; None takes what suits the tokens' distance.
+        radius: Of the guided filter, or half the width of the band around the border in which GrabCut may move it, in
+            pixels at working size; None takes what suits the tokens' distance.
         crf: Of the CRF.
         seed: Of GrabCut.
     """
@@ -72,9 +73,9 @@ def grid_outline(
         (H, W) bool.
     """
     hw = rgb.shape[:2] if params.method == "none" else working_hw(rgb.shape[:2], params.working_size)
-    if params.radius is None:
+    if params.radius is None and params.method in _RADIUS_TOKENS:
         pitch = float(geometry.token_pitch_xy.mean()) * hw[0] / rgb.shape[0]
-        params = dataclasses.replace(params, radius=max(round(_RADIUS_TOKENS * pitch), 1))
+        params = dataclasses.replace(params, radius=max(round(_RADIUS_TOKENS[params.method] * pitch), 1))
     return refine_mask(rgb, geometry.upsample(probability, out_hw=hw), params, ctx)
 
 
@@ -104,10 +105,10 @@ def refine_mask(
         return full
     small = resize_rgb(rgb, hw)
     if params.method == "guided":
-        guided: NDArray[np.bool_] = guided_filter(rgb, soft, params.radius or _RADIUS) > 0.5
+        guided: NDArray[np.bool_] = guided_filter(rgb, soft, params.radius or _RADIUS["guided"]) > 0.5
         return guided
     if params.method == "grabcut":
-        mask = grab_cut(small, soft, seed=params.seed)
+        mask = grab_cut(small, soft, band=params.radius or _RADIUS["grabcut"], seed=params.seed)
     else:
         clipped = np.clip(soft, 0.01, 0.99)
         energy = -np.log(np.stack([1 - clipped, clipped], axis=-1))

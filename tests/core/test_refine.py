@@ -40,7 +40,7 @@ def jaccard(a, b):
 @pytest.mark.parametrize(("method", "least"), [("grabcut", 0.98), ("crf", 0.85), ("guided", 0.85), ("none", 0.0)])
 def test_refinement_moves_the_border_towards_the_edge(scene, method, least):
     rgb, truth, soft = scene
-    mask = refine_mask(rgb, soft, RefineParams(method))
+    mask = refine_mask(rgb, soft, RefineParams(method, radius=8))
     before = jaccard(soft > 0.5, truth)
     assert mask.dtype == bool
     assert jaccard(mask, truth) >= max(least, before)
@@ -87,11 +87,21 @@ def test_grab_cut_is_deterministic(scene):
     np.testing.assert_array_equal(grab_cut(rgb, soft, seed=5), grab_cut(rgb, soft, seed=5))
 
 
-def test_sure_pixels_never_change_sides(scene):
+def test_grab_cut_moves_the_border_inside_of_its_band_only(scene):
     rgb, _, soft = scene
-    cut = grab_cut(rgb[:, ::-1].copy(), soft, sure=0.4)
-    assert cut[soft > 0.9].all()
-    assert not cut[soft < 0.1].any()
+    cut = grab_cut(rgb[:, ::-1].copy(), soft, band=4)
+    mask = soft > 0.5
+    rows, cols = np.ogrid[:90, :120]
+    away = np.abs(np.hypot(rows - 45, cols - 55) - 26) > 6
+    np.testing.assert_array_equal(cut[away], mask[away])
+    assert (cut != mask).any()
+
+
+def test_grab_cut_leaves_a_mask_thinner_than_its_band(scene):
+    rgb = scene[0]
+    line = np.zeros((90, 120))
+    line[40:43, 10:100] = 1
+    np.testing.assert_array_equal(grab_cut(rgb, line, band=3), line > 0.5)
 
 
 def test_guided_filter_reproduces_a_constant_and_an_affine_function_of_the_guide(scene):
