@@ -1,0 +1,268 @@
+"""Takes the pictures of the user guide: the real window, on the sample photographs, with the default model.
+
+    python -m docs.screenshots [--out DIR] [NAME ...]
+
+Needs no display. Nothing of the person's own settings, projects or recent folders is read or shown. The pictures are
+reduced to a palette, which keeps each well below 400 kB. Look at them before committing them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPixmap
+from PySide6.QtWidgets import QApplication, QDialog, QWidget
+
+from core.project.commands import EditPart, SetMatchState
+from core.project.points import MatchState
+from core.resources import resource_path
+from desktop.app import make_application
+from desktop.dialogs.export import ExportDialog
+from desktop.main_window import MainWindow
+from desktop.settings import Settings
+from desktop.theme import apply_theme
+
+HERE = Path(__file__).resolve().parent
+SIZE = (1440, 900)
+COLOURS, FLAT, FLAT_PIXELS = 256, 96, 90
+PATIENCE_S = 300.0
+TITLE_PX = 32
+MAIN, OTHER = "cow.jpg", "pig.jpg"
+
+
+class Studio:
+    """A window on copies of the sample photographs, and what is needed to bring it into a state worth a picture."""
+
+    def __init__(self, application: QApplication, folder: Path) -> None:
+        self.application = application
+        self.photos = folder / "photos"
+        self.photos.mkdir()
+        for photo in sorted(resource_path("samples").glob("*.jpg")):
+            shutil.copy(photo, self.photos)
+        self.window = MainWindow(Settings(folder / "window.ini"))
+        self.window.resize(*SIZE)
+        self.window.show()
+        self.settle()
+
+    # Time -------------------------------------------------------------------------------------------------------
+
+    def settle(self, seconds: float = 0.3) -> None:
+        """Let the window draw and load for a while."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.application.processEvents()
+            time.sleep(0.01)
+
+    def wait(self, what: str, until: Callable[[], bool]) -> None:
+        """Wait until something is so; give up, naming it, when it takes too long."""
+        end = time.monotonic() + PATIENCE_S
+        while not until():
+            if time.monotonic() > end:
+                raise SystemExit(f"gave up waiting for {what}")
+            self.settle(0.05)
+        self.settle()
+
+    # States -----------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open the photographs, cow first."""
+        self.window.session.open_folder(self.photos)
+        self.wait("the first image", lambda: self.window.canvas.panes[0].photo is not None)
+
+    def find_parts(self) -> None:
+        """Run Parts with its defaults, as a person would who presses the button."""
+        done: list[str] = []
+        self.window.desk.finished.connect(done.append)
+        self.window.run_panel.button.click()
+        self.wait("the parts", lambda: bool(done))
+        self.show(MAIN)
+        self.settle(1.5)
+
+    def image(self, name: str) -> int:
+        """An image's number by its name."""
+        document = self.window.session.document
+        assert document is not None
+        record = document.find_image(name)
+        assert record is not None, name
+        return int(record.id)
+
+    def show(self, name: str) -> None:
+        """Show an image on the left."""
+        self.window.images.select(self.image(name))
+        self.wait(name, lambda: self.window.canvas.panes[0].image_key == self.image(name))
+
+    def name_parts(self, name: str, words: dict[str, tuple[float, float]]) -> None:
+        """Call the parts by what lies at places of one photograph, so that the pictures need no key."""
+        document = self.window.session.document
+        assert document is not None
+        found = document.label_map(self.image(name))
+        assert found is not None
+        for word, (x, y) in words.items():
+            part = int(found.labels[round(y * (found.labels.shape[0] - 1)), round(x * (found.labels.shape[1] - 1))])
+            if part and all(each.name != word for each in document.parts):
+                self.window.session.do(EditPart(part, name=word))
+        self.settle()
+
+    def pair(self) -> None:
+        """Two images side by side, their correspondences found, two of them accepted."""
+        window = self.window
+        window.show_right(self.image(OTHER))
+        self.wait("the matches", lambda: window.pairs.matches is not None and not window.runner.busy)
+        matches = window.pairs.matches
+        assert matches is not None
+        best = np.argsort(-matches.score)[:2]
+        left, right = window.pairs.pair
+        window.session.do(SetMatchState(left, right, [int(each) for each in best], MatchState.ACCEPTED))
+        window.matches.table.scrollToTop()
+        self.settle(1.0)
+
+    def pin(self, x: float, y: float) -> None:
+        """Pin the similarity map of a place of the left image, given in shares of its width and height."""
+        window = self.window
+        window.toolbox.choose("similarity")
+        photo = window.canvas.panes[0].photo
+        assert photo is not None
+        height, width = photo.hw
+        at = QPointF(*window.canvas.panes[0].view.to_widget((x * width, y * height)))
+        self._mouse(QEvent.Type.MouseMove, at, Qt.MouseButton.NoButton)
+        self._mouse(QEvent.Type.MouseButtonPress, at, Qt.MouseButton.LeftButton)
+        self._mouse(QEvent.Type.MouseButtonRelease, at, Qt.MouseButton.LeftButton)
+        self.wait("the similarity map", lambda: window.canvas.panes[1].heat is not None)
+        self.settle(2.0)
+
+    def _mouse(self, kind: QEvent.Type, at: QPointF, button: Qt.MouseButton) -> None:
+        canvas = self.window.canvas
+        held = button if kind == QEvent.Type.MouseButtonPress else Qt.MouseButton.NoButton
+        event = QMouseEvent(kind, at, canvas.mapToGlobal(at), button, held, Qt.KeyboardModifier.NoModifier)
+        QApplication.sendEvent(canvas, event)
+
+    def dialog(self, action: str) -> QDialog:
+        """The dialog that an action opens."""
+        self.window.actions_[action].trigger()
+        self.settle(0.6)
+        return next(each for each in self.window.findChildren(QDialog) if each.isVisible())
+
+    # Pictures ---------------------------------------------------------------------------------------------------
+
+    def picture(self, dialog: QWidget | None = None) -> QPixmap:
+        """What a person sees: the window, with a dialog over its middle where there is one."""
+        self.settle()
+        taken = self.window.grab()
+        if dialog is not None:
+            above = _framed(dialog)
+            place = QPoint((taken.width() - above.width()) // 2, (taken.height() - above.height()) // 2)
+            painter = QPainter(taken)
+            painter.fillRect(taken.rect(), QColor(0, 0, 0, 90))
+            painter.drawPixmap(place, above)
+            painter.setPen(QColor(128, 128, 128, 160))
+            painter.drawRect(place.x() - 1, place.y() - 1, above.width() + 1, above.height() + 1)
+            painter.end()
+        return taken
+
+
+def _framed(dialog: QWidget) -> QPixmap:
+    """A dialog below a bar with its title, which a desktop would draw."""
+    inside = dialog.grab()
+    framed = QPixmap(inside.width(), inside.height() + TITLE_PX)
+    framed.fill(dialog.palette().window().color().lighter(140))
+    painter = QPainter(framed)
+    painter.setPen(dialog.palette().windowText().color())
+    painter.drawText(0, 0, inside.width(), TITLE_PX, int(Qt.AlignmentFlag.AlignCenter), dialog.windowTitle())
+    painter.drawPixmap(0, TITLE_PX, inside)
+    painter.end()
+    return framed
+
+
+def save(taken: QPixmap, file: Path) -> None:
+    """Write a picture as a PNG with a palette."""
+    image = taken.toImage()
+    image = image.convertToFormat(image.Format.Format_RGB888)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    rgb = rows[:, : image.width() * 3].reshape(image.height(), image.width(), 3)
+    reduced = _reduced(np.ascontiguousarray(rgb))
+    reduced.save(file, optimize=True)
+    print(f"{file}  {file.stat().st_size // 1024} kB")
+
+
+def _reduced(rgb: np.ndarray) -> Image.Image:
+    """A picture with a palette: the flat colours of legend and text as they are, the rest for the photographs."""
+    colours, inverse, counts = np.unique(rgb.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True)
+    flat = colours[np.argsort(-counts)][: min(FLAT, int((counts >= FLAT_PIXELS).sum()))]
+    rest = Image.fromarray(rgb).quantize(COLOURS - len(flat), method=Image.Quantize.MEDIANCUT).getpalette() or []
+    palette = np.concatenate([flat, np.array(rest, np.uint8).reshape(-1, 3)])[:COLOURS]
+    # Pillow rounds colours before it looks them up, which gives flat areas a tint.
+    nearest = [
+        np.square(block[:, None, :].astype(np.int32) - palette.astype(np.int32)).sum(2).argmin(1)
+        for block in np.array_split(colours, 1 + len(colours) // 8192)
+    ]
+    index = np.concatenate(nearest).astype(np.uint8)[inverse.reshape(rgb.shape[:2])]
+    picture = Image.fromarray(index).convert("L")
+    picture.putpalette(palette.reshape(-1).tolist())
+    return picture
+
+
+def take(studio: Studio, out: Path, wanted: set[str]) -> None:
+    """Go through the program as the guide does, and take what is wanted."""
+
+    def shot(name: str, dialog: QWidget | None = None) -> None:
+        if not wanted or name in wanted:
+            save(studio.picture(dialog), out / f"{name}.png")
+
+    window = studio.window
+    shot("start")
+    studio.open()
+    studio.find_parts()
+    studio.name_parts(MAIN, {"body": (0.5, 0.45), "head": (0.17, 0.48), "legs": (0.4, 0.75)})
+    studio.name_parts("bison.jpg", {"fleece": (0.5, 0.5)})
+    shot("window")
+    window.actions_["theme"].trigger()
+    studio.settle(1.0)
+    shot("window-light")
+    window.actions_["theme"].trigger()
+    studio.settle(1.0)
+    for action, name in (("export", "export"), ("shortcuts", "shortcuts")):
+        dialog = studio.dialog(action)
+        if isinstance(dialog, ExportDialog):
+            dialog.format.setCurrentIndex(dialog.format.findData("coco"))
+            dialog.target.setText("/data/photos-coco.json")
+        shot(name, dialog)
+        dialog.reject()
+        studio.settle()
+    studio.pair()
+    shot("pair")
+    studio.pin(0.5, 0.4)
+    shot("similarity")
+
+
+def main() -> int:
+    """Take the pictures."""
+    parser = argparse.ArgumentParser(description="Take the pictures of the user guide.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these (all)")
+    parser.add_argument("--out", type=Path, default=HERE / "images")
+    chosen = parser.parse_args()
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["COUNTERPART_PROJECTS"] = str(Path(folder) / "projects")
+        application = make_application(sys.argv[:1])
+        apply_theme(application, "dark")
+        studio = Studio(application, Path(folder))
+        try:
+            take(studio, chosen.out, set(chosen.names))
+        finally:
+            studio.window.close()
+            studio.window.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
