@@ -94,7 +94,7 @@ def _check(
     evidence = weigh(bank, Target(instance.views, instance.box), params)
     size = _size(instance)
     places = expected_places(instance, bank, size)
-    geometry = _place_maps(places, frame, size)
+    geometry = _place_maps(places, frame)
     logits = np.log(evidence.appearance + 1e-9) + np.log(geometry + _FLOOR / geometry[0].size)
     pitch_rc = frame.features.geometry.token_pitch_xy[::-1]
     radius_rc = params.tolerance * size / pitch_rc
@@ -176,7 +176,7 @@ def expected_places(instance: Template, bank: TemplateBank, size: float) -> Expe
     return ExpectedPlaces(np.stack([guess.real, guess.imag], axis=-1), quality, spread)
 
 
-def _place_maps(places: ExpectedPlaces, frame: View, size: float) -> NDArray[np.float64]:
+def _place_maps(places: ExpectedPlaces, frame: View) -> NDArray[np.float64]:
     """(K, rows, columns) mixture of the guesses on the frame's grid; uniform where there is none."""
     rows, cols = frame.features.grid_hw
     grid = np.stack(np.meshgrid(np.arange(rows), np.arange(cols), indexing="ij"), axis=-1)

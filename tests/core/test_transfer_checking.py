@@ -33,7 +33,7 @@ def test_points_where_they_belong_are_not_suspected():
 
 def test_a_slipped_point_heads_the_queue_with_its_place_suggested():
     right = confirmed()[2].xy[3]
-    instances = confirmed(left_paw=right + [6 * CELL, -5 * CELL])
+    instances = confirmed(left_paw=right + np.array([6, -5]) * CELL)
     found = check_points(instances, SKELETON, PARAMS, silent())
     assert found.queue()[0] == (2, 3)
     assert np.linalg.norm(found.suggestion[2, 3] - right) < CELL
