@@ -99,7 +99,7 @@ class _Centre(QWidget):
 
     def _place(self) -> None:
         width = min(self.width() - 32, 760)
-        height = self._notice.layout().totalHeightForWidth(width)
+        height = self._notice.height_for(width)
         self._notice.setGeometry((self.width() - width) // 2, 12, width, height)
         self._notice.raise_()
 

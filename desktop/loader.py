@@ -74,9 +74,6 @@ class Loader(QObject):
                     return
                 key, fn = self._stack.popitem()
             value, error = _attempt(fn)
-            with self._wake:
-                if self._closing:
-                    return
             self._done.emit((key, value), error)
 
     @Slot(object, str)

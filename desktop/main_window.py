@@ -344,7 +344,7 @@ class MainWindow(QMainWindow):
     @Slot(str, str)
     def tell(self, kind: str, text: str) -> None:
         """Show a message over the canvas: until it is dismissed, or for a while if there is nothing to be done."""
-        self.notice.show_text(kind if kind in ("info", "warning") else "error", text)
+        self.notice.show_text(kind, text)
         if kind == "info":
             self.notice.leave_after(_READING_MS)
 

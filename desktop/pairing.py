@@ -93,7 +93,6 @@ class PairDesk(QObject):
         panel.set_state.connect(self._set_state)
         panel.lock.connect(self._lock)
         panel.delete.connect(self._delete)
-        panel.find.connect(self.find)
         tool.line_hovered.connect(self._line_hovered)
         tool.line_clicked.connect(self._line_clicked)
         tool.line_double_clicked.connect(self._line_accepted)

@@ -15,7 +15,7 @@ __all__ = ["argb_to_qimage", "qimage_to_rgb", "rgb_to_qimage"]
 
 def rgb_to_qimage(rgb: NDArray[np.uint8]) -> QImage:
     """(height, width, 3) uint8 -> an opaque image of its own memory, in the format that Qt draws fastest."""
-    image = qimage2ndarray.array2qimage(np.ascontiguousarray(rgb))
+    image: QImage = qimage2ndarray.array2qimage(np.ascontiguousarray(rgb))
     return image if image.format() == QImage.Format.Format_RGB32 else image.convertToFormat(QImage.Format.Format_RGB32)
 
 

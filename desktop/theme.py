@@ -316,5 +316,6 @@ def _glyph(name: str, c: Colours) -> str:
 def _mix(over: str, under: str, share: float) -> str:
     """`over` laid on `under` with the given opacity."""
     a, b = QColor(over), QColor(under)
-    mixed = [round(x * share + y * (1 - share)) for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)]
+    pairs = ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))
+    mixed = [round(x * share + y * (1 - share)) for x, y in pairs]
     return "#{:02x}{:02x}{:02x}".format(*mixed)

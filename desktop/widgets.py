@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QColor, QHideEvent, QIcon, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -120,7 +119,7 @@ def swatch(colour: tuple[int, int, int], size: int = 14, scale: float = 2.0) -> 
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QColor(0, 0, 0, 90))
     painter.setBrush(QColor(*colour))
-    painter.drawRoundedRect(0.5, 0.5, size - 1, size - 1, 3, 3)
+    painter.drawRoundedRect(QRectF(0.5, 0.5, size - 1, size - 1), 3, 3)
     painter.end()
     return QIcon(image)
 
@@ -235,12 +234,17 @@ class NumberField(QWidget):
     def set_value(self, value: float) -> None:
         """Set the number without telling anybody."""
         was = self.blockSignals(True)
-        self.box.setValue(round(value) if self._decimals == 0 else value)
+        self._put(value)
         self.blockSignals(was)
 
+    def _put(self, value: float) -> None:
+        if isinstance(self.box, QSpinBox):
+            self.box.setValue(round(value))
+        else:
+            self.box.setValue(value)
+
     def _slid(self, place: int) -> None:
-        value = self._low + place * self._step
-        self.box.setValue(round(value) if self._decimals == 0 else value)
+        self._put(self._low + place * self._step)
 
     def _typed(self, value: float) -> None:
         self.slider.blockSignals(True)
@@ -307,7 +311,7 @@ class Notice(QFrame):
         self.button = QPushButton()
         self._close = icon_button("reject", "Dismiss", quiet=True)
         self._close.clicked.connect(self._dismissed)
-        row = QHBoxLayout(self)
+        row = self._row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(GRID)
         row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
@@ -316,10 +320,10 @@ class Notice(QFrame):
         row.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
         self.hide()
 
-    def show_text(self, kind: Literal["info", "warning", "error"], text: str, button: str = "") -> None:
-        """Show a message, with a button where there is something to do about it."""
+    def show_text(self, kind: str, text: str, button: str = "") -> None:
+        """Show a message of kind `info`, `warning` or `error`, with a button where there is something to do."""
         theme = colours()
-        colour = {"info": theme.accent, "warning": theme.warning, "error": theme.danger}[kind]
+        colour = {"info": theme.accent, "warning": theme.warning}.get(kind, theme.danger)
         self.setProperty("kind", kind)
         self.style().unpolish(self)
         self.style().polish(self)
@@ -330,8 +334,12 @@ class Notice(QFrame):
         self.button.setVisible(bool(button))
         self._leaving.stop()
         self.show()
-        self.layout().activate()
+        self._row.activate()
         self.resized.emit()
+
+    def height_for(self, width: int) -> int:
+        """How high the message is at a width."""
+        return self._row.totalHeightForWidth(width)
 
     def leave_after(self, milliseconds: int) -> None:
         """Go away by itself: for what need not be dealt with."""

@@ -17,6 +17,7 @@ from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QEnterEvent,
+    QFocusEvent,
     QKeyEvent,
     QMouseEvent,
     QNativeGestureEvent,
@@ -439,7 +440,7 @@ class Canvas(QWidget):
         elif event.key() != Qt.Key.Key_Space:
             super().keyReleaseEvent(event)
 
-    def focusOutEvent(self, event: QEvent) -> None:
+    def focusOutEvent(self, event: QFocusEvent) -> None:
         self._space = False
         self._show_cursor()
         super().focusOutEvent(event)
@@ -447,4 +448,4 @@ class Canvas(QWidget):
 
 def _rects(region: QRegion) -> Iterable[QRect]:
     """The rectangles of a region, or its bounds where they are so many that one is cheaper."""
-    return [region.boundingRect()] if region.rectCount() > 8 else list(region)
+    return [region.boundingRect()] if region.rectCount() > 8 else [rect for rect in region]  # type: ignore[attr-defined]  # noqa: C416

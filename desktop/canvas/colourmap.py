@@ -35,7 +35,8 @@ def heat_argb(values: NDArray[np.floating], low: float, high: float, opacity: fl
     """(H, W) numbers -> (H, W) premultiplied 0xAARRGGBB; `low` is darkest, `high` lightest."""
     span = max(high - low, 1e-6)
     index = np.clip((values - low) * (255.0 / span), 0, 255).astype(np.uint8)
-    return _heat_table_argb(round(opacity, 3))[index]
+    out: NDArray[np.uint32] = _heat_table_argb(round(opacity, 3))[index]
+    return out
 
 
 def position_colours(xy: ArrayLike, image_hw: tuple[int, int]) -> list[QColor]:

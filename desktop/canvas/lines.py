@@ -71,8 +71,8 @@ class PairLines:
         length = np.maximum((along**2).sum(axis=1), 1e-9)
         share = np.clip(((at - a) * along).sum(axis=1) / length, 0, 1)
         to_lines = np.hypot(*(a + along * share[:, None] - at).T) + away
-        index = int(to_lines.argmin())
-        return Hit(index, None) if to_lines[index] <= _LINE_REACH else None
+        nearest = int(to_lines.argmin())
+        return Hit(nearest, None) if to_lines[nearest] <= _LINE_REACH else None
 
     def paint(
         self, painter: QPainter, left: Viewport, right: Viewport, hovered: int | None, selected: int | None
@@ -80,13 +80,13 @@ class PairLines:
         """Draw all lines; the hovered and the selected one last and stronger, the others faint meanwhile."""
         a, b = self.ends(left, right)
         marked = [index for index in (selected, hovered) if index is not None and index < len(self)]
-        others = [index for index in np.flatnonzero(self.shown) if index not in marked]
+        others = [index for index in np.flatnonzero(self.shown).tolist() if index not in marked]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         faint = 0.35 if marked else 1.0
         for index in others:
-            self._line(painter, a[index], b[index], int(index), 2.0, faint)
+            self._line(painter, a[index], b[index], index, 2.0, faint)
         for index in others:
-            self._points(painter, a[index], b[index], int(index), 5.0, max(faint, 0.6))
+            self._points(painter, a[index], b[index], index, 5.0, max(faint, 0.6))
         for index in marked:
             self._line(painter, a[index], b[index], index, 3.0, 1.0)
             self._points(painter, a[index], b[index], index, 7.0, 1.0)

@@ -133,7 +133,7 @@ class BrushTool(Tool):
 
     def _redraw_ring(self, at: QPointF | None) -> None:
         ring = self._ring(at) if at is not None else None
-        if ring is not None:
+        if ring is not None and at is not None:
             reach = ring[1] * _SIZE_STEP + 4  # as it is and as it was before a change of size
             self.canvas.update(QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach).toAlignedRect())
 

@@ -76,6 +76,6 @@ def build_photo(rgb: NDArray[np.uint8], sha256: str = "") -> Photo:
     small = rgb
     while max(small.shape[:2]) >= 2 * _SMALLEST and min(small.shape[:2]) >= 4:
         size = (max(small.shape[1] // 2, 1), max(small.shape[0] // 2, 1))
-        small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
+        small = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_AREA), np.uint8)
         levels.append(rgb_to_qimage(small))
     return Photo(rgb, tuple(levels), sha256)

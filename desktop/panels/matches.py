@@ -55,7 +55,6 @@ class MatchesPanel(QWidget):
         set_state: Matches and the state wanted.
         lock: Matches, and whether to lock them.
         delete: Matches to remove.
-        find: Matches of this pair are wanted.
     """
 
     count_changed = Signal(int)
@@ -65,7 +64,6 @@ class MatchesPanel(QWidget):
     set_state = Signal(list, int)
     lock = Signal(list, bool)
     delete = Signal(list)
-    find = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

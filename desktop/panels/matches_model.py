@@ -85,19 +85,23 @@ class MatchesModel(QAbstractTableModel):
             decided = (matches.state != MatchState.PROPOSED).astype(float) + (matches.state == MatchState.REJECTED)
             self._order = np.lexsort((-self._doubt, decided))
             return
-        key = {
+        keys: dict[int, NDArray[np.generic]] = {
             NUMBER: np.arange(len(matches)),
             COSINE: np.nan_to_num(matches.score, nan=2.0),
             CYCLE: np.nan_to_num(matches.cycle_error, nan=-1.0),
             STATE: matches.state,
-        }[self._by]
-        order = np.argsort(key, kind="stable")
+        }
+        order = np.argsort(keys[self._by], kind="stable")
         self._order = order[::-1] if self._descending else order
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        numbers = [self.index_of(index.row()) for index in before]
         self._by, self._descending = column, order == Qt.SortOrder.DescendingOrder
         self._sort()
+        after = [self.index(self.row_of(n), index.column()) for n, index in zip(numbers, before, strict=True)]
+        self.changePersistentIndexList(before, after)
         self.layoutChanged.emit()
 
     # Qt -----------------------------------------------------------------------------------------------------

@@ -290,7 +290,8 @@ class RunPanel(QWidget):
         self.help.setText(self.spec.help)
         for place, advanced in ((self._few, False), (self._rest, True)):
             while place.count():
-                old = place.takeAt(0).widget()
+                item = place.takeAt(0)
+                old = item.widget() if item is not None else None
                 if old is not None:
                     old.hide()
             form = self._form(advanced)

@@ -106,7 +106,8 @@ class StartPage(QWidget):
     def set_recent(self, paths: Sequence[Path]) -> None:
         """List what was opened last."""
         while self._recent.count():
-            old = self._recent.takeAt(0).widget()
+            item = self._recent.takeAt(0)
+            old = item.widget() if item is not None else None
             if old is not None:
                 old.deleteLater()
         for path in list(paths)[:_SHOWN]:
