@@ -85,7 +85,7 @@ def _demo(args: argparse.Namespace, ctx: JobContext) -> Outcome:
         args.then_open = str(demo.project)
         text += "\nOpening the window …"
     else:
-        text += f"\nNo window: the overlays are in {demo.folder}"
+        text += f"\nNo window: the overlays are in {demo.folder / 'overlays'}"
     return Outcome(text, {"out": str(demo.folder), "project": str(demo.project), "images": demo.names})
 
 

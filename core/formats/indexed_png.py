@@ -64,7 +64,7 @@ def write_legend(path: Path, parts: Sequence[PartLabel], images: dict[str, str])
     write_json(path, {"background": 0, "parts": entries, "images": images}, indent=1)
 
 
-def read_indexed_png(path: Path, _source: Source, ctx: JobContext, report: ImportReport) -> Dataset:
+def read_indexed_png(path: Path, source: Source, ctx: JobContext, report: ImportReport) -> Dataset:
     """Read a folder of label pictures, or one picture.
 
     Raises:
@@ -95,7 +95,9 @@ def read_indexed_png(path: Path, _source: Source, ctx: JobContext, report: Impor
         if unknown:
             report.skipped.append((file.name, f"it has the value {min(unknown)}, which the legend does not name"))
             return None
-        return AnnotatedImage(names.get(relative, relative), packed.hw, labels=packed)
+        name = names.get(relative, relative)
+        # The pictures' own folder does not count: there, the name of an image may be that of its label picture.
+        return AnnotatedImage(name, packed.hw, file=source.file(name), labels=packed)
 
     return Dataset(parts=parts, images=LazyImages(len(files), load))
 
