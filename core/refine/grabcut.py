@@ -18,6 +18,7 @@ def grab_cut(
     *,
     iterations: int = 3,
     band: int | None = None,
+    sure: float | None = None,
     seed: int = 0,
 ) -> NDArray[np.bool_]:
     """Cut the object out along colour edges.
@@ -31,6 +32,7 @@ def grab_cut(
         iterations: Rounds of fitting colours and cutting.
         band: Pixels farther than this from the mask's border never change sides: with the colours alone, an object
             spreads over whatever background is coloured like it. None lets all pixels change.
+        sure: Where given, pixels whose probability is at least this far from 0.5 never change sides either.
         seed: Of the colour models' start.
 
     Returns:
@@ -51,6 +53,9 @@ def grab_cut(
             return mask
         state[inner] = cv2.GC_FGD
         state[~outer] = cv2.GC_BGD
+    if sure is not None:
+        state[probability >= 0.5 + sure] = cv2.GC_FGD
+        state[probability <= 0.5 - sure] = cv2.GC_BGD
     cv2.setRNGSeed(seed)
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
     bgr = np.ascontiguousarray(rgb[..., ::-1])
