@@ -279,7 +279,7 @@ GESTURES: tuple[tuple[str, str, str], ...] = (
     ("Canvas", "Space or middle button, drag", "Move the image"),
     ("Canvas", "H held", "Peek at the photograph without its overlay"),
     ("Canvas", "1 … 9", "Choose the part"),
-    ("Canvas", "Double-click a match", "Accept it"),
+    ("Canvas", "Double-click", "Accept a match, or a predicted part of this image"),
 )
 """What is done with the pointer or with many keys, for the F1 sheet: section, keys, what it does."""
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QColor
 
-from core.project.commands import AddPart, DeleteParts, EditPart, MergeParts, RemoveImages, SetReviewState
+from core.project.commands import (
+    AcceptPredictions,
+    AddPart,
+    DeleteParts,
+    EditPart,
+    MergeParts,
+    RemoveImages,
+    SetReviewState,
+)
 from core.project.document import Document
 from core.project.model import ImageState
 from desktop.panels.parts import PartsPanel
@@ -116,6 +124,13 @@ class Annotator(QObject):
         document, part = self._document, self.active
         if document is not None and part:
             self._show(part, not document.part(part).visible)
+
+    @Slot(int, int)
+    def make_own(self, pane: int, part: int) -> None:
+        """Accept the prediction of a part on the image in a pane: from now on no run replaces it."""
+        if part:
+            self.choose(part)
+            self._session.do(AcceptPredictions([self._viewer.image(pane)], [part]))
 
     # Images -------------------------------------------------------------------------------------------------------
 

@@ -188,8 +188,10 @@ def model_entries() -> list[ModelEntry]:
 
 
 def describe_model(name: str) -> str:
-    """Licence, origin and size of a model, for the question before it is fetched."""
+    """What a model is and where it comes from, for the question before it is fetched."""
     info = model_info(name)
     sources = [f"{source.name} {source.version}".strip() for source in info.sources if source.kind != "file"]
-    where = " or ".join(sources)
-    return f"{info.title}\nLicence: {info.licence}\nSource: {where}\n\n{info.note}"
+    lines = [info.title, f"Licence: {info.licence}", f"Source: {' or '.join(sources)}"]
+    checked = " and checked against its known digest" if info.sha256 else ""
+    rest = f"It is fetched once{checked}, and kept in your models folder. Nothing else is sent or fetched."
+    return "\n\n".join(filter(None, ("\n".join(lines), info.note, rest)))

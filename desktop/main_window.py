@@ -172,6 +172,7 @@ class MainWindow(QMainWindow):
         self.probe.says.connect(self.status.show_place)
         self.probe.heats.connect(self.images.set_heats)
         self.files.says.connect(self.status.show_place)
+        self.toolbox.select.part_double_clicked.connect(self.annotator.make_own)
         self.toolbox.pick.picked.connect(self.annotator.choose)
         self.canvas.hovered_at.connect(self._on_hovered)
         self.canvas.hover_left.connect(self._on_hover_left)

@@ -139,11 +139,8 @@ class RunDesk(QObject):
         box = QMessageBox(self._window)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setWindowTitle("Install model")
-        box.setText(f"Fetch {name} over the network?")
-        box.setInformativeText(
-            f"{describe_model(name)}\n\nIt is fetched once, checked against its known digest and kept in your models "
-            "folder. Nothing else is sent or fetched."
-        )
+        box.setText(f"<b>Fetch {name} over the network?</b>")
+        box.setInformativeText(describe_model(name))
         yes = box.addButton("Fetch and install", QMessageBox.ButtonRole.AcceptRole)
         file = box.addButton("From a file…", QMessageBox.ButtonRole.ActionRole)
         box.addButton(QMessageBox.StandardButton.Cancel)

@@ -88,6 +88,7 @@ class SelectTool(Tool):
         line_hovered, line_clicked, line_double_clicked: Index of a line, -1 for none.
         end_dragged: Line, end (0 left, 1 right), image x, y, and whether the drag is over.
         clicked: Pane and image xy of a press that met no line.
+        part_double_clicked: Pane and the part under the pointer, 0 for none.
     """
 
     id = "select"
@@ -97,6 +98,7 @@ class SelectTool(Tool):
     line_double_clicked = Signal(int)
     end_dragged = Signal(int, int, float, float, bool)
     clicked = Signal(int, float, float)
+    part_double_clicked = Signal(int, int)
 
     def __init__(self, canvas: Canvas) -> None:
         super().__init__(canvas)
@@ -135,6 +137,8 @@ class SelectTool(Tool):
         hit = self.canvas.line_at(event.position)
         if hit is not None:
             self.line_double_clicked.emit(hit.index)
+        elif event.inside:
+            self.part_double_clicked.emit(event.pane, self.canvas.label_at(event.pane, event.xy))
 
     def leave(self) -> None:
         self.line_hovered.emit(-1)

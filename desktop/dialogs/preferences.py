@@ -45,6 +45,7 @@ class PreferencesDialog(QDialog):
         preferences = settings.preferences
         self.look = Form(preferences, _LOOK, _KNOBS)
         self.engine = Form(preferences, _ENGINE, _KNOBS)
+        self.look.align_with(self.engine)
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         reset = close.addButton("Reset to defaults", QDialogButtonBox.ButtonRole.ResetRole)
         reset.clicked.connect(self._reset)

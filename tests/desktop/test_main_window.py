@@ -441,6 +441,7 @@ def test_a_model_that_is_not_installed_asks_before_anything_is_fetched(qtbot, op
     qtbot.mouseClick(panel.notice.button, Qt.MouseButton.LeftButton)
     box = opened.findChild(QMessageBox)
     assert "Fetch dino_vits8" in box.text()
+    assert "Apache-2.0" in box.informativeText()
     assert not opened.runner.busy
     box.reject()
     assert not opened.runner.busy
@@ -512,3 +513,19 @@ def test_removing_the_image_that_is_shown_goes_on_to_another(qtbot, opened):
     assert opened.images.current != first
     qtbot.waitUntil(lambda: opened.canvas.panes[0].title == "img2.png" or opened.viewer.image(0) != first)
     assert opened.images.model.total == 4
+
+
+def test_a_double_click_makes_a_prediction_ones_own(qtbot, opened):
+    run(qtbot, opened)
+    part = opened.session.document.parts[0].id
+    rows, cols = np.nonzero(opened.canvas.panes[0].labels == part)
+    middle = len(rows) // 2
+    at = opened.canvas.panes[0].view.to_widget((cols[middle], rows[middle]))
+    hatched = grabbed(opened)
+    qtbot.mouseDClick(opened.canvas, Qt.MouseButton.LeftButton, pos=QPoint(round(at[0]), round(at[1])))
+    assert opened.viewer.label_map(0).state(part) == "reviewed"
+    assert opened.annotator.active == part
+    assert not np.array_equal(grabbed(opened), hatched)
+    opened.session.bridge.undo()
+    assert opened.viewer.label_map(0).state(part) == "predicted"
+    assert np.array_equal(grabbed(opened), hatched)
