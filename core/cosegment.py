@@ -35,8 +35,8 @@ __all__ = ["CosegmentMethod", "CosegmentParams", "CosegmentResult", "Cosegmented
 CosegmentMethod = Literal["seeded", "paper", "baseline"]
 _SAMPLE = 6_000
 """Descriptors trained on, at most, where no fixed share is asked for."""
-_RIDGE = 1.5e-3
-_GRAINS = (0.4, 0.7, 1.0)
+_RIDGE = 3e-3
+_GRAINS = (0.4, 0.6, 0.8, 1.0, 1.2)
 """Sizes of the clusterings whose votes are averaged, in shares of the number of clusters asked for."""
 
 
@@ -66,7 +66,7 @@ class CosegmentParams:
     """
 
     method: CosegmentMethod = "seeded"
-    threshold: float = 0.27
+    threshold: float = 0.25
     votes: float = 0.5
     present: float = 0.02
     clusters: int | None = 20

@@ -13,7 +13,7 @@ from core.saliency import SaliencyParams, border_tokens, saliency_map
 
 __all__ = ["ForegroundModel", "fit_linear", "sigmoid"]
 
-_SALIENCY_WEIGHT = 4.0
+_SALIENCY_WEIGHT = 3.0
 """Weight of an image's own saliency beside one standard deviation of the set's linear score."""
 _BIAS_RIDGE = 1e-6
 _NEWTON_STEPS = 12
