@@ -1,0 +1,24 @@
+"""Landmarks from parts: a linear map, fitted on a few labelled images, from part scores to places.
+
+The paper's supplement (table 2, after SCOPS) regresses landmarks from the centroids of discovered parts: the method
+"centroids". A centroid says little about a part's outline; "scores" maps the soft part maps themselves, laid on a
+canonical grid, each landmark looking at the surroundings of its usual place. Both are ridge regressions in closed
+form, so that leave-one-out errors cost nothing: they choose the settings, find mislabelled images, and tell how far
+to trust each landmark.
+
+Parts come in as arrays, whichever way they were made: the background first, then the parts.
+"""
+
+from core.landmarks.features import Frame, LandmarkParams, PartMaps
+from core.landmarks.fit import fit_landmarks
+from core.landmarks.model import LandmarkModel, Landmarks, predict_landmarks
+
+__all__ = [
+    "Frame",
+    "LandmarkModel",
+    "LandmarkParams",
+    "Landmarks",
+    "PartMaps",
+    "fit_landmarks",
+    "predict_landmarks",
+]
