@@ -134,12 +134,14 @@ def sample_descriptors(
         places.append(np.stack(np.divmod(tokens, feature_map.grid_hw[1]), axis=-1).astype(np.int32))
     if not values:
         return np.zeros((0, 0), np.float32), np.zeros(0, np.int32), np.zeros((0, 2), np.int32)
-    thin = slice(None)
-    total = sum(map(len, images))
-    if total > params.limit:
-        thin = slice(None, None, math.ceil(total / params.limit))
-        ctx.warn(f"{total} points are thinned to at most {params.limit}")
-    return np.concatenate(values)[thin], np.concatenate(images)[thin], np.concatenate(places)[thin]
+    joined = np.concatenate(values), np.concatenate(images), np.concatenate(places)
+    total = len(joined[1])
+    if total <= params.limit:
+        return joined
+    if total > 1.05 * params.limit:  # the last few are not worth a warning
+        ctx.warn(f"{total} points are thinned to {params.limit}")
+    chosen = np.linspace(0, total - 1, params.limit).round().astype(np.intp)
+    return joined[0][chosen], joined[1][chosen], joined[2][chosen]
 
 
 def embed_tsne(
@@ -214,7 +216,7 @@ def _affinities(library: Any, values: NDArray[np.float32], perplexity: float, ct
         distances[start:stop] = np.maximum(np.take_along_axis(near, order, axis=1), 0)
     ctx.step(len(values), len(values), "Finding neighbours")
     index = library.nearest_neighbors.PrecomputedNeighbors(neighbours, distances)
-    return library.affinity.PerplexityBasedNN(perplexity=perplexity, knn_index=index, n_jobs=-1)
+    return library.affinity.PerplexityBasedNN(perplexity=perplexity, knn_index=index, n_jobs=1)
 
 
 def _optimise(
@@ -238,7 +240,7 @@ def _optimise(
         _start(values, params.seed),
         affinities,
         negative_gradient_method="fft",
-        n_jobs=-1,
+        n_jobs=1,  # a second thread gains little, and loses a lot where another program is at work
         random_state=params.seed,
         callbacks=watch,
         callbacks_every_iters=10,

@@ -8,7 +8,8 @@ section 4.2.2, after Jabri et al. 2020).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -127,6 +128,19 @@ def _reach(lo: int, hi: int, length: int, radius: int) -> tuple[int, int, torch.
     return first, last, (distance > radius) * -1e4
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Many small products: threads that wait for each other cost more than they bring, far more on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class Flow:
     """The moving context of one direction: annotated frames that stay, and the last few that pass by."""
 
@@ -138,6 +152,7 @@ class Flow:
     def step(self, vectors: torch.Tensor) -> torch.Tensor:
         """(rows, columns, K) labels of the next frame, which then counts for those after it."""
         context = [*self._anchors, *self.recent]
-        labels, _ = propagate(vectors, context, self._radius_rc, self._params.top_k, self._params.temperature)
+        with _one_thread():
+            labels, _ = propagate(vectors, context, self._radius_rc, self._params.top_k, self._params.temperature)
         self.recent.append(Look(vectors, labels))
         return labels
