@@ -46,11 +46,11 @@ class TransferParams:
     tap: Tap | None = None
     mirror_templates: bool = True
     mirror_target: bool = True
-    whitening: float | None = 1.5
+    whitening: float | None = 2.0
     view_noise: float = 0.3
     binned: float = 0.65
-    competition: float = 0.5
-    temperature: float = 0.05
+    competition: float = 0.35
+    temperature: float = 0.04
     prior: bool = True
     scales: tuple[float, ...] = (0.5, 0.65, 0.8, 1.0, 1.25, 1.6)
     hypotheses: int = 300
