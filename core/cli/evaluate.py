@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.cli.masks import add_cosegment_options, cosegment_job
 from core.cli.options import (
@@ -18,6 +19,9 @@ from core.cli.options import (
 )
 from core.cli.runner import Outcome
 from core.jobs import JobContext
+
+if TYPE_CHECKING:
+    from core.evaluate.keypoint_quality import KeypointQuality
 
 __all__ = ["add_parsers"]
 
@@ -43,7 +47,9 @@ def add_parsers(commands: Subparsers) -> None:
     points.add_argument("--templates", type=int, default=5, metavar="N", help="templates of each target (%(default)s)")
     points.add_argument("--draws", type=int, default=3, metavar="N", help="random draws of templates (%(default)s)")
     points.add_argument("--boxes", action="store_true", help="give the targets' boxes")
-    points.add_argument("--leave-one-out", action="store_true", help="all others are templates; one draw")
+    points.add_argument(
+        "--leave-one-out", action="store_true", help="predict each image from all others, and list every keypoint"
+    )
     points.add_argument("--plain", action="store_true", help="nearest neighbours alone, for comparison")
     add_engine_options(points)
     add_feature_options(points)
@@ -70,7 +76,7 @@ def _cosegmentation(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _keypoints(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.evaluation import KeypointEvaluation, evaluate_keypoints
+    from core.pipeline.evaluation import KeypointEvaluation, evaluate_keypoints, evaluate_keypoints_file
     from core.pipeline.transfer import TransferJob
     from core.transfer import TransferParams
 
@@ -79,11 +85,10 @@ def _keypoints(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     params = TransferParams.nearest_neighbour() if args.plain else own.params
     params = dataclasses.replace(params, tap=tap_or(args, engine.defaults.transfer_tap))
     chosen = resolution(args, own.size, own.stride)
-    draws = 1 if args.leave_one_out else args.draws
-    plan = KeypointEvaluation(
-        None if args.leave_one_out else args.templates, tuple(range(args.seed, args.seed + draws)), args.boxes
-    )
     job = TransferJob(params, chosen.size, chosen.stride)
+    if args.leave_one_out:
+        return _leave_one_out(evaluate_keypoints_file(engine, args.file, args.root, job, ctx, boxes=args.boxes))
+    plan = KeypointEvaluation(args.templates, tuple(range(args.seed, args.seed + args.draws)), args.boxes)
     data = evaluate_keypoints(engine, args.file, args.root, job, plan, ctx)
     lines = [f"{'':<16} PCK@0.1  PCK@0.05  box copied"]
     for name, row in [*data["categories"].items(), ("mean", data["mean"])]:
@@ -93,3 +98,29 @@ def _keypoints(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     score = data["score"]
     lines.append(f"score: AUROC {score['auroc']:.3f}, calibration error {score['calibration_error']:.3f}")
     return Outcome("\n".join(lines), data)
+
+
+def _leave_one_out(found: dict[str, KeypointQuality]) -> Outcome:
+    names = [name for quality in found.values() for name in quality.names]
+    width = max(len("all points"), *map(len, names))
+    lines = []
+    for category, quality in found.items():
+        lines.append(f"{category}: {quality.instances} instances, each predicted from the others")
+        lines.append(f"{'':<{width}}  points  PCK@0.1  PCK@0.05  score  box copied")
+        rows = [
+            (name, quality.count[k], quality.pck[k], quality.pck_tight[k], quality.score[k], quality.baseline[k])
+            for k, name in enumerate(quality.names)
+        ]
+        mean_score = float(quality.outcomes.score.mean())
+        total = (quality.overall, quality.overall_tight, mean_score, quality.overall_baseline)
+        for name, count, near, tight, score, copied in [*rows, ("all points", quality.count.sum(), *total)]:
+            lines.append(
+                f"{name:<{width}}  {count:6d}  {_share(near):>7}  {_share(tight):>8}  {_share(score):>5}"
+                f"  {_share(copied):>10}"
+            )
+        lines.append(f"score: AUROC {quality.auroc:.3f}, calibration error {quality.calibration_error:.3f}")
+    return Outcome("\n".join(lines), {name: quality.as_dict() for name, quality in found.items()})
+
+
+def _share(value: float) -> str:
+    return "-" if value != value else f"{100 * value:.1f}"

@@ -35,6 +35,7 @@ __all__ = [
     "calibration_error",
     "draw_templates",
     "evaluate_group",
+    "outcome_of",
     "pck",
     "read_groups",
     "reliability",
@@ -291,7 +292,7 @@ def evaluate_group(
     for number, chosen in enumerate(draw_templates(len(items), templates, seed)):
         ctx.step(number, len(items), "Transferring keypoints")
         bank = TemplateBank([ready[i] for i in chosen], order, params)
-        parts.append(_outcome(items, number, chosen, bank, targets[number], params, calibration))
+        parts.append(outcome_of(items, number, chosen, bank, targets[number], params, calibration))
     return Outcomes.join(parts)
 
 
@@ -315,7 +316,7 @@ def _views(
     return templates, targets
 
 
-def _outcome(
+def outcome_of(
     items: Sequence[Annotated],
     number: int,
     chosen: Sequence[int],
@@ -324,6 +325,20 @@ def _outcome(
     params: TransferParams,
     calibration: Calibration | None,
 ) -> Outcomes:
+    """Predict one instance and compare with its truth.
+
+    Args:
+        items: All instances.
+        number: Which is predicted.
+        chosen: Which are its templates.
+        bank: Made of them, in that order.
+        target: Its views.
+        params: See `TransferParams`.
+        calibration: How scores are made; None for the built-in one.
+
+    Returns:
+        One entry per point that the instance and any template show.
+    """
     item, order = items[number], bank.mirror_order
     found = predict(bank, target, params, calibration)
     counted = np.flatnonzero(item.visible & np.any([items[i].visible for i in chosen], axis=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +13,34 @@ from numpy.typing import NDArray
 
 from core.errors import ImageError
 from core.evaluate.cosegmentation import SetScores, TruthSet, find_sets, score_folder, score_set
-from core.evaluate.keypoints import Outcomes, auroc, calibration_error, evaluate_group, pck, read_groups
+from core.evaluate.keypoint_quality import KeypointQuality, leave_one_out
+from core.evaluate.keypoints import (
+    Annotated,
+    EncodeViews,
+    Outcomes,
+    auroc,
+    calibration_error,
+    evaluate_group,
+    pck,
+    read_groups,
+)
 from core.imaging import ImageRef
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
 from core.pipeline.masks import CosegmentJob, find_object
 from core.pipeline.transfer import TransferJob
+from core.project.points import Skeleton
+from core.transfer.calibration import Calibration
 from core.transfer.encode import encode_views
-from core.transfer.views import View, ViewKey
 
-__all__ = ["KeypointEvaluation", "evaluate_cosegmentation", "evaluate_keypoints"]
+__all__ = [
+    "KeypointEvaluation",
+    "KeypointQuality",
+    "evaluate_cosegmentation",
+    "evaluate_keypoints",
+    "evaluate_keypoints_file",
+    "evaluate_keypoints_loo",
+]
 
 
 def evaluate_cosegmentation(
@@ -94,18 +113,12 @@ def evaluate_keypoints(
         ImageError: An image cannot be used.
     """
     groups = read_groups(file, root, ctx)
-    tap = job.params.tap or engine.defaults.transfer_tap
-    spec = engine.plan.spec([tap], job.stride, job.size, saliency=False)
     rounds = [(group, seed) for group in groups for seed in plan.seeds]
     found: dict[str, list[Outcomes]] = {}
     for number, (group, seed) in enumerate(rounds):
         part = ctx.stage(number / len(rounds), (number + 1) / len(rounds))
 
-        def encode(
-            refs: Sequence[ImageRef], keys: Sequence[Sequence[ViewKey]], part: JobContext = part
-        ) -> Iterator[tuple[int, tuple[View, ...]]]:
-            return encode_views(refs, keys, spec, engine.encoder, engine.cache, part.stage(0.0, 0.7))
-
+        encode = _encoding(engine, job, part.stage(0.0, 0.7))
         templates = plan.templates or max(len(group.instances) - 1, 1)
         outcomes = evaluate_group(group, templates, seed, job.params, encode, part.stage(0.7, 1.0), boxes=plan.boxes)
         found.setdefault(group.skeleton.name, []).append(outcomes)
@@ -133,3 +146,60 @@ def _row(outcomes: Outcomes) -> dict[str, float]:
         "baseline@0.1": pck(outcomes.baseline, 0.1),
         "points": float(len(outcomes.error)),
     }
+
+
+def _encoding(engine: Engine, job: TransferJob, ctx: JobContext) -> EncodeViews:
+    tap = job.params.tap or engine.defaults.transfer_tap
+    spec = engine.plan.spec([tap], job.stride, job.size, saliency=False)
+    return functools.partial(encode_views, spec=spec, encoder=engine.encoder, cache=engine.cache, ctx=ctx)
+
+
+def evaluate_keypoints_loo(
+    engine: Engine,
+    instances: Sequence[Annotated],
+    skeleton: Skeleton,
+    job: TransferJob,
+    ctx: JobContext,
+    *,
+    boxes: bool = False,
+    calibration: Calibration | None = None,
+) -> KeypointQuality:
+    """How well transfer does on a person's own images: every confirmed instance is predicted by the others.
+
+    Images that cannot be used are recorded in `ctx.failures` and left out. From `MIN_OUTCOMES` points on, the result's
+    `calibration()` fits scores to these images.
+
+    Args:
+        engine: The model.
+        instances: Confirmed instances, in the skeleton's order; templates never come from the target's own image.
+        skeleton: Names and mirror pairs.
+        job: How keypoints are transferred.
+        ctx: Progress and cancellation.
+        boxes: Whether targets are looked at through their boxes.
+        calibration: How scores are made; the built-in one by default.
+
+    Raises:
+        UsageError: There are no two usable images with points.
+        JobCancelledError: Cancelled.
+    """
+    encode = functools.partial(_encoding, engine, job)
+    return leave_one_out(instances, skeleton, job.params, encode, ctx, boxes=boxes, calibration=calibration)
+
+
+def evaluate_keypoints_file(
+    engine: Engine, file: Path, root: Path | None, job: TransferJob, ctx: JobContext, *, boxes: bool = False
+) -> dict[str, KeypointQuality]:
+    """`evaluate_keypoints_loo` for every category of a COCO file, by name.
+
+    Raises:
+        FormatError, ProtocolError: The file is not COCO keypoints, or has no two usable instances of a category.
+        UsageError: A category has no two usable images.
+    """
+    groups = read_groups(file, root, ctx)
+    found = {}
+    for number, group in enumerate(groups):
+        part = ctx.stage(number / len(groups), (number + 1) / len(groups))
+        found[group.skeleton.name] = evaluate_keypoints_loo(
+            engine, group.instances, group.skeleton, job, part, boxes=boxes
+        )
+    return found
