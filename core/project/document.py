@@ -169,6 +169,18 @@ class Document(ProjectView):
         self._commit({**diff, **counters}, sizes, edit.boxes, revise=command.undoable)
         return True
 
+    def rehearse(self, command: Command) -> Diff:
+        """The rows that a command would change, without changing any; its `outcome` says what would come of it.
+
+        The command is spent by it. A read-only document can rehearse too: on a worker, on a view of its own.
+
+        Raises:
+            CounterpartError: It cannot be done.
+        """
+        edit = self._begin()
+        command.do(edit)
+        return edit.diff()
+
     def revert(self, command: Command) -> None:
         """Undo a command: the last one that was done and not undone.
 
