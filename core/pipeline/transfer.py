@@ -306,7 +306,12 @@ def read_boxes(path: Path, root: Path | None, targets: Sequence[ImageRef]) -> di
 
 
 def write_transferred(
-    run: TransferRun, path: Path, engine: Engine, root: Path | None, failures: Sequence[CounterpartError] = ()
+    run: TransferRun,
+    path: Path,
+    engine: Engine,
+    root: Path | None,
+    failures: Sequence[CounterpartError] = (),
+    description: str = "Keypoints transferred by Counterpart",
 ) -> dict[str, Any]:
     """Write COCO keypoints: an annotation per target with `keypoints`, `keypoint_scores` and `swapped_sides`.
 
@@ -334,7 +339,7 @@ def write_transferred(
     skeleton = run.skeleton
     data = {
         "info": {
-            "description": "Keypoints transferred by Counterpart",
+            "description": description,
             "model": engine.info.name,
             "failed": [error.as_dict() for error in failures],
         },
