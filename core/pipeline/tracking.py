@@ -135,7 +135,12 @@ def track_to_files(
         "model": engine.info.name,
         "annotated": sorted(masks),
         "frames": [
-            {"frame": item.frame, "file": item.file.name, "confidence": round(item.confidence, 4)} for item in written
+            {
+                "frame": item.frame,
+                "file": item.file.relative_to(out).as_posix(),
+                "confidence": round(item.confidence, 4),
+            }
+            for item in written
         ],
         "failed": [error.as_dict() for error in ctx.failures],
         "warnings": list(ctx.warnings),
