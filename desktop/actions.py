@@ -45,13 +45,14 @@ class ActionSpec:
     repeat: bool = False
 
 
-_FILE, _EDIT, _VIEW, _IMAGES, _TOOLS, _PART, _RUN, _PAIR, _HELP = (
+_FILE, _EDIT, _VIEW, _IMAGES, _TOOLS, _PART, _POINTS, _RUN, _PAIR, _HELP = (
     "File",
     "Edit",
     "View",
     "Images",
     "Tools",
     "Part",
+    "Keypoints",
     "Run",
     "Pairs",
     "Help",
@@ -74,7 +75,6 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "export", "&Export…", _FILE, ("Ctrl+E",), "export", "Write masks, keypoints or matches for other programs"
     ),
-    ActionSpec("import", "&Import…", _FILE, ("Ctrl+Shift+I",), "import", "Take over masks or points of other programs"),
     ActionSpec("close_project", "&Close project", _FILE, ("Ctrl+W",)),
     ActionSpec("quit", "&Quit", _FILE, ("Ctrl+Q",)),
     ActionSpec("undo", "&Undo", _EDIT, ("Ctrl+Z",), "undo", repeat=True),
@@ -155,6 +155,16 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "tool_wand", "Feature &wand", _TOOLS, ("W",), "wand", "Grow a region along what looks alike", True, "tool"
     ),
+    ActionSpec(
+        "tool_keypoint",
+        "&Keypoint",
+        _TOOLS,
+        ("K",),
+        "keypoint",
+        "Place keypoints one after the other; drag to move, right-click for hidden or absent",
+        True,
+        "tool",
+    ),
     ActionSpec("larger", "Lar&ger brush", _TOOLS, ("]",), repeat=True),
     ActionSpec("smaller", "S&maller brush", _TOOLS, ("[",), repeat=True),
     ActionSpec("take_back", "Take the last corner &back", _TOOLS, ("Backspace",), repeat=True),
@@ -168,6 +178,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("smooth", "S&mooth", _PART, (), "", "Smooth the outline of the active part"),
     ActionSpec("copy_part", "&Copy part", _PART, ("Ctrl+C",), "", "Copy the active part of this image"),
     ActionSpec("paste_part", "&Paste part", _PART, ("Ctrl+V",), "", "Paste the copied part into this image"),
+    ActionSpec("new_instance", "&New instance", _POINTS, ("Shift+N",), "", "Begin another instance on this image"),
+    ActionSpec("skip_point", "&Skip this keypoint", _POINTS, ("N",), "", "Leave it out and go on with the next"),
+    ActionSpec("delete_point", "&Delete keypoint or match", _POINTS, ("Del",), "", "Take what is chosen away"),
+    ActionSpec(
+        "swap_sides", "S&wap left and right", _POINTS, ("Shift+X",), "", "Exchange the sides of the active instance"
+    ),
+    ActionSpec("skeletons", "S&keletons…", _POINTS, (), "", "Names, order, edges and sides of the keypoints"),
     ActionSpec("run", "&Run", _RUN, ("Ctrl+R", "F5"), "run", "Start what is chosen in the Run panel"),
     ActionSpec("cancel_job", "&Cancel job", _RUN, ("Ctrl+.",), "cancel"),
     ActionSpec("next_right", "Ne&xt image on the right", _PAIR, ("Shift+D",), repeat=True),
@@ -194,7 +211,6 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "-",
             "save",
             "save_as",
-            "import",
             "export",
             "-",
             "close_project",
@@ -252,6 +268,8 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "tool_fill",
             "tool_wand",
             "-",
+            "tool_keypoint",
+            "-",
             "larger",
             "smaller",
             "take_back",
@@ -271,6 +289,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "smooth",
         ),
     ),
+    ("&Keypoints", ("new_instance", "skip_point", "delete_point", "-", "swap_sides", "-", "skeletons")),
     ("&Run", ("run", "cancel_job")),
     ("&Help", ("shortcuts", "about")),
 )

@@ -29,7 +29,6 @@ _NEED_PROJECT = (
     "add_images",
     "save",
     "save_as",
-    "import",
     "export",
     "close_project",
     "fit",
@@ -51,6 +50,7 @@ _NEED_PART = (
     "smaller",
     "take_back",
 )
+_NEED_POINTS = tuple(spec.id for spec in ACTIONS if spec.section == "Keypoints")
 _NEED_PAIR = ("next_right", "previous_right", "swap", "lock_match")
 
 
@@ -69,7 +69,6 @@ class WindowCommands(QObject):
             "add_images": window.files.add_images,
             "save": window.files.save,
             "save_as": window.files.save_as,
-            "import": self._import,
             "export": self._export,
             "close_project": self._close_project,
             "quit": window.close,
@@ -94,7 +93,7 @@ class WindowCommands(QObject):
             "previous_right": lambda: self._step_right(-1),
             "swap": self._swap,
             "lock_match": window.pairs.toggle_lock,
-            "take_back": lambda: window.toolbox.key_wanted(Qt.Key.Key_Backspace),
+            "take_back": self._take_back,
             "fill_holes": lambda: window.editor.change("Fill holes of", FillHoles()),
             "keep_largest": lambda: window.editor.change("Keep largest piece of", KeepLargest()),
             "remove_specks": lambda: window.editor.change("Remove specks of", RemoveSpecks()),
@@ -103,6 +102,11 @@ class WindowCommands(QObject):
             "smooth": lambda: window.editor.change("Smooth", Smooth()),
             "copy_part": self._copy_part,
             "paste_part": window.editor.paste,
+            "new_instance": window.pointwork.points.begin_instance,
+            "skip_point": window.pointwork.points.skip,
+            "delete_point": self._delete_point,
+            "swap_sides": window.pointwork.points.swap_sides,
+            "skeletons": window.pointwork.edit_skeletons,
             "shortcuts": self._shortcuts,
             "about": self._about,
         }.items():
@@ -135,6 +139,7 @@ class WindowCommands(QObject):
         bridge = window.session.bridge
         some = bridge is not None
         actions.enable(_NEED_PART, some, "Open a folder of images first")
+        actions.enable(_NEED_POINTS, some, "Open a folder of images first")
         actions.enable(_NEED_PROJECT, some, "Open a folder of images first")
         paired = some and window.canvas.count == 2
         actions.enable(_NEED_PAIR, paired, "Needs two images side by side (Ctrl+2)")
@@ -207,8 +212,19 @@ class WindowCommands(QObject):
         if window.pairs.judge(MatchState.ACCEPTED):
             return
         image = window.images.current
-        if image and window.annotator.set_state([image], "reviewed"):
+        if image and window.pointwork.points.review(image):
             self._step_todo(1)
+
+    def _take_back(self) -> None:
+        window = self._w
+        if window.toolbox.active == "keypoint":
+            window.pointwork.points.take_back()
+        else:
+            window.toolbox.key_wanted(Qt.Key.Key_Backspace)
+
+    def _delete_point(self) -> None:
+        if not self._w.pointwork.points.delete():
+            self._w.pairs.delete_chosen()
 
     def _reject(self) -> None:
         window = self._w
@@ -311,13 +327,6 @@ class WindowCommands(QObject):
             window = self._w
             folder, listed = window.session.folder, window.images.model.shown
             ExportDialog(document, folder, window.images.current, listed, window.light, window).open()
-
-    def _import(self) -> None:
-        from desktop.dialogs.importing import ImportDialog
-
-        bridge = self._w.session.bridge
-        if bridge is not None:
-            ImportDialog(bridge.document, self._w.session.folder, self._w.light, bridge.push, self._w).open()
 
     def _shortcuts(self) -> None:
         ShortcutsDialog(self._w.actions_, self._w).open()

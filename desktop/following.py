@@ -29,6 +29,8 @@ class DocumentFollower(QObject):
         bridge.mask_changed.connect(self._on_mask_changed)
         bridge.states_changed.connect(self._on_states_changed)
         bridge.matches_changed.connect(self._on_matches_changed)
+        bridge.skeletons_changed.connect(self._w.pointwork.skeletons_changed)
+        bridge.keypoints_changed.connect(self._w.pointwork.keypoints_changed)
         bridge.saved_changed.connect(self.show_saved)
         bridge.history_changed.connect(self._w.commands.refresh)
 

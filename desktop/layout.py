@@ -22,6 +22,7 @@ from desktop.actions import MENUS, Actions
 from desktop.canvas.canvas import Canvas
 from desktop.icons import ICON_PX
 from desktop.panels.images import ImagesPanel
+from desktop.panels.keypoints import KeypointsPanel
 from desktop.panels.matches import MatchesPanel
 from desktop.panels.parts import PartsPanel
 from desktop.panels.run import RunPanel
@@ -65,6 +66,8 @@ _TOOLS = (
     "tool_polygon",
     "tool_fill",
     "tool_wand",
+    "-",
+    "tool_keypoint",
 )
 
 
@@ -75,6 +78,7 @@ class Panels:
     images: ImagesPanel
     canvas: Canvas
     parts: PartsPanel
+    keypoints: KeypointsPanel
     matches: MatchesPanel
     run: RunPanel
     start: StartPage
@@ -118,6 +122,7 @@ class Layout:
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(panels.parts, "Parts")
+        self.tabs.addTab(panels.keypoints, "Keypoints")
         self.tabs.addTab(panels.matches, "Matches")
         self._menus(actions)
         self._bars(actions)

@@ -24,11 +24,13 @@ from desktop.layout import Layout, Panels
 from desktop.mask_jobs import MakeMaskJob
 from desktop.pairing import PairDesk
 from desktop.panels.images import ImagesPanel
+from desktop.panels.keypoints import KeypointsPanel
 from desktop.panels.matches import MatchesPanel
 from desktop.panels.parts import PartsPanel
 from desktop.panels.run import ModelEntry, RunPanel, TaskSpec
 from desktop.panels.start import StartPage
 from desktop.panels.thumbnails import Overlay, Thumbnails
+from desktop.pointwork import PointWork
 from desktop.probe_view import ProbeView
 from desktop.probing import Prober
 from desktop.running import RunDesk
@@ -94,6 +96,7 @@ class MainWindow(QMainWindow):
         self.canvas = Canvas()
         self.images = ImagesPanel(self.thumbnails)
         self.parts = PartsPanel()
+        self.keypoints = KeypointsPanel()
         self.matches = MatchesPanel()
         self.run_panel = RunPanel(tasks, self.settings)
         self.start = StartPage()
@@ -103,6 +106,7 @@ class MainWindow(QMainWindow):
             self.images,
             self.canvas,
             self.parts,
+            self.keypoints,
             self.matches,
             self.run_panel,
             self.start,
@@ -116,6 +120,7 @@ class MainWindow(QMainWindow):
         self.editor = Editor(self.session, self.viewer, self.canvas, lambda: self.annotator.active, self)
         self.wands = WandDesk(self.runner, self.light, self._refs_of, self)
         self.toolbox = Toolbox(self.canvas, self.editor, self.actions_, self.options, self.wands)
+        self.pointwork = PointWork(self)
         self.files = FileCommands(self.session, self.settings, self)
         self.pairs = PairDesk(
             self.session,
@@ -162,7 +167,7 @@ class MainWindow(QMainWindow):
         self.viewer.shown.connect(self._on_shown)
         self.viewer.unreadable.connect(self.images.model.set_problem)
         self.wands.says.connect(self.status.show_place)
-        self.editor.refused.connect(self._tell_refusal)
+        self.editor.refused.connect(self.tell_refusal)
         self.toolbox.changed.connect(self._on_tool)
         self.desk.unreadable.connect(self.images.model.set_problem)
         self.desk.notice.connect(self.tell)
@@ -192,6 +197,7 @@ class MainWindow(QMainWindow):
         self.viewer.set_document(document)
         self.images.model.set_records(document.images())
         self.annotator.refresh_parts()
+        self.pointwork.reset()
         self.show_session()
         self.follower.show_saved(document.saved)
         first = next(iter(document.image_ids), 0)
@@ -214,6 +220,7 @@ class MainWindow(QMainWindow):
         self.images.model.set_records(())
         self.parts.set_parts(())
         self.pairs.pair_changed()
+        self.pointwork.reset()
         self.status.clear_project()
         self._hide_notice()
 
@@ -288,6 +295,7 @@ class MainWindow(QMainWindow):
             self.pairs.pair_changed()
         self.probe.image_shown()
         self.editor.image_shown()
+        self.pointwork.image_shown()
         if self.toolbox.active == "wand":
             self.wands.prepare(self.viewer.image(0))
         self.commands.refresh()
@@ -350,7 +358,8 @@ class MainWindow(QMainWindow):
             self.notice.leave_after(_READING_MS)
 
     @Slot(str)
-    def _tell_refusal(self, text: str) -> None:
+    def tell_refusal(self, text: str) -> None:
+        """Say for a while why something cannot be done."""
         self.tell("warning", text)
         self.notice.leave_after(_READING_MS)
 

@@ -245,6 +245,13 @@ class PairDesk(QObject):
     def _delete(self, indices: list[int]) -> None:
         self._session.do(DeleteMatches(*self.pair, indices))
 
+    def delete_chosen(self) -> bool:
+        """Remove the matches that are chosen; whether there were any."""
+        chosen = self._panel.chosen
+        if self._active and chosen:
+            self._delete(chosen)
+        return self._active and bool(chosen)
+
     def judge(self, state: MatchState) -> bool:
         """Accept or reject what is selected and go on to the next doubtful one; whether there was anything."""
         chosen = self._panel.chosen

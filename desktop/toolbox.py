@@ -24,6 +24,7 @@ _HINTS = {
     "lasso": "Drag around a region. Ctrl takes it away, Alt keeps only what is inside",
     "polygon": "Click corners, Enter closes. Ctrl on the first one takes away, Alt keeps only what is inside",
     "wand": "Click, then drag right for more or left for less. Shift adds a place, Ctrl takes away",
+    "keypoint": "Click places the keypoint named, right-click places it hidden. Drag moves one, N skips one",
     "fill": "Click a region to give it to the active part. Ctrl erases it",
 }
 
@@ -129,6 +130,11 @@ class Toolbox(QObject):
         for brush in (self.brush, self.eraser):
             brush.radius_changed.connect(self._radius_changed)
         canvas.set_tool(self.select)
+
+    def add(self, tool: Tool) -> None:
+        """Take in a tool that somebody else has made."""
+        self.all[tool.id] = tool
+        self._actions[f"tool_{tool.id}"].toggled.connect(lambda on: self._take(tool) if on else None)
 
     @property
     def active(self) -> str:

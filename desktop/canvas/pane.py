@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
 
-from core.display import Look
 from core.geometry import GridGeometry
 from desktop.canvas.colourmap import heat_argb
 from desktop.canvas.compositor import LabelStyle, compose_labels
@@ -63,7 +62,6 @@ class Pane:
         title: Name shown above the image where there are two.
         labels: Part ids or None. The canvas never writes to it.
         style: How they are drawn.
-        look: How the photograph is brightened for viewing.
         message: Shown instead of the image where there is none: it is loading, or cannot be read.
         probe: Image xy marked with a cross: where similarity is asked for.
         pinned: Whether the probe stays when the pointer moves.
@@ -75,7 +73,6 @@ class Pane:
         self.message = ""
         self.labels: NDArray[np.integer] | None = None
         self.style = LabelStyle()
-        self.look = Look()
         self.probe: tuple[float, float] | None = None
         self.pinned = False
         self.image_key: object = None
@@ -122,7 +119,7 @@ class Pane:
         else:
             rect = self.view.image_rect()
             part = QRectF(exposed).intersected(area)
-            self._photo.draw(painter, rect, part, self.view.scale * self.view.dpr, self.look)
+            self._photo.draw(painter, rect, part, self.view.scale * self.view.dpr)
             if overlay:
                 if self._heat_image is not None:
                     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, True)

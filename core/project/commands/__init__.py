@@ -19,6 +19,7 @@ from core.project.commands.matches import (
     SetMatchState,
 )
 from core.project.commands.parts import AddPart, DeleteParts, EditPart, MergeParts, ReorderParts
+from core.project.commands.placing import ClearKeypoints, SwapKeypoints
 from core.project.commands.points import (
     AddInstance,
     AddSkeleton,
@@ -42,6 +43,7 @@ __all__ = [
     "AddPart",
     "AddSkeleton",
     "ChangeSkeleton",
+    "ClearKeypoints",
     "ClearLabels",
     "Command",
     "Compound",
@@ -73,4 +75,5 @@ __all__ = [
     "SetReviewState",
     "SetSettings",
     "SetVisibility",
+    "SwapKeypoints",
 ]
