@@ -97,6 +97,13 @@ class Codebook:
         """
         from safetensors.numpy import save
 
+        arrays, about = self.packed()
+        data = save(arrays, metadata={"format": _FORMAT, "about": about})
+        with atomic_write(path) as handle:
+            handle.write(data)
+
+    def packed(self) -> tuple[dict[str, NDArray[Any]], str]:
+        """Its arrays, and everything else as JSON, for a file that holds a codebook beside other things."""
         arrays = {"parts": self.parts, "background": self.background}
         about: dict[str, Any] = {
             "version": _VERSION,
@@ -110,10 +117,7 @@ class Codebook:
         if self.foreground is not None:
             about["foreground"] = _foreground_values(self.foreground)
             arrays |= _foreground_arrays(self.foreground)
-        arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        data = save(arrays, metadata={"format": _FORMAT, "about": json.dumps(about)})
-        with atomic_write(path) as handle:
-            handle.write(data)
+        return {name: np.ascontiguousarray(array) for name, array in arrays.items()}, json.dumps(about)
 
     @classmethod
     def load(cls, path: str | Path) -> Codebook:
@@ -126,8 +130,17 @@ class Codebook:
         arrays, metadata = _read(path)
         if metadata.get("format") != _FORMAT:
             raise FormatError("this is not a codebook", path=path, hint="Choose a file that `parts` wrote")
+        return cls.unpacked(arrays, metadata.get("about", "{}"), path)
+
+    @classmethod
+    def unpacked(cls, arrays: dict[str, NDArray[Any]], about_json: str, path: Path) -> Codebook:
+        """The inverse of `packed`; `path` serves messages.
+
+        Raises:
+            FormatError: Damaged, or of a later version of the program.
+        """
         try:
-            about = json.loads(metadata["about"])
+            about = json.loads(about_json)
             if about["version"] > _VERSION:
                 raise FormatError("the codebook is from a later version", path=path, hint="Update the program")
             found = _rebuild(arrays, about)

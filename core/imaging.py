@@ -13,7 +13,7 @@ import io
 import os
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -21,6 +21,7 @@ from natsort import natsort_keygen, ns
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from core.display import Samples
 from core.errors import ImageError, UsageError
 
 __all__ = [
@@ -74,11 +75,13 @@ class ImageData:
         sha256: Hex digest of the file's bytes.
         bit_depth: Bits per sample in the file; above 8 the range was stretched to 8 bits for display and
             features.
+        samples: What was stretched, where it was asked for and there is more than 8 bits of it.
     """
 
     rgb: NDArray[np.uint8]
     sha256: str
     bit_depth: int = 8
+    samples: Samples | None = None
 
     @property
     def hw(self) -> tuple[int, int]:
@@ -86,16 +89,16 @@ class ImageData:
         return self.rgb.shape[0], self.rgb.shape[1]
 
 
-def read_image(path: str | Path) -> ImageData:
-    """Read and decode an image file.
+def read_image(path: str | Path, *, samples: bool = False) -> ImageData:
+    """Read and decode an image file; with `samples`, what has more than 8 bits comes beside, for viewing.
 
     Raises:
         ImageError: Missing, unreadable, not an image, damaged or too large.
     """
-    return decode_image(_read_bytes(Path(path)), Path(path))
+    return decode_image(_read_bytes(Path(path)), Path(path), samples=samples)
 
 
-def decode_image(data: bytes, path: str | Path) -> ImageData:
+def decode_image(data: bytes, path: str | Path, *, samples: bool = False) -> ImageData:
     """Decode the bytes of an image file; `path` only serves messages and the choice of the TIFF reader.
 
     Raises:
@@ -106,13 +109,15 @@ def decode_image(data: bytes, path: str | Path) -> ImageData:
         raise ImageError("the file is empty", path=path, hint="Copy it again from its source")
     digest = hashlib.sha256(data).hexdigest()
     if data[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
-        samples = _decode_tiff(data, path)
-        if samples is not None:
-            return ImageData(_to_rgb8(samples), digest, samples.dtype.itemsize * 8)
+        deep = _decode_tiff(data, path)
+        if deep is not None:
+            return _stretched(deep, digest, samples)
     with _open(data, path) as image:
         depth = 16 if image.mode.startswith(("I", "F")) else 8
         image.load()
         upright = ImageOps.exif_transpose(image)
+        if samples and depth > 8:
+            return replace(_stretched(np.asarray(upright), digest, samples), bit_depth=depth)
         return ImageData(_pil_to_rgb(upright), digest, depth)
 
 
@@ -343,15 +348,36 @@ def _pil_to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     return np.array(image.convert("RGB"))
 
 
+def _stretched(deep: NDArray[np.generic], digest: str, samples: bool) -> ImageData:
+    """An image of more than 8 bits: stretched, and with its samples where they are wanted."""
+    rgb, low, high = _stretch(deep)
+    kept = Samples.of(_colour_channels(deep), low, high) if samples else None
+    return ImageData(rgb, digest, deep.dtype.itemsize * 8, kept)
+
+
+def _colour_channels(samples: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The first three channels, or the only one that matters."""
+    if samples.ndim == 3:
+        return samples[..., :3] if samples.shape[-1] >= 3 else samples[..., 0]
+    return samples
+
+
 def _to_rgb8(samples: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Stretch samples of more than 8 bits to RGB: the 0.1st to 99.9th percentile of all channels together."""
-    values = samples.astype(np.float32)
-    if values.ndim == 3:
-        values = values[..., :3] if values.shape[-1] >= 3 else values[..., 0]
+    return _stretch(samples)[0]
+
+
+def _stretch(samples: NDArray[np.generic]) -> tuple[NDArray[np.uint8], float, float]:
+    """Stretch samples of more than 8 bits to RGB: the 0.1st to 99.9th percentile of all channels together.
+
+    Returns:
+        (height, width, 3) uint8, and the samples that became 0 and 255.
+    """
+    values = _colour_channels(samples).astype(np.float32)
     finite = np.isfinite(values)
     values = np.where(finite, values, 0)
     low, high = np.percentile(values[finite], [0.1, 99.9]) if finite.any() else (0.0, 1.0)
     if high <= low:
         low, high = float(values.min()), float(max(values.max(), values.min() + 1))
     scaled = np.clip((values - low) * (255.0 / (high - low)), 0, 255).round().astype(np.uint8)
-    return np.repeat(scaled[..., None], 3, axis=-1) if scaled.ndim == 2 else np.ascontiguousarray(scaled)
+    rgb = np.repeat(scaled[..., None], 3, axis=-1) if scaled.ndim == 2 else np.ascontiguousarray(scaled)
+    return rgb, float(low), float(high)

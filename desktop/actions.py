@@ -75,6 +75,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "export", "&Export…", _FILE, ("Ctrl+E",), "export", "Write masks, keypoints or matches for other programs"
     ),
+    ActionSpec("import", "&Import…", _FILE, ("Ctrl+Shift+I",), "import", "Take over masks or points of other programs"),
     ActionSpec("close_project", "&Close project", _FILE, ("Ctrl+W",)),
     ActionSpec("quit", "&Quit", _FILE, ("Ctrl+Q",)),
     ActionSpec("undo", "&Undo", _EDIT, ("Ctrl+Z",), "undo", repeat=True),
@@ -211,6 +212,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "-",
             "save",
             "save_as",
+            "import",
             "export",
             "-",
             "close_project",

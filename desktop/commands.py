@@ -29,6 +29,7 @@ _NEED_PROJECT = (
     "add_images",
     "save",
     "save_as",
+    "import",
     "export",
     "close_project",
     "fit",
@@ -69,6 +70,7 @@ class WindowCommands(QObject):
             "add_images": window.files.add_images,
             "save": window.files.save,
             "save_as": window.files.save_as,
+            "import": self._import,
             "export": self._export,
             "close_project": self._close_project,
             "quit": window.close,
@@ -327,6 +329,13 @@ class WindowCommands(QObject):
             window = self._w
             folder, listed = window.session.folder, window.images.model.shown
             ExportDialog(document, folder, window.images.current, listed, window.light, window).open()
+
+    def _import(self) -> None:
+        from desktop.dialogs.importing import ImportDialog
+
+        bridge = self._w.session.bridge
+        if bridge is not None:
+            ImportDialog(bridge.document, self._w.session.folder, self._w.light, bridge.push, self._w).open()
 
     def _shortcuts(self) -> None:
         ShortcutsDialog(self._w.actions_, self._w).open()

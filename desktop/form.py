@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 from desktop.theme import GRID
 from desktop.widgets import NumberField, field_label
 
-__all__ = ["Form", "Knob", "field_kind", "get_field", "replace_fields"]
+__all__ = ["Form", "Knob", "field_kind", "form_grid", "get_field", "replace_fields"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,18 @@ def field_kind(values: Any, name: str) -> tuple[str, bool, tuple[Any, ...]]:
     return names.get(kind, "other"), optional, ()
 
 
+def form_grid(parent: QWidget | None = None) -> QFormLayout:
+    """A layout of labels and controls as every form of the program has it."""
+    grid = QFormLayout(parent) if parent is not None else QFormLayout()
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(12)
+    grid.setVerticalSpacing(GRID)
+    grid.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+    grid.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    grid.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+    return grid
+
+
 class _Optional(QWidget):
     """A number that may be left out."""
 
@@ -147,13 +159,7 @@ class Form(QWidget):
         super().__init__(parent)
         self._params = params
         self._controls: dict[str, QWidget] = {}
-        self._grid = QFormLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(12)
-        self._grid.setVerticalSpacing(GRID)
-        self._grid.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
-        self._grid.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self._grid.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        self._grid = form_grid(self)
         for name in names:
             self._add(name, knobs.get(name, Knob()))
 
@@ -175,6 +181,8 @@ class Form(QWidget):
             words = field_label(label)
             words.setToolTip(knob.help)
             words.setBuddy(control)
+            if isinstance(control, _Optional):  # level with its first line
+                words.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
             self._grid.addRow(words, control)
 
     def _control(self, kind: str, optional: bool, choices: tuple[Any, ...], knob: Knob) -> QWidget:

@@ -10,7 +10,7 @@ import qimage2ndarray
 from numpy.typing import NDArray
 from PySide6.QtGui import QImage
 
-__all__ = ["argb_to_qimage", "qimage_to_rgb", "rgb_to_qimage"]
+__all__ = ["argb_to_qimage", "bgrx_view", "qimage_to_rgb", "rgb_to_qimage"]
 
 
 def rgb_to_qimage(rgb: NDArray[np.uint8]) -> QImage:
@@ -26,6 +26,12 @@ def argb_to_qimage(argb: NDArray[np.uint32]) -> QImage:
     view = qimage2ndarray.raw_view(image)
     view[...] = argb
     return image
+
+
+def bgrx_view(image: QImage) -> NDArray[np.uint8]:
+    """(height, width, 4) uint8 of a 32-bit image, blue first, sharing its memory."""
+    view: NDArray[np.uint8] = qimage2ndarray.raw_view(image).view(np.uint8).reshape(image.height(), image.width(), 4)
+    return view
 
 
 def qimage_to_rgb(image: QImage) -> NDArray[np.uint8]:

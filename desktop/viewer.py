@@ -105,8 +105,8 @@ class Viewer(QObject):
         path = self._document.image_path(image)
 
         def load() -> Photo:
-            data = read_image(path)
-            return build_photo(data.rgb, data.sha256)
+            data = read_image(path, samples=True)
+            return build_photo(data.rgb, data.sha256, data.samples)
 
         if urgent:
             wanted = set(self._images)

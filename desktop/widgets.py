@@ -62,9 +62,18 @@ def heading(text: str) -> QLabel:
     return label
 
 
+class _FieldLabel(QLabel):
+    """As high as a control of one line: a form layout then gives it the height of its control, and it sits level."""
+
+    def sizeHint(self) -> QSize:
+        hint = super().sizeHint()
+        return QSize(hint.width(), hint.height() + 10)
+
+
 def field_label(text: str) -> QLabel:
-    """Words before a control; those of one panel are equally wide, so that the controls line up."""
-    label = muted(text)
+    """Words before a control, level with it; those of one panel are equally wide, so that the controls line up."""
+    label = _FieldLabel(text)
+    label.setProperty("role", "muted")
     label.setMinimumWidth(label.fontMetrics().averageCharWidth() * 10)
     return label
 

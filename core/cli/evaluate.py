@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.cli.benchmarks import add_kinds
 from core.cli.masks import add_cosegment_options, cosegment_job
 from core.cli.options import (
     Subparsers,
@@ -29,7 +30,7 @@ __all__ = ["add_parsers"]
 def add_parsers(commands: Subparsers) -> None:
     """Declare the commands of this module."""
     evaluate = commands.add_parser("evaluate", help="measure on a data set with human truth")
-    kinds = evaluate.add_subparsers(dest="action", required=True, metavar="cosegmentation|keypoints")
+    kinds = evaluate.add_subparsers(dest="action", required=True, metavar="KIND")
     masks = kinds.add_parser(
         "cosegmentation", help="Jaccard and precision on images/SET/*, masks/SET/*.png[, labels/SET/*.png]"
     )
@@ -55,6 +56,7 @@ def add_parsers(commands: Subparsers) -> None:
     add_feature_options(points)
     add_report_options(points)
     points.set_defaults(command=_keypoints)
+    add_kinds(kinds)
 
 
 def _cosegmentation(args: argparse.Namespace, ctx: JobContext) -> Outcome:

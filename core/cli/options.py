@@ -63,10 +63,11 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
 
-def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """The model and what it runs on."""
+def add_engine_options(parser: argparse.ArgumentParser, model: str | None = DEFAULT_MODEL) -> None:
+    """The model and what it runs on; `model` is None where a file says which one it was made with."""
     group = parser.add_argument_group("model")
-    group.add_argument("--model", default=DEFAULT_MODEL, help="name as in `counterpart models list` (%(default)s)")
+    given = "%(default)s" if model else "the one that the file was made with"
+    group.add_argument("--model", default=model, help=f"name as in `counterpart models list` ({given})")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps (%(default)s)")
     group.add_argument(
         "--precision",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from core.cli.options import Subparsers, add_report_options
 from core.cli.runner import Outcome
-from core.formats import FORMATS, ExportOptions, export_project, import_into
+from core.errors import UsageError
+from core.formats import FORMATS, ExportOptions, export_project, guess_format, import_into, preview_import
 from core.jobs import JobContext
 from core.project.document import Document
 from core.project.model import IMAGE_STATES
@@ -34,10 +35,11 @@ def add_parsers(commands: Subparsers) -> None:
     imports = commands.add_parser("import", help="take annotations in a format into a project", epilog=_table())
     imports.formatter_class = argparse.RawDescriptionHelpFormatter
     imports.add_argument("path", type=Path, metavar="PATH", help="file or folder, as the format has it")
-    imports.add_argument("--format", required=True, choices=read, metavar="F", help=", ".join(read))
+    imports.add_argument("--format", choices=read, metavar="F", help=f"recognised when left out: {', '.join(read)}")
     imports.add_argument("--project", type=Path, required=True, metavar="PROJECT", help="made if it does not exist")
     imports.add_argument("--root", type=Path, metavar="DIR", help="folder that image names are relative to")
     imports.add_argument("--overwrite", action="store_true", help="replace what a person drew in the project too")
+    imports.add_argument("--dry-run", action="store_true", help="say what would be taken over, and change nothing")
     add_report_options(imports)
     imports.set_defaults(command=_import)
 
@@ -62,16 +64,53 @@ def _export(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _import(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    opened = Document.open(args.project) if args.project.exists() else Document.new(args.project)
+    if args.dry_run:
+        opened = Document.open(args.project, read_only=True) if args.project.exists() else Document.untitled()
+    else:
+        opened = Document.open(args.project) if args.project.exists() else Document.new(args.project)
     with opened as document:
         _warn_of_damage(document, ctx)
-        report = import_into(document, args.path, args.format, ctx, root=args.root, overwrite=args.overwrite)
+        if args.dry_run:
+            return _previewed(document, args, ctx)
+        report = import_into(document, args.path, _format(args), ctx, root=args.root, overwrite=args.overwrite)
     lines = [f"{report.annotations} annotations of {report.images} images taken into {args.project}"]
     if report.added_images:
         lines.append(f"  {len(report.added_images)} images were new")
     lines += [f"  left out: {name}: {reason}" for name, reason in report.skipped]
     lines += [f"  lost: {where}: {what}" for where, what in report.lost]
     return Outcome("\n".join(lines), {**report.as_dict(), "project": str(args.project)})
+
+
+def _format(args: argparse.Namespace) -> str:
+    """The format that was named, or else the one that the file looks like.
+
+    Raises:
+        UsageError: None was named, and nothing is recognised.
+    """
+    found = args.format or guess_format(args.path)
+    if found is None:
+        what = "its format is not recognised" if args.path.exists() else "there is no such file or folder"
+        raise UsageError(what, path=args.path, hint="Name it with --format")
+    return str(found)
+
+
+def _previewed(document: Document, args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    _, preview = preview_import(document, args.path, _format(args), ctx, root=args.root, overwrite=args.overwrite)
+    report = preview.report
+    lines = [f"{report.annotations} annotations of {report.images} images would be taken into {args.project}"]
+    rows = (
+        ("images of the project are named in the file", preview.matched),
+        ("images would be new", report.added_images),
+        ("images would have their first masks", preview.filled),
+        ("images would have their predictions replaced", preview.predictions_replaced),
+        ("images would keep what a person drew", preview.work_kept),
+        ("images would LOSE what a person drew", preview.work_replaced),
+        ("images have these masks already", preview.unchanged),
+    )
+    lines += [f"  {len(names)} {what}" for what, names in rows if names]
+    lines += [f"  left out: {name}: {reason}" for name, reason in report.skipped]
+    lines += [f"  lost: {where}: {what}" for where, what in report.lost]
+    return Outcome("\n".join(lines), {**preview.as_dict(), "project": str(args.project), "dry_run": True})
 
 
 def _warn_of_damage(document: Document, ctx: JobContext) -> None:

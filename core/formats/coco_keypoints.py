@@ -9,6 +9,7 @@ categories `mirror_pairs` (zero-based), which other programs pass over. A point 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from core.formats.base import (
 )
 from core.formats.coco import image_hw
 from core.formats.fields import Node, read_json
-from core.formats.instances import corner_box
+from core.formats.instances import corner_box, outside
 from core.formats.naming import Source
 from core.jobs import JobContext
 from core.project.model import Box, KeypointSet, Origin, Skeleton
@@ -99,10 +100,15 @@ def read_coco_keypoints(path: Path, source: Source, _ctx: JobContext, report: Im
         FormatError: The file is not COCO keypoints; the record and field are named.
     """
     data = read_json(path)
-    skeletons = {}
+    skeletons: dict[int, Skeleton] = {}
+    known: set[int] = set()
     for category in data["categories"]:
+        known.add(category["id"].integer())
         if category.get("keypoints") is not None:
-            skeletons[category["id"].integer()] = _skeleton(category)
+            number = category["id"].integer()
+            if number in skeletons:
+                raise category.error(f"the category id {number} occurs twice")
+            skeletons[number] = _skeleton(category)
     if not skeletons:
         raise data.error("no category has keypoints", hint="Is this a file of masks? Import it as coco")
     images: dict[int, Node] = {}
@@ -117,10 +123,16 @@ def read_coco_keypoints(path: Path, source: Source, _ctx: JobContext, report: Im
         number, kind = annotation["image_id"].integer(), annotation["category_id"].integer()
         if number not in images:
             raise annotation.error(f"there is no image with the id {number}")
+        if kind not in known:
+            raise annotation.error(f"there is no category with the id {kind}")
+        name = images[number]["file_name"].text()
         if annotation.get("keypoints") is None or kind not in skeletons:
-            report.skipped.append((images[number]["file_name"].text(), f"{annotation.where} has no keypoints"))
+            report.skipped.append((name, f"{annotation.where} has no keypoints"))
             continue
-        found.setdefault(number, []).append(_points(annotation, skeletons[kind]))
+        points = _points(annotation, skeletons[kind])
+        found.setdefault(number, []).append(points)
+        hw = image_hw(images[number], source)
+        report.lost += [(name, f"{annotation.where}: {what}") for what in _contradictions(annotation, points, hw)]
     loaded = []
     for number, instances in found.items():
         name = images[number]["file_name"].text()
@@ -166,8 +178,10 @@ def _skeleton(category: Node) -> Skeleton:
 
 
 def _pair(node: Node, base: int) -> tuple[int, int]:
-    a, b = node.numbers(2)
-    return int(a) - base, int(b) - base
+    ends = [end.integer() for end in node]
+    if len(ends) != 2:
+        raise node.error(f"expected two numbers of keypoints, found {len(ends)}")
+    return ends[0] - base, ends[1] - base
 
 
 def _points(annotation: Node, skeleton: Skeleton) -> KeypointSet:
@@ -181,6 +195,18 @@ def _points(annotation: Node, skeleton: Skeleton) -> KeypointSet:
     origin = Origin.USER if score is None or bool((score == 1).all()) else Origin.TRANSFERRED
     points = KeypointSet.make(xy, visibility, score, origin, skeleton=skeleton.id)
     return dataclasses.replace(points, box=_box(annotation))
+
+
+def _contradictions(annotation: Node, points: KeypointSet, hw: tuple[int, int] | None) -> Iterator[str]:
+    """What an annotation says that does not go together; the points are taken as they are."""
+    count, present = annotation.get("num_keypoints"), int(points.present.sum())
+    if count is not None and count.integer() != present:
+        yield f"num_keypoints is {count.integer()}, but {present} are labelled"
+    bbox = annotation.get("bbox")
+    if bbox is not None and bbox.value != [] and points.box is None:
+        yield "its bbox has no area"
+    if points.box is not None and hw is not None and outside(points.box, hw):
+        yield "its bbox lies outside the image"
 
 
 def _box(annotation: Node) -> Box | None:

@@ -186,12 +186,13 @@ def _read_skeletons(root: Element, path: Path) -> dict[str, Skeleton]:
             edges[name] = _svg_edges(label.findtext("svg") or "")
     for skeleton in root.iterfind("./image/skeleton"):  # a file without its <meta> names points as they come
         listed = names.setdefault(skeleton.get("label") or "object", [])
-        listed += [name for name in (p.get("label") or "" for p in skeleton.iterfind("points")) if name not in listed]
+        points = dict.fromkeys(p.get("label") or "" for p in skeleton.iterfind("points"))
+        listed += [name for name in points if name not in listed]
     found: dict[str, Skeleton] = {}
-    for number, (name, points) in enumerate(names.items(), start=1):
-        known = tuple(edge for edge in edges.get(name, ()) if max(edge) < len(points))
+    for number, (name, listed) in enumerate(names.items(), start=1):
+        known = tuple(edge for edge in edges.get(name, ()) if max(edge) < len(listed))
         try:
-            found[name] = Skeleton(tuple(points), known, name=name, id=number)
+            found[name] = Skeleton(tuple(listed), known, name=name, id=number)
         except UsageError as error:
             raise FormatError(f"skeleton {name}: {error.what}", path=path, hint="Correct its labels") from None
     return found
@@ -327,10 +328,14 @@ _AREAS: dict[str, Callable[[Element, Path, str, tuple[int, int]], NDArray[np.boo
 def _instance(element: Element, path: Path, where: str, skeleton: Skeleton) -> KeypointSet:
     xy = np.full((len(skeleton), 2), np.nan)
     visibility = np.zeros(len(skeleton), np.uint8)
+    seen: set[str] = set()
     for point in element.iterfind("points"):
         name = point.get("label") or ""
         if name not in skeleton.names:
             raise FormatError(f"{where}: {skeleton.name} has no keypoint {name!r}", path=path)
+        if name in seen:
+            raise FormatError(f"{where}: the keypoint {name!r} occurs twice", path=path)
+        seen.add(name)
         if point.get("outside") == "1":
             continue
         index = skeleton.names.index(name)

@@ -198,6 +198,12 @@ def _columns(heads: dict[str, list[str]], path: Path) -> dict[tuple[str, str], t
     places: dict[tuple[str, str], dict[str, int]] = {}
     for at, key in enumerate(zip(individuals, bodies, strict=True)):
         if coords[at] in ("x", "y"):
+            if coords[at] in places.get(key, {}):
+                raise FormatError(
+                    f"column {at + 1}: the {coords[at]} of {' '.join(key).strip()} occurs twice",
+                    path=path,
+                    hint="Export it again",
+                )
             places.setdefault(key, {})[coords[at]] = at
     if not places or any(len(pair) != 2 for pair in places.values()):
         raise FormatError("a bodypart has no x or no y", path=path, hint="Export it again")

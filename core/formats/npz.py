@@ -28,6 +28,8 @@ from core.project.tiles import pack_labels
 __all__ = ["read_npz", "write_npz"]
 
 _PARTS = "__parts__"
+_MOST_NAMES = 64_000_000
+"""Bytes of the list of parts: 65535 of them with names of two hundred letters."""
 
 
 def write_npz(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobContext) -> ExportReport:
@@ -91,7 +93,11 @@ def read_npz(path: Path, _source: Source, _ctx: JobContext, report: ImportReport
 
 def _read_parts(archive: zipfile.ZipFile, path: Path) -> tuple[PartLabel, ...]:
     try:
-        text = str(np.lib.format.read_array(io.BytesIO(archive.read(f"{_PARTS}.npy")), allow_pickle=False))
+        with archive.open(f"{_PARTS}.npy") as handle:
+            packed = handle.read(_MOST_NAMES + 1)  # a small file may unpack to more than the memory holds
+        if len(packed) > _MOST_NAMES:
+            raise FormatError(f"{_PARTS} is too long to be a list of parts", path=path, hint="Export it again")
+        text = str(np.lib.format.read_array(io.BytesIO(packed), allow_pickle=False))
         data = Node(json.loads(text), path, _PARTS)
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, RecursionError) as error:
         raise FormatError(f"{_PARTS} is damaged ({error})", path=path, hint="Export it again") from None
@@ -132,10 +138,14 @@ def _array(path: Path, name: str) -> np.ndarray:
             version = np.lib.format.read_magic(handle)
             reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, fortran, dtype = reader(handle)
-            if len(shape) != 2 or dtype.kind not in "bui" or min(shape) < 0 or shape[0] * shape[1] > MAX_PIXELS:
+            if len(shape) != 2 or dtype.kind not in "bui" or min(shape) < 0:
                 raise FormatError(f"{name}: an array of {dtype} and shape {shape} is no label map", path=path)
-            data = handle.read(shape[0] * shape[1] * dtype.itemsize)
-            array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+            size = shape[0] * shape[1] * dtype.itemsize
+            if size > MAX_PIXELS:  # in bytes: eight for each label are no reason to take eight times the memory
+                raise FormatError(f"{name}: an array of {size} bytes is too large", path=path)
+            if archive.getinfo(f"{name}.npy").file_size < size:
+                raise FormatError(f"{name}: the array is shorter than its heading says", path=path)
+            array = np.frombuffer(handle.read(size), dtype).reshape(shape, order="F" if fortran else "C")
     except (
         ValueError,
         KeyError,

@@ -34,6 +34,8 @@ def _fill(counts: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
     """
     if counts.size and int(counts.min()) < 0:
         raise ValueError("a run has a negative length")
+    if counts.size and int(counts.max()) > size:  # a sum of such runs may overflow, and end up at the right size
+        raise ValueError(f"a run of {int(counts.max())} is longer than the mask of {size} pixels")
     total = int(counts.sum())
     if total != size:
         raise ValueError(f"the runs cover {total} pixels, the mask has {size}")

@@ -221,10 +221,11 @@ def read_spair(path: Path, source: Source, _ctx: JobContext, report: ImportRepor
         except (FormatError, UsageError) as error:
             report.skipped.append((file.name, error.what))
             continue
-        if len(points) != len(skeleton):
-            report.skipped.append((file.name, f"{len(points)} keypoints, others of {category} have {len(skeleton)}"))
+        if len(points) != len(names) or set(names) != set(skeleton.names):
+            report.skipped.append((file.name, f"its keypoints are not those of the other images of {category}"))
             continue
-        found.setdefault(name, []).append(KeypointSet.make(points, skeleton=skeleton.id))
+        order = [names.index(wanted) for wanted in skeleton.names]  # files may list the same keypoints differently
+        found.setdefault(name, []).append(KeypointSet.make(points[order], skeleton=skeleton.id))
         sizes[name] = hw
         images[name] = source.file(name, path / "JPEGImages" / category)
     matches = []

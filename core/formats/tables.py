@@ -67,22 +67,20 @@ def read_csv(path: Path, source: Source, _ctx: JobContext, _report: ImportReport
     missing = [name for name in ("image", "keypoint", "x", "y") if name not in fields]
     if missing:
         raise FormatError(f"the column {missing[0]} is missing", path=path, hint=f"Columns are {', '.join(_COLUMNS)}")
-    names: dict[str, list[str]] = {}
+    names: dict[str, dict[str, None]] = {}
     grouped: dict[str, dict[tuple[str, str], list[tuple[int, dict[str, str]]]]] = {}
     for line, row in enumerate(rows, start=2):
         if row.get(None) or None in row.values():
             raise FormatError(f"line {line}: it has another number of columns than the first", path=path)
         kind = row.get("skeleton") or "object"
-        listed = names.setdefault(kind, [])
-        if row["keypoint"] not in listed:
-            listed.append(row["keypoint"])
+        names.setdefault(kind, {}).setdefault(row["keypoint"])
         image = grouped.setdefault(row["image"], {})
         image.setdefault((row.get("instance") or "1", kind), []).append((line, row))
     nameless = FormatError("a keypoint has no name", path=path, hint="Fill in the column keypoint")
     skeletons = {
         kind: Skeleton(found.names, found.edges, found.colours, found.mirror_pairs, kind, number)
         for number, (kind, listed) in enumerate(names.items(), start=1)
-        for found in [skeleton_for(listed, source, kind, nameless)]
+        for found in [skeleton_for(list(listed), source, kind, nameless)]
     }
     images = [
         AnnotatedImage(
@@ -99,9 +97,13 @@ def _row_points(rows: list[tuple[int, dict[str, str]]], skeleton: Skeleton, path
     count = len(skeleton)
     xy, visibility = np.full((count, 2), np.nan), np.zeros(count, np.uint8)
     score, origin = np.ones(count, np.float32), np.zeros(count, np.uint8)
+    places = {name: index for index, name in enumerate(skeleton.names)}
+    seen: dict[int, int] = {}
     for line, row in rows:
-        index = skeleton.names.index(row["keypoint"])
+        index = places[row["keypoint"]]
         data = Node(row, path, f"line {line}")
+        if seen.setdefault(index, line) != line:
+            raise data.error(f"{row['keypoint']} of this instance stands in line {seen[index]} already")
         if not row["x"].strip() or not row["y"].strip():
             continue
         xy[index] = data["x"].number(), data["y"].number()
@@ -178,6 +180,8 @@ def read_tps(path: Path, source: Source, _ctx: JobContext, report: ImportReport)
 def _specimens(specimens: list[tuple[np.ndarray, str]], path: Path, source: Source, report: ImportReport) -> Dataset:
     count = len(specimens[0][0])
     fitting = [skeleton for skeleton in source.skeletons if len(skeleton) == count]
+    if len(fitting) == 1:
+        report.lost.append((path.name, f"which landmark is which: taken in the order of {fitting[0].name}"))
     try:
         skeleton = fitting[0] if len(fitting) == 1 else Skeleton(tuple(str(n + 1) for n in range(count)), id=1)
     except UsageError as error:

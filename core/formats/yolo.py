@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import yaml  # type: ignore[import-untyped,unused-ignore]
@@ -41,6 +42,8 @@ from core.project.tiles import pack_labels
 __all__ = ["read_yolo_pose", "read_yolo_seg", "write_yolo_pose", "write_yolo_seg"]
 
 _UNUSED = "unused-"
+_MOST_YAML = 4_000_000
+"""Characters: a thousand classes with names take a hundredth of it."""
 
 
 def write_yolo_seg(dataset: Dataset, out: Path, options: ExportOptions, ctx: JobContext) -> ExportReport:
@@ -207,8 +210,9 @@ def read_yolo_pose(path: Path, source: Source, _ctx: JobContext, report: ImportR
     files, folder, labels_folder, data = _open(path)
     if data is None:
         raise FormatError("data.yaml is missing", path=folder, hint="It says how many keypoints there are")
-    count, width = (int(value) for value in data["kpt_shape"].numbers(2))
-    if not 1 <= count <= 10_000 or width not in (2, 3):
+    shape = data["kpt_shape"].numbers(2)
+    count, width = (int(value) for value in shape)
+    if shape != [count, width] or not 1 <= count <= 10_000 or width not in (2, 3):
         raise data["kpt_shape"].error("expected [number of keypoints, 2 or 3]")
     class_names = _names(data)
     skeletons = [_pose_skeleton(data, name, number, count) for number, name in enumerate(class_names)]
@@ -293,12 +297,32 @@ def _open(path: Path) -> tuple[list[Path], Path, Path, Node | None]:
     settings = folder / "data.yaml"
     if not settings.is_file():
         return files, folder, labels, None
+    return files, folder, labels, Node(_plain(_yaml(settings)), settings)
+
+
+def _yaml(path: Path) -> object:
+    """The value of a YAML file without aliases: a few of those can stand for more than any memory holds, or for itself.
+
+    Raises:
+        FormatError: It cannot be read or is not YAML; the line is named where it is known.
+    """
+    text = read_text(path)
+    if len(text) > _MOST_YAML:
+        raise FormatError("this is too long for a data.yaml", path=path, hint="Choose a YOLO data set")
     try:
-        data = yaml.safe_load(read_text(settings))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        for event in yaml.parse(text, yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                raise FormatError(
+                    f"line {event.start_mark.line + 1}: aliases (*{event.anchor}) are not read",
+                    path=path,
+                    hint="Write the value out",
+                )
+        return cast("object", yaml.safe_load(text))
+    except (yaml.YAMLError, ValueError, OverflowError, TypeError, RecursionError) as error:
         problem = getattr(error, "problem", None) or error
-        raise FormatError(f"this is not valid YAML ({problem})", path=settings, hint="Correct it") from None
-    return files, folder, labels, Node(_plain(data), settings)
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f"line {mark.line + 1}: "
+        raise FormatError(f"{where}this is not valid YAML ({problem})", path=path, hint="Correct it") from None
 
 
 def _plain(value: object) -> object:

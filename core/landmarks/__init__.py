@@ -12,11 +12,13 @@ Parts come in as arrays, whichever way they were made: the background first, the
 from core.landmarks.features import Frame, LandmarkParams, PartMaps
 from core.landmarks.fit import fit_landmarks
 from core.landmarks.model import LandmarkModel, Landmarks, predict_landmarks
+from core.landmarks.predictor import LandmarkPredictor
 
 __all__ = [
     "Frame",
     "LandmarkModel",
     "LandmarkParams",
+    "LandmarkPredictor",
     "Landmarks",
     "PartMaps",
     "fit_landmarks",

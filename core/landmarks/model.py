@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from core.errors import FormatError, UsageError
 from core.files import atomic_write
 from core.landmarks.features import Frame, LandmarkParams, PartMaps, features_of, frame_of
 
-__all__ = ["LandmarkModel", "Landmarks", "predict_landmarks"]
+__all__ = ["LandmarkModel", "Landmarks", "predict_landmarks", "read_tensors"]
 
 _LAYOUT = "landmarks-1"
 
@@ -62,6 +63,35 @@ class LandmarkModel:
         """The frame that it works in."""
         return "object" if self.params.frame == "object" else "image"
 
+    def packed(self) -> tuple[dict[str, NDArray[Any]], str]:
+        """Its arrays, and everything else as JSON, for a safetensors file."""
+        arrays = {name: getattr(self, name) for name in ("weights", "intercept", "spread", "typical")}
+        arrays["dropped"] = self.dropped.astype(np.uint8)
+        if self.basis is not None:
+            arrays["basis"] = self.basis
+        about = {"names": self.names, "parts": self.parts, "params": asdict(self.params)}
+        return {name: np.ascontiguousarray(array) for name, array in arrays.items()}, json.dumps(about)
+
+    @classmethod
+    def unpacked(cls, arrays: Mapping[str, NDArray[Any]], about_json: str) -> LandmarkModel:
+        """The inverse of `packed`.
+
+        Raises:
+            ValueError, KeyError, TypeError: Something else, or damaged.
+        """
+        about = json.loads(about_json)
+        return cls(
+            tuple(about["names"]),
+            int(about["parts"]),
+            LandmarkParams(**about["params"]),
+            arrays["weights"],
+            arrays["intercept"],
+            arrays["spread"],
+            arrays["typical"],
+            arrays.get("basis"),
+            arrays["dropped"].astype(np.bool_),
+        )
+
     def save(self, path: str | Path) -> None:
         """Write to a safetensors file, whole or not at all.
 
@@ -70,17 +100,9 @@ class LandmarkModel:
         """
         from safetensors.numpy import save
 
-        arrays = {name: getattr(self, name) for name in ("weights", "intercept", "spread", "typical")}
-        arrays["dropped"] = self.dropped.astype(np.uint8)
-        if self.basis is not None:
-            arrays["basis"] = self.basis
-        about = {"names": self.names, "parts": self.parts, "params": asdict(self.params)}
-        data = save(
-            {name: np.ascontiguousarray(array) for name, array in arrays.items()},
-            {"layout": _LAYOUT, "about": json.dumps(about)},
-        )
+        arrays, about = self.packed()
         with atomic_write(path) as file:
-            file.write(data)
+            file.write(save(arrays, {"layout": _LAYOUT, "about": about}))
 
     @classmethod
     def load(cls, path: str | Path) -> LandmarkModel:
@@ -89,28 +111,31 @@ class LandmarkModel:
         Raises:
             FormatError: Missing, damaged, or something else.
         """
-        from safetensors import SafetensorError, safe_open
-
+        arrays, metadata = read_tensors(path)
         try:
-            with safe_open(str(path), "np") as file:
-                metadata = file.metadata() or {}
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-            about = json.loads(metadata["about"]) if metadata.get("layout") == _LAYOUT else {}
-            return cls(
-                tuple(about["names"]),
-                int(about["parts"]),
-                LandmarkParams(**about["params"]),
-                arrays["weights"],
-                arrays["intercept"],
-                arrays["spread"],
-                arrays["typical"],
-                arrays.get("basis"),
-                arrays["dropped"].astype(np.bool_),
-            )
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise FormatError(
-                f"this is not a landmark model ({error})", path=path, hint="Fit it again with `landmarks fit`"
-            ) from None
+            return cls.unpacked(arrays, metadata["about"] if metadata.get("layout") == _LAYOUT else "{}")
+        except (ValueError, KeyError, TypeError) as error:
+            raise _not_a_model(path, error) from None
+
+
+def read_tensors(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Arrays and metadata of a safetensors file.
+
+    Raises:
+        FormatError: Missing or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), "np") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (not a mapping)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise _not_a_model(path, error) from None
+
+
+def _not_a_model(path: str | Path, error: Exception) -> FormatError:
+    return FormatError(f"this is not a landmark model ({error})", path=path, hint="Fit it again with `landmarks fit`")
 
 
 def predict_landmarks(model: LandmarkModel, image: PartMaps) -> Landmarks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +42,11 @@ class WrittenMask:
     doubt: float
     outlier: bool
 
-    def as_dict(self) -> dict[str, object]:
-        """Plain values for the report."""
+    def as_dict(self, below: Path | None = None) -> dict[str, object]:
+        """Plain values for a report, the file relative to a folder where one is given."""
         return {
             "image": self.name,
-            "file": str(self.file),
+            "file": str(self.file) if below is None else relative_path(self.file, below),
             "shares": {name: round(share, 5) for name, share in self.shares.items()},
             "doubt": round(self.doubt, 4),
             "outlier": self.outlier,
@@ -93,7 +94,7 @@ def write_masks(
         written.append(
             WrittenMask(ref.name, paths[place], _shares(labels, run.names), run.doubts[index], run.outliers[index])
         )
-    write_json(out / "report.json", _report(run, engine, written, ctx.failures, ctx.warnings), indent=1)
+    write_json(out / "report.json", _report(run, engine, written, out, ctx), indent=1)
     ctx.step(len(run), len(run), "Masks are written")
     return written
 
@@ -103,12 +104,16 @@ def _shares(labels: NDArray[np.uint8], names: dict[int, str]) -> dict[str, float
     return {name: float(counts[value]) / labels.size for value, name in names.items()}
 
 
+def relative_path(path: Path, folder: Path) -> str:
+    """A file as seen from a folder, so that a report stays true when both move; absolute from another drive."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
 def _report(
-    run: MaskRun,
-    engine: Engine,
-    written: list[WrittenMask],
-    failures: Sequence[CounterpartError],
-    warnings: Sequence[str],
+    run: MaskRun, engine: Engine, written: Sequence[WrittenMask], out: Path, ctx: JobContext
 ) -> dict[str, object]:
     return {
         "kind": run.kind,
@@ -118,10 +123,15 @@ def _report(
         "labels": {str(value): name for value, name in run.names.items()},
         "note": run.note,
         **run.about,
-        "images": [mask.as_dict() for mask in written],
-        "failed": [error.as_dict() for error in failures],
-        "warnings": list(warnings),
+        "images": [mask.as_dict(out) for mask in written],
+        "failed": [_failure(error, out) for error in ctx.failures],
+        "warnings": list(ctx.warnings),
     }
+
+
+def _failure(error: CounterpartError, out: Path) -> dict[str, str]:
+    entry = error.as_dict()
+    return entry if error.path is None else {**entry, "file": relative_path(error.path, out)}
 
 
 def _write_jpeg(path: Path, pixels: NDArray[np.uint8]) -> None:

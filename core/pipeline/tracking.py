@@ -23,8 +23,8 @@ from core.video import open_frames
 
 __all__ = ["TrackJob", "TrackedFile", "read_masks", "track_to_files"]
 
-_VIDEO_SIZE = 427
-"""Longest side by default: 240 rows of a 16:9 video, where stride 7 measured best for its time."""
+_VIDEO_SIZE = 448
+"""Longest side by default: 252 rows of a 16:9 video, where stride 7 measured best for its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,12 @@ def track_to_files(
         "model": engine.info.name,
         "annotated": sorted(masks),
         "frames": [
-            {"frame": item.frame, "file": item.file.name, "confidence": round(item.confidence, 4)} for item in written
+            {
+                "frame": item.frame,
+                "file": item.file.relative_to(out).as_posix(),
+                "confidence": round(item.confidence, 4),
+            }
+            for item in written
         ],
         "failed": [error.as_dict() for error in ctx.failures],
         "warnings": list(ctx.warnings),

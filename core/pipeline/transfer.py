@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.errors import CounterpartError, ImageError, ProtocolError, UsageError
 from core.evaluate.keypoints import Annotated
 from core.files import write_json
+from core.formats.instances import outside
 from core.geometry import Size
 from core.imaging import ImageRef, image_size
 from core.jobs import JobContext
@@ -191,6 +192,8 @@ def _wanted(
             ctx.fail(error)
             continue
         chosen: list[Box | None] = [*boxes.get(index, ())]
+        if any(box is not None and outside(box, hw) for box in chosen):
+            ctx.warnings.append(f"{ref.name}: a box lies outside the image; the whole image is looked at instead")
         wanted += [(index, ref, hw, box) for box in chosen or [None]]
     return wanted, confirmed
 
@@ -280,23 +283,31 @@ def read_boxes(path: Path, root: Path | None, targets: Sequence[ImageRef]) -> di
     from core.formats.fields import read_json
 
     data = read_json(path)
-    names = {image["id"].integer(): image["file_name"].text() for image in data["images"]}
+    names: dict[int, str] = {}
+    for image in data["images"]:
+        number = image["id"].integer()
+        if number in names:
+            raise image.error(f"the image id {number} occurs twice")
+        names[number] = image["file_name"].text()
     by_image: dict[int, list[Box]] = {}
     for annotation in data["annotations"]:
         bbox = annotation.get("bbox")
         if bbox is None or bbox.value == []:
             continue
         x, y, width, height = bbox.numbers(4)
+        number = annotation["image_id"].integer()
+        if number not in names:
+            raise annotation.error(f"there is no image with the id {number}")
         if width > 0 and height > 0:
             # COCO's boxes start at pixel corners; ours at centres.
-            by_image.setdefault(annotation["image_id"].integer(), []).append((x - 0.5, y - 0.5, width, height))
+            by_image.setdefault(number, []).append((x - 0.5, y - 0.5, width, height))
     keys: dict[str, int] = {}
     for index, ref in reversed(list(enumerate(targets))):
         for key in (ref.path.name, ref.name, str(ref.path.resolve())):
             keys[key] = index
     found: dict[int, list[Box]] = {}
     for number, boxes in by_image.items():
-        name = names.get(number, "")
+        name = names[number]
         places = [Path(name), path.parent / name, *([root / name] if root else [])]
         candidates = [*(str(place.resolve()) for place in places), name, Path(name).name]
         target = next((keys[key] for key in candidates if key in keys), None)
@@ -306,7 +317,12 @@ def read_boxes(path: Path, root: Path | None, targets: Sequence[ImageRef]) -> di
 
 
 def write_transferred(
-    run: TransferRun, path: Path, engine: Engine, root: Path | None, failures: Sequence[CounterpartError] = ()
+    run: TransferRun,
+    path: Path,
+    engine: Engine,
+    root: Path | None,
+    failures: Sequence[CounterpartError] = (),
+    description: str = "Keypoints transferred by Counterpart",
 ) -> dict[str, Any]:
     """Write COCO keypoints: an annotation per target with `keypoints`, `keypoint_scores` and `swapped_sides`.
 
@@ -334,7 +350,7 @@ def write_transferred(
     skeleton = run.skeleton
     data = {
         "info": {
-            "description": "Keypoints transferred by Counterpart",
+            "description": description,
             "model": engine.info.name,
             "failed": [error.as_dict() for error in failures],
         },

@@ -9,6 +9,7 @@ Use from one thread; hand values, not the document, to jobs.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import cast
@@ -169,6 +170,18 @@ class Document(ProjectView):
         self._commit({**diff, **counters}, sizes, edit.boxes, revise=command.undoable)
         return True
 
+    def rehearse(self, command: Command) -> Diff:
+        """The rows that a command would change, without changing any; its `outcome` says what would come of it.
+
+        The command is spent by it. A read-only document can rehearse too: on a worker, on a view of its own.
+
+        Raises:
+            CounterpartError: It cannot be done.
+        """
+        edit = self._begin()
+        command.do(edit)
+        return edit.diff()
+
     def revert(self, command: Command) -> None:
         """Undo a command: the last one that was done and not undone.
 
@@ -305,12 +318,19 @@ class Document(ProjectView):
             raise failed[0]
 
 
+def _places(row: Row | None) -> object:
+    """Which keypoint stands where in a skeleton's row."""
+    return None if row is None else json.loads(str(row[0]))["point_ids"]
+
+
 def _revised(table: str, key: Key, rows: tuple[Row | None, Row | None]) -> list[tuple[str, int]]:
-    """The (kind, image) whose revision a change of a row moves on."""
+    """The (kind, image or skeleton) whose revision a change of a row moves on."""
     if table in _LABEL_TABLES:
         return [("labels", cast("int", key[0]))]
     if table == "keypoints":
         return [("keypoints", cast("int", row[0])) for row in rows if row is not None]
     if table == "matches":
         return [("matches", cast("int", image)) for image in key]
+    if table == "skeletons" and _places(rows[0]) != _places(rows[1]):
+        return [("skeleton", cast("int", key[0]))]
     return []

@@ -62,7 +62,7 @@ class Edit:
         parts: Parts as they are, by id.
         skeletons: Skeletons as they are, by id.
         counters: Last identifiers given, by kind; they only ever rise, also when the command is undone.
-        revisions: Revision at which a kind of data of an image last changed, by (kind, image).
+        revisions: Revision at which a kind of data of an image, or a skeleton, last changed, by (kind, id).
         label_source: Reads the labels of an image as they are, from memory where they are at hand.
         root_folders: Where the folders of images are now, by id.
         project_folder: Folder of the project file; None while there is no file.
@@ -126,7 +126,7 @@ class Edit:
         self.counters[kind] = max(self.counters.get(kind, 0), number)
 
     def changed_since(self, kind: str, image: int, revision: int | None) -> bool:
-        """Whether `labels`, `keypoints` or `matches` of an image changed after a revision (None: never mind)."""
+        """Whether `labels`, `keypoints` or `matches` of an image, or a `skeleton`, changed since (None: never)."""
         return revision is not None and self.revisions.get((kind, image), 0) > revision
 
     # Values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -87,9 +88,9 @@ class Skeleton:
     def __post_init__(self) -> None:
         if not self.point_ids:
             object.__setattr__(self, "point_ids", tuple(range(1, len(self.names) + 1)))
-        doubled = sorted({name for name in self.names if self.names.count(name) > 1})
+        doubled = [name for name, count in Counter(self.names).items() if count > 1]
         if doubled:
-            raise UsageError(f"keypoint {doubled[0]!r} occurs twice in the skeleton", hint="Names must differ")
+            raise UsageError(f"keypoint {min(doubled)!r} occurs twice in the skeleton", hint="Names must differ")
         if any(not name.strip() for name in self.names):
             raise UsageError("a keypoint of the skeleton has no name", hint="Give it one")
         for what, pairs in (("edge", self.edges), ("mirror pair", self.mirror_pairs)):

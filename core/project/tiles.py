@@ -77,13 +77,15 @@ class PackedLabels:
 def pack_labels(labels: NDArray[np.integer] | NDArray[np.bool_]) -> PackedLabels:
     """Pack a (height, width) label map. Safe on any thread."""
     values = _unsigned(labels)
-    counts = np.bincount(values.reshape(-1)) if values.size else np.zeros(1, np.int64)
-    areas = {int(part): int(counts[part]) for part in np.flatnonzero(counts) if part != BACKGROUND}
+    counts = np.zeros(int(values.max(initial=0)) + 1, np.int64)
     tiles: dict[int, bytes] = {}
     for number, (top, left, bottom, right) in tile_boxes((values.shape[0], values.shape[1])):
         tile = values[top:bottom, left:right]
         if tile.any():
             tiles[number] = encode_tile(tile)
+            # Tile by tile, for counting takes eight bytes for each pixel.
+            counts += np.bincount(tile.reshape(-1), minlength=len(counts))
+    areas = {int(part): int(counts[part]) for part in np.flatnonzero(counts) if part != BACKGROUND}
     return PackedLabels((values.shape[0], values.shape[1]), tiles, areas)
 
 

@@ -1,256 +1,110 @@
-"""The canvas widget: one or two images, zoomed and panned together or apart, with overlays and tools.
-
-Why a plain widget and not a graphics scene: parts, points and lines are arrays; a scene wants an object for
-each. Overlays are composed for the screen pixels that changed (`compositor`), so the cost of a stroke does
-not depend on the image. What moves with the pointer (lines, marks, the tool's own drawing) is painted over a
-picture of the rest that is kept between events, so that hovering costs a copy.
-"""
+"""The canvas widget: what `Stage` shows, and the pointer and the keys that act on it through the active tool."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
-from typing import Literal
-
-import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
     QEnterEvent,
     QFocusEvent,
     QKeyEvent,
     QMouseEvent,
     QNativeGestureEvent,
     QPainter,
-    QPaintEvent,
-    QPixmap,
-    QRegion,
-    QResizeEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit, QWidget
 
-from desktop.canvas.compositor import LabelStyle
-from desktop.canvas.lines import Hit, PairLines
-from desktop.canvas.pane import Heat, Pane
+from desktop.canvas.minimap import Minimap
 from desktop.canvas.photo import Photo
+from desktop.canvas.pointing import paint_crosshair
+from desktop.canvas.stage import Stage
 from desktop.canvas.tools import Pointer, Tool
-from desktop.theme import colours, small_font
 
 __all__ = ["Canvas"]
 
-_GAP = 8.0
 _ZOOM_PER_DEGREE = 1.2 ** (1 / 15)
+_MODIFIERS = {
+    Qt.Key.Key_Control: Qt.KeyboardModifier.ControlModifier,
+    Qt.Key.Key_Shift: Qt.KeyboardModifier.ShiftModifier,
+    Qt.Key.Key_Alt: Qt.KeyboardModifier.AltModifier,
+}
 
 
-class Canvas(QWidget):
-    """Shows one pane or two side by side and routes the pointer to the active tool.
-
-    Attributes:
-        layers: What further draws over the images, in widget positions, after the lines.
+class Canvas(Stage):
+    """Routes the pointer over one or two images to the active tool.
 
     Signals:
         hovered_at: Pane index and image xy under the pointer.
         hover_left: The pointer is on no image any more.
-        zoomed: Magnification in percent of the pane that was zoomed.
         pane_activated: Pane that was pressed in.
+        modifiers_changed: Modifier keys that are down now.
+
+    Attributes:
+        wheel_zooms: Whether the wheel alone zooms.
     """
 
     hovered_at = Signal(int, float, float)
     hover_left = Signal()
-    zoomed = Signal(float)
     pane_activated = Signal(int)
+    modifiers_changed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("canvas")
-        self.setAccessibleName("Canvas")
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.setMinimumSize(320, 240)
-        self.panes = [Pane(), Pane()]
         self.wheel_zooms = True
-        self.overlay_shown = True
-        self.layers: list[Callable[[QPainter], None]] = []
-        self._count = 1
-        self._lines: PairLines | None = None
-        self._hovered_line: int | None = None
-        self._selected_line: int | None = None
         self._tool: Tool | None = None
         self._tool_pane: int | None = None
         self._pan_from: QPointF | None = None
         self._pan_pane = 0
         self._space = False
-        self._base = QPixmap()
-        self._stale = QRegion()
+        self._crosshair = False
+        self._at: QPointF | None = None
+        self._minimap_wanted = False
+        self.minimaps = [Minimap(pane, self) for pane in self.panes]
+        for index, each in enumerate(self.minimaps):
+            each.moved.connect(lambda x, y, index=index: self.look_at(index, x, y))
 
-    def sizeHint(self) -> QSize:
-        return QSize(900, 640)
+    # What floats over the images --------------------------------------------------------------------------------
 
-    # Contents -----------------------------------------------------------------------------------------------
+    def show_minimaps(self, wanted: bool) -> None:
+        """Whether a small picture of the whole image says which part of it is seen."""
+        self._minimap_wanted = wanted
+        self._views_moved()
 
-    @property
-    def count(self) -> int:
-        """Number of panes shown, 1 or 2."""
-        return self._count
+    def show_crosshair(self, shown: bool) -> None:
+        """Whether lines through the pointer cross the image."""
+        self._crosshair = shown
+        self.update()
 
-    def set_count(self, count: Literal[1, 2]) -> None:
-        """Show one image or two."""
-        if count != self._count:
-            self._count = count
-            self._arrange()
-            self.refresh()
+    def _views_moved(self) -> None:
+        for index, each in enumerate(self.minimaps):
+            each.follow(wanted=self._minimap_wanted and index < self._count, overlay=self.overlay_shown)
 
-    def shown(self) -> list[Pane]:
-        """The panes that are shown."""
-        return self.panes[: self._count]
+    def labels_changed(self, pane: int, left: int, top: int, right: int, bottom: int) -> None:
+        super().labels_changed(pane, left, top, right, bottom)
+        self.minimaps[pane].labels_changed()
+
+    def refresh(self, pane: int | None = None) -> None:
+        super().refresh(pane)
+        for index in range(2) if pane is None else (pane,):
+            self.minimaps[index].labels_changed()
+
+    def paint_over(self, painter: QPainter) -> None:
+        if self._crosshair and self._at is not None:
+            index = self.pane_at(self._at)
+            if index is not None:
+                paint_crosshair(painter, self.panes[index], self._at, self.font())
+        if self._tool is not None:
+            self._tool.paint(painter)
 
     def set_photo(
         self, pane: int, photo: Photo | None, key: object, *, message: str = "", keep_view: bool = False
     ) -> None:
-        """Show an image in a pane, or a message instead."""
-        self.panes[pane].message = message
-        self.panes[pane].set_photo(photo, key, keep_view=keep_view)
+        """Show an image in a pane, or a message instead; what a tool has begun is forgotten."""
+        super().set_photo(pane, photo, key, message=message, keep_view=keep_view)
         if self._tool is not None:
             self._tool.cancel()
-        self.refresh()
-
-    def set_labels(self, pane: int, labels: np.ndarray | None) -> None:
-        """Lay a label map over an image."""
-        self.panes[pane].labels = labels
-        self.refresh(pane)
-
-    def labels_changed(self, pane: int, left: int, top: int, right: int, bottom: int) -> None:
-        """Redraw a half-open rectangle of image pixels whose labels were changed in place."""
-        self._mark(QRegion(self.panes[pane].view.widget_rect(left, top, right, bottom)))
-
-    def set_heat(self, pane: int, heat: Heat | None) -> None:
-        """Lay a map of numbers over an image, or take it away."""
-        if heat is None and self.panes[pane].heat is None:
-            return
-        self.panes[pane].set_heat(heat)
-        self.refresh(pane)
-
-    def set_probe(self, pane: int | None, xy: tuple[float, float] | None, *, pinned: bool = False) -> None:
-        """Mark where similarity is asked for; at most one pane has the mark."""
-        for index, each in enumerate(self.panes):
-            each.probe = xy if index == pane else None
-            each.pinned = pinned and index == pane
-        self.update()
-
-    def set_style(self, pane: int, style: LabelStyle) -> None:
-        """How the label map of a pane is drawn."""
-        if style != self.panes[pane].style:
-            self.panes[pane].style = style
-            self.refresh(pane)
-
-    def show_overlay(self, shown: bool) -> None:
-        """Show or hide everything that lies over the images."""
-        if shown != self.overlay_shown:
-            self.overlay_shown = shown
-            self.refresh()
-
-    def set_lines(self, lines: PairLines | None) -> None:
-        """Draw lines between the two panes."""
-        self._lines = lines
-        self._hovered_line = None
-        self.update()
-
-    @property
-    def lines(self) -> PairLines | None:
-        """The lines between the two panes."""
-        return self._lines
-
-    def mark_line(self, *, hovered: int | None = None, selected: int | None = None) -> None:
-        """Draw one or two lines stronger than the others."""
-        if (hovered, selected) != (self._hovered_line, self._selected_line):
-            self._hovered_line, self._selected_line = hovered, selected
-            self.update()
-
-    def refresh(self, pane: int | None = None) -> None:
-        """Redraw one pane or everything."""
-        if pane is None:
-            self._mark(QRegion(self.rect()))
-        else:
-            self._mark(QRegion(self.panes[pane].view.area.toAlignedRect()))
-
-    def _mark(self, region: QRegion) -> None:
-        self._stale += region.intersected(self.rect())
-        self.update(region)
-
-    # View ---------------------------------------------------------------------------------------------------
-
-    def fit(self) -> None:
-        """Show whole images."""
-        for pane in self.shown():
-            pane.view.fit()
-        self._view_changed(0)
-
-    def actual_size(self) -> None:
-        """One image pixel a screen pixel, about the middle of the view."""
-        for pane in self.shown():
-            pane.view.set_percent(100)
-        self._view_changed(0)
-
-    def zoom_in(self, factor: float = 1.25) -> None:
-        """Magnify about the pointer where it is over an image, else about the middle."""
-        at = QPointF(self.mapFromGlobal(self.cursor().pos()))
-        index = self.pane_at(at)
-        for number, pane in enumerate(self.shown()):
-            if index is None or number == index:
-                pane.view.zoom(factor, at if number == index else None)
-        self._view_changed(index or 0)
-
-    def look_at(self, pane: int, xy: tuple[float, float], span: float = 0.0) -> None:
-        """Bring an image xy to the middle of a pane; with a span, magnify so that as many image pixels are seen."""
-        view = self.panes[pane].view
-        if span > 0:
-            view.zoom(min(view.area.width(), view.area.height()) / span / view.scale)
-        view.centre_on(*xy)
-        self._view_changed(pane)
-
-    def _view_changed(self, pane: int) -> None:
-        self.refresh()
-        self.zoomed.emit(self.panes[pane].view.percent)
-
-    def _arrange(self) -> None:
-        width, height, dpr = float(self.width()), float(self.height()), self.devicePixelRatioF()
-        if self._count == 1:
-            self.panes[0].view.set_area(QRectF(0, 0, width, height), dpr)
-        else:
-            half = math.floor((width - _GAP) / 2)
-            self.panes[0].view.set_area(QRectF(0, 0, half, height), dpr)
-            self.panes[1].view.set_area(QRectF(half + _GAP, 0, width - half - _GAP, height), dpr)
-
-    # Asking -------------------------------------------------------------------------------------------------
-
-    def pane_at(self, position: QPointF) -> int | None:
-        """Index of the pane under a widget position."""
-        for index, pane in enumerate(self.shown()):
-            if pane.view.area.contains(position):
-                return index
-        return None
-
-    def line_at(self, position: QPointF) -> Hit | None:
-        """The line under a widget position."""
-        if self._lines is None or not self._lines_shown():
-            return None
-        return self._lines.hit(position, self.panes[0].view, self.panes[1].view)
-
-    def label_at(self, pane: int, xy: tuple[float, float]) -> int:
-        """Part id at image coordinates, 0 for background and outside."""
-        labels = self.panes[pane].labels
-        x, y = round(xy[0]), round(xy[1])
-        if labels is None or not (0 <= y < labels.shape[0] and 0 <= x < labels.shape[1]):
-            return 0
-        return int(labels[y, x])
-
-    def clamped(self, pane: int, position: QPointF) -> tuple[float, float]:
-        """Image xy of a widget position, kept on the image."""
-        x, y = self.panes[pane].view.to_image(position)
-        height, width = self.panes[pane].view.image_hw
-        return min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
 
     # Tools --------------------------------------------------------------------------------------------------
 
@@ -275,63 +129,6 @@ class Canvas(QWidget):
             self.setCursor(Qt.CursorShape.OpenHandCursor)
         else:
             self.setCursor(self._tool.cursor if self._tool else Qt.CursorShape.ArrowCursor)
-
-    # Painting -----------------------------------------------------------------------------------------------
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        self._paint_base()
-        painter = QPainter(self)
-        painter.drawPixmap(0, 0, self._base)
-        if self._lines is not None and self._lines_shown():
-            painter.setClipRegion(QRegion(self.rect()))
-            left, right = self.panes[0].view, self.panes[1].view
-            self._lines.paint(painter, left, right, self._hovered_line, self._selected_line)
-        for paint in self.layers if self.overlay_shown else ():
-            paint(painter)
-        for pane in self.shown():
-            pane.paint_marks(painter)
-            if self._count == 2:
-                pane.paint_title(painter, small_font(self.font()))
-        if self._tool is not None:
-            self._tool.paint(painter)
-        painter.end()
-
-    def _lines_shown(self) -> bool:
-        """Lines lie between two images, and stand back while a map lies over one."""
-        plain = all(pane.photo is not None and pane.heat is None for pane in self.shown())
-        return self._count == 2 and self.overlay_shown and plain
-
-    def _paint_base(self) -> None:
-        dpr = self.devicePixelRatioF()
-        size = QSize(math.ceil(self.width() * dpr), math.ceil(self.height() * dpr))
-        if self._base.size() != size or self._base.devicePixelRatio() != dpr:
-            self._base = QPixmap(size)
-            self._base.setDevicePixelRatio(dpr)
-            self._arrange()
-            self._stale = QRegion(self.rect())
-        if self._stale.isEmpty():
-            return
-        painter = QPainter(self._base)
-        ground, gap = QColor(colours().canvas), QColor(colours().window)
-        for rect in _rects(self._stale):
-            painter.save()
-            painter.setClipRect(rect)
-            painter.fillRect(rect, ground if self._count == 1 else gap)
-            for pane in self.shown():
-                painter.fillRect(pane.view.area.intersected(QRectF(rect)), ground)
-                pane.paint(painter, rect, overlay=self.overlay_shown)
-            painter.restore()
-        painter.end()
-        self._stale = QRegion()
-
-    def resizeEvent(self, _event: QResizeEvent) -> None:
-        self._arrange()
-        self.refresh()
-
-    def changeEvent(self, event: QEvent) -> None:
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange, QEvent.Type.FontChange):
-            self.refresh()
-        super().changeEvent(event)
 
     # Pointer ------------------------------------------------------------------------------------------------
 
@@ -369,9 +166,9 @@ class Canvas(QWidget):
             delta = position - self._pan_from
             self._pan_from = position
             self.panes[self._pan_pane].view.pan(delta.x(), delta.y())
-            self.refresh(None if self._count == 1 else self._pan_pane)
-            self.update()
+            self._view_changed(self._pan_pane)
             return
+        self._point(position)
         index = self._tool_pane if self._tool_pane is not None else self.pane_at(position)
         if index is None:
             self.hover_left.emit()
@@ -395,6 +192,7 @@ class Canvas(QWidget):
             self._tool.release(self._pointer(event, self._tool_pane))
             if event.buttons() == Qt.MouseButton.NoButton:
                 self._tool_pane = None
+                self._views_moved()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         index = self.pane_at(event.position())
@@ -433,14 +231,26 @@ class Canvas(QWidget):
         super().enterEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:
+        self._point(None)
         self.hover_left.emit()
         if self._tool is not None:
             self._tool.leave()
         super().leaveEvent(event)
 
+    def _point(self, position: QPointF | None) -> None:
+        """The pointer is elsewhere: the crosshair follows, and a small map gives way to a gesture under it."""
+        self._at = position
+        if self._crosshair:
+            self.update()
+        if position is not None and self._tool_pane is not None:
+            for each in self.minimaps:
+                if each.isVisible() and each.geometry().contains(position.toPoint()):
+                    each.hide()
+
     # Keys ---------------------------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        self._modifier(event, down=True)
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
             self._space = True
             self._show_cursor()
@@ -448,18 +258,22 @@ class Canvas(QWidget):
             super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        self._modifier(event, down=False)
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
             self._space = False
             self._show_cursor()
         elif event.key() != Qt.Key.Key_Space:
             super().keyReleaseEvent(event)
 
+    def _modifier(self, event: QKeyEvent, *, down: bool) -> None:
+        flag = _MODIFIERS.get(Qt.Key(event.key()))
+        if flag is not None:
+            # Platforms differ in whether the key itself is among the modifiers of its own event.
+            held = event.modifiers() | flag if down else event.modifiers() & ~flag
+            self.modifiers_changed.emit(held)
+
     def focusOutEvent(self, event: QFocusEvent) -> None:
         self._space = False
         self._show_cursor()
+        self.modifiers_changed.emit(Qt.KeyboardModifier.NoModifier)
         super().focusOutEvent(event)
-
-
-def _rects(region: QRegion) -> Iterable[QRect]:
-    """The rectangles of a region, or its bounds where they are so many that one is cheaper."""
-    return [region.boundingRect()] if region.rectCount() > 8 else [rect for rect in region]  # type: ignore[attr-defined]  # noqa: C416

@@ -77,16 +77,16 @@ class PairLines:
     def paint(
         self, painter: QPainter, left: Viewport, right: Viewport, hovered: int | None, selected: int | None
     ) -> None:
-        """Draw all lines; the hovered and the selected one last and stronger, the others faint meanwhile."""
+        """Draw all lines; the hovered and the selected one last and stronger, the others a little fainter meanwhile."""
         a, b = self.ends(left, right)
         marked = [index for index in (selected, hovered) if index is not None and index < len(self)]
         others = [index for index in np.flatnonzero(self.shown).tolist() if index not in marked]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        faint = 0.35 if marked else 1.0
+        faint = 0.7 if selected is not None else 1.0  # enough to lead the eye, with every line still to be judged
         for index in others:
             self._line(painter, a[index], b[index], index, 2.0, faint)
         for index in others:
-            self._points(painter, a[index], b[index], index, 5.0, max(faint, 0.6))
+            self._points(painter, a[index], b[index], index, 5.0, max(faint, 0.85))
         for index in marked:
             self._line(painter, a[index], b[index], index, 3.0, 1.0)
             self._points(painter, a[index], b[index], index, 7.0, 1.0)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
 
+from core.display import Look
 from core.geometry import GridGeometry
 from desktop.canvas.colourmap import heat_argb
 from desktop.canvas.compositor import LabelStyle, compose_labels
@@ -62,6 +63,7 @@ class Pane:
         title: Name shown above the image where there are two.
         labels: Part ids or None. The canvas never writes to it.
         style: How they are drawn.
+        look: How the photograph is brightened for viewing.
         message: Shown instead of the image where there is none: it is loading, or cannot be read.
         probe: Image xy marked with a cross: where similarity is asked for.
         pinned: Whether the probe stays when the pointer moves.
@@ -73,6 +75,7 @@ class Pane:
         self.message = ""
         self.labels: NDArray[np.integer] | None = None
         self.style = LabelStyle()
+        self.look = Look()
         self.probe: tuple[float, float] | None = None
         self.pinned = False
         self.image_key: object = None
@@ -119,7 +122,7 @@ class Pane:
         else:
             rect = self.view.image_rect()
             part = QRectF(exposed).intersected(area)
-            self._photo.draw(painter, rect, part, self.view.scale * self.view.dpr)
+            self._photo.draw(painter, rect, part, self.view.scale * self.view.dpr, self.look)
             if overlay:
                 if self._heat_image is not None:
                     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, True)

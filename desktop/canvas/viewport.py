@@ -125,6 +125,24 @@ class Viewport:
         self._centre_on(x + 0.5, y + 0.5)
         self.fitted = False
 
+    def follow(self, other: Viewport) -> None:
+        """Show of this image what another view shows of its own: as large beside `fit`, and in the same place."""
+        if other.fitted:
+            self.fit()
+            return
+        height, width = self.image_hw
+        other_height, other_width = other.image_hw
+        if not (height and width and other_height and other_width):
+            return
+        middle = other.to_image(other.area.center())
+        self.scale = min(max(other.scale * self.fit_scale() / other.fit_scale(), 1e-4), MAX_SCALE / self.dpr)
+        self._centre_on((middle[0] + 0.5) / other_width * width, (middle[1] + 0.5) / other_height * height)
+        self.fitted = False
+
+    def whole(self) -> bool:
+        """Whether all of the image is seen."""
+        return self.area.adjusted(-0.5, -0.5, 0.5, 0.5).contains(self.image_rect())
+
     def set_area(self, area: QRectF, dpr: float) -> None:
         """The rectangle was moved or resized: a fitted image fits again, another keeps its centre."""
         if area == self.area and dpr == self.dpr:

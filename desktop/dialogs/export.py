@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QLineEdit,
     QProgressBar,
@@ -29,13 +27,14 @@ from core.formats import FORMATS, ExportOptions, ExportReport, Format, export_pr
 from core.jobs import JobContext, Progress
 from core.project.document import Document
 from core.project.model import ImageState
-from desktop.theme import GRID, colours
-from desktop.widgets import Notice, muted
+from desktop.dialogs.report import section
+from desktop.form import form_grid
+from desktop.theme import GRID
+from desktop.widgets import Notice, field_label, muted
 from desktop.worker import Failure, Job, JobRunner, Outcome
 
 __all__ = ["ExportDialog", "export_job"]
 
-_SHOWN = 200
 _POLYGONS = ("coco", "labelme", "cvat")
 _COPIES = ("labelme", "yolo-seg", "yolo-pose", "voc", "spair", "deeplabcut", "cvat")
 
@@ -102,18 +101,15 @@ class ExportDialog(QDialog):
         self._format_chosen()
 
     def _layout(self) -> None:
-        form = QFormLayout()
-        form.setHorizontalSpacing(2 * GRID)
-        form.setVerticalSpacing(12)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow(muted("Format"), self.format)
+        form = form_grid()
+        form.addRow(field_label("Format"), self.format)
         form.addRow("", self.note)
-        form.addRow(muted("Images"), self.scope)
+        form.addRow(field_label("Images"), self.scope)
         where = QHBoxLayout()
         where.setSpacing(GRID)
         where.addWidget(self.target, 1)
         where.addWidget(self.browse)
-        form.addRow(muted("Write to"), where)
+        form.addRow(field_label("Write to"), where)
         form.addRow("", self.polygons)
         form.addRow("", self.copies)
         self.buttons = QDialogButtonBox()
@@ -282,7 +278,7 @@ class ExportDialog(QDialog):
             ("Cannot be held by this format", [f"{name}: {what}" for name, what in report.lost]),
             ("Good to know", list(report.notes)),
         ]
-        page = "".join(_section(title, lines) for title, lines in sections if lines)
+        page = "".join(section(title, lines) for title, lines in sections if lines)
         self.report.setHtml(page)
         self.report.setVisible(bool(page))
         self.show_folder.show()
@@ -300,10 +296,3 @@ class ExportDialog(QDialog):
         self._runner.progressed.disconnect(self._progressed)
         self._runner.ended.disconnect(self._ended)
         super().done(result)
-
-
-def _section(title: str, lines: list[str]) -> str:
-    shown = "".join(f"<li>{html.escape(line)}</li>" for line in lines[:_SHOWN])
-    more = f"<li>and {len(lines) - _SHOWN:,} more</li>" if len(lines) > _SHOWN else ""
-    tone = colours().muted
-    return f"<p style='color:{tone}'>{title} ({len(lines):,})</p><ul style='margin:0'>{shown}{more}</ul>"

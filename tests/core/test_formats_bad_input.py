@@ -18,7 +18,7 @@ from core.project.commands import AddInstance, AddPart, AddSkeleton, ReplaceMask
 from core.project.document import Document
 from core.project.model import KeypointSet, MatchSet, Skeleton
 
-READABLE = [name for name, entry in FORMATS.items() if entry.read is not None and not entry.extra]
+READABLE = [name for name, entry in FORMATS.items() if entry.read is not None]
 FILES = [name for name in READABLE if not FORMATS[name].is_folder]
 
 

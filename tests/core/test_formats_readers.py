@@ -121,7 +121,8 @@ def test_opencv_reads_the_outlines_of_yolo_as_the_masks_up_to_their_edges(projec
 
 
 def test_supervision_reads_coco_yolo_and_voc_masks(project, tmp_path):
-    sv = pytest.importorskip("supervision")
+    import supervision as sv
+
     images = tmp_path / "photos"
     path = exported(project, "coco", tmp_path)
     data = sv.DetectionDataset.from_coco(str(images), str(path), force_masks=True)
@@ -145,7 +146,8 @@ def test_supervision_reads_coco_yolo_and_voc_masks(project, tmp_path):
 
 
 def test_pandas_reads_deeplabcuts_table_as_deeplabcut_does(project, tmp_path):
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     path = exported(project, "deeplabcut", tmp_path)
     frame = pandas.read_csv(path, header=[0, 1, 2, 3], index_col=[0, 1, 2])
     assert list(frame.columns.names) == ["scorer", "individuals", "bodyparts", "coords"]
@@ -161,8 +163,8 @@ def test_pandas_reads_deeplabcuts_table_as_deeplabcut_does(project, tmp_path):
 
 
 def test_pandas_reads_deeplabcuts_h5(project, tmp_path):
-    pandas = pytest.importorskip("pandas")
-    pytest.importorskip("tables")
+    import pandas
+
     path = tmp_path / "CollectedData_Counterpart.h5"
     export_project(project, "deeplabcut", path, ExportOptions(image_ids=(2,)), silent())
     frame = pandas.read_hdf(path)
@@ -171,7 +173,8 @@ def test_pandas_reads_deeplabcuts_h5(project, tmp_path):
 
 
 def test_sleap_io_reads_our_labels(project, tmp_path):
-    sio = pytest.importorskip("sleap_io")
+    import sleap_io as sio
+
     labels = sio.load_slp(str(exported(project, "sleap", tmp_path)))
     assert labels.skeletons[0].node_names == list(NAMES)
     assert len(labels) == 2

@@ -106,8 +106,6 @@ def target(name, tmp_path):
 
 
 def exported(project, name, tmp_path, **options):
-    if FORMATS[name].extra:
-        pytest.importorskip("sleap_io")
     return export_project(project, name, target(name, tmp_path), ExportOptions(**options), silent())
 
 
@@ -387,8 +385,6 @@ def test_accepted_matches_come_back_from_the_spair_layout(project, photos, tmp_p
 def test_cancelling_leaves_the_target_as_it_was(name, project, tmp_path):
     token = CancelToken()
     token.cancel()
-    if FORMATS[name].extra:
-        pytest.importorskip("sleap_io")
     with pytest.raises(JobCancelledError):
         export_project(project, name, target(name, tmp_path), ExportOptions(), JobContext(token=token))
     assert list(tmp_path.iterdir()) == []
@@ -396,8 +392,6 @@ def test_cancelling_leaves_the_target_as_it_was(name, project, tmp_path):
 
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_an_empty_project_is_exported_or_refused_in_words(name, photos, tmp_path):
-    if FORMATS[name].extra:
-        pytest.importorskip("sleap_io")
     document = opened(photos)
     if name in ("deeplabcut", "yolo-pose", "tps"):
         with pytest.raises(UsageError, match="no skeleton"):

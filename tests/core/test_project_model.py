@@ -47,6 +47,46 @@ def test_the_palette_can_be_told_apart_with_any_kind_of_sight(sight):
     assert apart.min() > 13.5
 
 
+def ciede2000(one, other):
+    """Colour difference of two CIELAB colours (Sharma, Wu, Dalal 2005)."""
+    light, chroma = (one[0] + other[0]) / 2, (np.hypot(*one[1:]) + np.hypot(*other[1:])) / 2
+    stretch = 1.5 - 0.5 * np.sqrt(chroma**7 / (chroma**7 + 25.0**7))
+    a, b = np.array([one[1], other[1]]) * stretch, np.array([one[2], other[2]])
+    chromas, hues = np.hypot(a, b), np.degrees(np.arctan2(b, a)) % 360
+    turn = (hues[1] - hues[0] + 180) % 360 - 180
+    hue = (hues[0] + turn / 2) % 360
+    chroma = chromas.mean()
+    cosine = [np.cos(np.radians(factor * hue - shift)) for factor, shift in ((1, 30), (2, 0), (3, -6), (4, 63))]
+    weight = 1 - 0.17 * cosine[0] + 0.24 * cosine[1] + 0.32 * cosine[2] - 0.2 * cosine[3]
+    lightness = (other[0] - one[0]) / (1 + 0.015 * (light - 50) ** 2 / np.sqrt(20 + (light - 50) ** 2))
+    strength = (chromas[1] - chromas[0]) / (1 + 0.045 * chroma)
+    tint = 2 * np.sqrt(chromas.prod()) * np.sin(np.radians(turn / 2)) / (1 + 0.015 * chroma * weight)
+    bend = np.sin(np.radians(60 * np.exp(-(((hue - 275) / 25) ** 2))))
+    bend *= -2 * np.sqrt(chroma**7 / (chroma**7 + 25.0**7))
+    return np.sqrt(lightness**2 + strength**2 + tint**2 + bend * strength * tint)
+
+
+def test_the_colour_difference_is_that_of_the_published_pairs():
+    for one, other, known in (
+        ((50, 2.6772, -79.7751), (50, 0, -82.7485), 2.0425),
+        ((50, 2.49, -0.001), (50, -2.49, 0.0009), 7.1792),
+        ((60.2574, -34.0099, 36.2677), (60.4626, -34.1751, 39.4387), 1.2644),
+        ((22.7233, 20.0904, -46.694), (23.0331, 14.973, -42.5619), 2.0373),
+    ):
+        assert ciede2000(one, other) == pytest.approx(known, abs=2e-4)
+
+
+@pytest.mark.parametrize("sight", DICHROMACIES)
+@pytest.mark.parametrize("ground", [40, 128, 215])
+def test_the_first_colours_are_told_apart_where_parts_lie_side_by_side(sight, ground):
+    opacity = 0.55  # as overlays begin
+    laid = opacity * np.array(PALETTE[:7]) + (1 - opacity) * ground
+    seen = lab(laid, DICHROMACIES[sight])
+    for count, least in ((4, 17.0), (6, 10.0), (7, 9.0)):
+        pairs = [(a, b) for a in range(count) for b in range(a)]
+        assert min(ciede2000(seen[a], seen[b]) for a, b in pairs) > least
+
+
 def test_colours_go_on_past_the_palette_without_repeating():
     many = [colour_at(index) for index in range(100)]
     assert len(set(many)) == 100

@@ -49,7 +49,9 @@ def test_cosegment_writes_a_mask_of_each_image_and_names_the_bad_one(photos, tmp
         assert values[0, 0] == 0
     on_disk = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [item["image"] for item in on_disk["images"]] == [item["image"] for item in report["images"]]
-    assert on_disk["failed"][0]["file"].endswith("broken.jpg")
+    assert [item["file"] for item in on_disk["images"]] == ["cow.png", "sheep.png", "sub/horse.png", "sub/pig.png"]
+    assert on_disk["failed"][0]["file"] == "../photos/broken.jpg"
+    assert str(tmp_path) not in (tmp_path / "out" / "report.json").read_text(), "it holds when the folder is moved"
 
 
 def test_parts_find_the_same_parts_again_by_their_codebook(photos, tmp_path, capsys):

@@ -93,3 +93,19 @@ def test_a_damaged_annotation_file_changes_nothing(project, tmp_path, capsys):
     assert report["error"]["file"].endswith("broken.json")
     with Document.open(path) as document:
         assert np.array_equal(document.label_map(document.image_ids[0]).labels, labels)
+
+
+def test_a_dry_run_recognises_the_format_and_changes_nothing(project, tmp_path, capsys):
+    path, _ = project
+    target = tmp_path / "out.json"
+    assert run(capsys, "export", path, "--format", "coco", "--out", target)[0] == 0
+    bytes_before = path.read_bytes()
+    code, report = run(capsys, "import", target, "--project", path, "--dry-run")
+    assert code == 0
+    assert report["format"] == "coco"
+    assert report["dry_run"]
+    assert report["matched"]
+    assert path.read_bytes() == bytes_before
+    code, _ = run(capsys, "import", target, "--project", tmp_path / "new.counterpart", "--dry-run")
+    assert code == 0
+    assert not (tmp_path / "new.counterpart").exists()

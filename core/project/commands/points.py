@@ -310,7 +310,8 @@ class PredictKeypoints(Command):
 
     A result with the id of an instance updates that one; otherwise it updates the only instance of its skeleton on the
     image, or becomes a new one. Points that a person set or confirmed stay; only transferred ones are replaced. Images
-    that were reviewed, skipped, or changed since the job began are left alone and named in `outcome.skipped`.
+    that were reviewed, skipped, or changed since the job began are left alone and named in `outcome.skipped`; so is
+    every result of a skeleton whose keypoints were added, removed or put in another order since.
 
     Attributes:
         results: New instances by image.
@@ -332,6 +333,10 @@ class PredictKeypoints(Command):
             reason = self._refusal(edit, image)
             if reason:
                 self.outcome.skipped.append((image, reason))
+                continue
+            if any(edit.changed_since("skeleton", points.skeleton, self.revision) for points in results):
+                # The results are in the old order of keypoints, which may be of the same number.
+                self.outcome.skipped.append((image, "its skeleton was changed while the job was running"))
                 continue
             if number is None:
                 number = store_provenance(edit, self.provenance)

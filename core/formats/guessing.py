@@ -1,0 +1,98 @@
+"""Which format a file or folder is in, from its name and the first of what it holds; nothing is read whole."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["guess_format"]
+
+_PEEK = 1 << 18
+_LOOKED_AT = 200
+_BY_SUFFIX = {".npz": "npz", ".slp": "sleap", ".tps": "tps", ".h5": "deeplabcut", ".hdf5": "deeplabcut"}
+_JSON_SIGNS = (
+    ("labelme", r'"shapes"\s*:\s*\['),
+    ("matches", r'"(pairs|sets)"\s*:\s*\['),
+    ("coco-keypoints", r'"keypoints"\s*:\s*\['),
+    ("coco", r'"(annotations|categories)"\s*:\s*\['),
+)
+
+
+def guess_format(path: str | Path) -> str | None:
+    """The name of the format that a file or folder is most probably in, None where nothing speaks for one.
+
+    A guess is for a person to confirm; reading checks everything.
+    """
+    place = Path(path)
+    if place.is_dir():
+        return _of_folder(place)
+    if not place.is_file():
+        return None
+    suffix = place.suffix.lower()
+    if suffix == ".json":
+        return _of_json(place)
+    if suffix == ".csv":
+        return "deeplabcut" if _peek(place).lstrip("\ufeff").startswith("scorer") else "csv"
+    if suffix == ".xml":
+        return "cvat" if "<annotations" in _peek(place) else None
+    if suffix in (".yaml", ".yml"):
+        return "yolo-pose" if "kpt_shape" in _peek(place) else "yolo-seg"
+    if suffix == ".png":
+        return "indexed-png"
+    return _BY_SUFFIX.get(suffix)
+
+
+def _of_folder(folder: Path) -> str | None:
+    if (folder / "ImageAnnotation").is_dir() or (folder / "PairAnnotation").is_dir():
+        return "spair"
+    if folder.name == "SegmentationClass" or (folder / "SegmentationClass").is_dir():
+        return "voc"
+    if any(_some(folder, "CollectedData_*.csv")):
+        return "deeplabcut"
+    for name in ("data.yaml", "data.yml"):
+        if (folder / name).is_file():
+            return "yolo-pose" if "kpt_shape" in _peek(folder / name) else "yolo-seg"
+    if any(_of_json(file) == "labelme" for file in _some(folder, "*.json")):
+        return "labelme"
+    if any(_is_yolo(file) for file in _some(folder, "*.txt")):
+        return "yolo-seg"
+    return "indexed-png" if any(_some(folder, "*.png")) else None
+
+
+def _some(folder: Path, pattern: str) -> Iterator[Path]:
+    return itertools.islice(folder.rglob(pattern), _LOOKED_AT)
+
+
+def _of_json(file: Path) -> str | None:
+    """The kind of a JSON file by the keys in its first and last stretch: it may be of a gigabyte."""
+    text = _peek(file) + _peek(file, tail=True)
+    for name, sign in _JSON_SIGNS:
+        if re.search(sign, text) and (name != "coco-keypoints" or _has_points(text)):
+            return name
+    return None
+
+
+def _has_points(text: str) -> bool:
+    """Whether a list of keypoints has anything in it: COCO instances may carry empty ones along."""
+    return bool(re.search(r'"keypoints"\s*:\s*\[\s*["\d-]', text))
+
+
+def _is_yolo(file: Path) -> bool:
+    words = _peek(file).split("\n", 1)[0].split()
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        return False
+    return len(numbers) >= 7 and numbers[0].is_integer()
+
+
+def _peek(file: Path, *, tail: bool = False) -> str:
+    try:
+        with file.open("rb") as handle:
+            if tail:
+                handle.seek(max(file.stat().st_size - _PEEK, 0))
+            return handle.read(_PEEK).decode("utf-8", "replace")
+    except OSError:
+        return ""

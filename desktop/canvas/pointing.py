@@ -1,0 +1,66 @@
+"""The crosshair: lines through the pointer across an image, with the coordinates beside them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+
+from desktop.canvas.pane import Pane
+from desktop.theme import small_font
+
+__all__ = ["paint_chip", "paint_crosshair", "place_text"]
+
+_FREE = 10.0
+"""Around the pointer the lines leave room, so that what is pointed at is seen."""
+
+
+def place_text(pane: Pane, xy: tuple[float, float]) -> str:
+    """Coordinates of a pixel, and its samples where the image has more than 8 bits; empty outside the image."""
+    x, y = round(xy[0]), round(xy[1])
+    photo = pane.photo
+    if photo is None or not (0 <= x < photo.hw[1] and 0 <= y < photo.hw[0]):
+        return ""
+    text = f"x {x}, y {y}"
+    if photo.samples is not None:
+        text += " · " + " ".join(f"{value:.6g}" for value in photo.samples.value(x, y))
+    return text
+
+
+def paint_crosshair(painter: QPainter, pane: Pane, at: QPointF, font: QFont) -> None:
+    """Draw lines across a pane through a widget position, and what lies there."""
+    area = pane.view.area
+    text = place_text(pane, pane.view.to_image(at))
+    if not text:
+        return
+    painter.save()
+    painter.setClipRect(area)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    for pen in (QPen(QColor(0, 0, 0, 130), 3), QPen(QColor(255, 255, 255, 210), 1)):
+        painter.setPen(pen)
+        painter.drawLine(QPointF(area.left(), at.y()), QPointF(at.x() - _FREE, at.y()))
+        painter.drawLine(QPointF(at.x() + _FREE, at.y()), QPointF(area.right(), at.y()))
+        painter.drawLine(QPointF(at.x(), area.top()), QPointF(at.x(), at.y() - _FREE))
+        painter.drawLine(QPointF(at.x(), at.y() + _FREE), QPointF(at.x(), area.bottom()))
+    painter.setFont(small_font(font))
+    size = chip_size(painter, text)
+    left = at.x() + 14 if at.x() + 14 + size[0] < area.right() else at.x() - 14 - size[0]
+    top = at.y() + 14 if at.y() + 14 + size[1] < area.bottom() else at.y() - 14 - size[1]
+    paint_chip(painter, text, left, top)
+    painter.restore()
+
+
+def chip_size(painter: QPainter, text: str) -> tuple[float, float]:
+    """Width and height of `paint_chip` in the painter's font."""
+    metrics = QFontMetricsF(painter.font())
+    return metrics.horizontalAdvance(text) + 16, metrics.height() + 8
+
+
+def paint_chip(painter: QPainter, text: str, left: float, top: float) -> None:
+    """Light text on a dark rounded ground, readable over any photograph."""
+    box = QRectF(left, top, *chip_size(painter, text))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(0, 0, 0, 160))
+    painter.drawRoundedRect(box, 4, 4)
+    painter.setPen(QColor("#f2f3f5"))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
