@@ -64,6 +64,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("open_samples", "Open sample &photographs", _FILE, (), "samples", "Try the program on its own pictures"),
     ActionSpec("add_images", "&Add images…", _FILE, ("Ctrl+I",), "add-images", "Add images to this project"),
     ActionSpec(
+        "relink", "&Locate missing images…", _FILE, (), "relink", "Find images that were moved, by their content"
+    ),
+    ActionSpec(
         "save",
         "&Save project",
         _FILE,
@@ -209,6 +212,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "recent",
             "-",
             "add_images",
+            "relink",
             "-",
             "save",
             "save_as",

@@ -52,6 +52,18 @@ _NEED_PART = (
     "take_back",
 )
 _NEED_POINTS = tuple(spec.id for spec in ACTIONS if spec.section == "Keypoints")
+_CHANGE = (
+    "add_images",
+    "import",
+    "accept",
+    *(spec.id for spec in ACTIONS if spec.section == "Part" and spec.id != "copy_part"),
+    *_NEED_POINTS,
+    *(
+        spec.id
+        for spec in ACTIONS
+        if spec.id.startswith("tool_") and spec.id not in ("tool_select", "tool_similarity", "tool_pick")
+    ),
+)
 _NEED_PAIR = ("next_right", "previous_right", "swap", "lock_match")
 
 
@@ -71,6 +83,7 @@ class WindowCommands(QObject):
             "save": window.files.save,
             "save_as": window.files.save_as,
             "import": self._import,
+            "relink": self._locate,
             "export": self._export,
             "close_project": self._close_project,
             "quit": window.close,
@@ -148,6 +161,9 @@ class WindowCommands(QObject):
         images = len(window.images.model.images)
         actions.enable(("view_pair",), images >= 2, "Needs at least two images")
         actions.enable(("overlay", "outlines", "part_visible"), some, "Open a folder of images first")
+        if bridge is not None and bridge.document.read_only:
+            actions.enable(_CHANGE, False, "The project is open for looking only")
+        actions.enable(("relink",), bool(some and window.relinks.missing), "No image is missing")
         writable = some and not bridge.document.read_only if bridge is not None else False
         for name, can, text in (
             ("undo", bridge is not None and writable and bridge.can_undo, bridge.undo_text if bridge else ""),
@@ -312,7 +328,7 @@ class WindowCommands(QObject):
         window = self._w
         window.actions_.retint()
         retint(window)
-        for part in (window.images, window.run_panel, window.start):
+        for part in (window.images, window.run_panel, window.start, window.banner):
             part.retint()
         window.canvas.refresh()
 
@@ -329,6 +345,9 @@ class WindowCommands(QObject):
             window = self._w
             folder, listed = window.session.folder, window.images.model.shown
             ExportDialog(document, folder, window.images.current, listed, window.light, window).open()
+
+    def _locate(self) -> None:
+        self._w.relinks.locate()
 
     def _import(self) -> None:
         from desktop.dialogs.importing import ImportDialog

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 
 from core.project.changes import ImagesChanged, SavedChanged
+from core.project.model import ImageRecord
 from desktop.document_bridge import DocumentBridge
 
 if TYPE_CHECKING:
@@ -38,15 +39,23 @@ class DocumentFollower(QObject):
     def _on_images_changed(self, change: ImagesChanged) -> None:
         document = self._w.session.document
         assert document is not None
+        moved = [image for image in change.updated if self._elsewhere(document.image(image))]
         if change.added or change.removed:
             keep = self._w.images.current
             self._w.images.model.set_records(document.images())
             row = self._w.images.model.row(keep)
             self._w.images.select(keep if row >= 0 else next(iter(self._w.images.model.shown), 0))
-        else:
-            self._w.images.model.update_records(document.image(image) for image in change.updated)
+            self._w.relinks.images_added(change.added)
+        self._w.images.model.update_records(document.image(image) for image in change.updated)
+        if moved:
+            self._w.relinks.moved(moved)
         self._w.show_counts()
         self._w.commands.refresh()
+
+    def _elsewhere(self, record: ImageRecord) -> bool:
+        """Whether the list knows another place for an image."""
+        known = self._w.images.model.record(record.id)
+        return known is not None and (known.root, known.path) != (record.root, record.path)
 
     @Slot()
     def _on_parts_changed(self) -> None:
@@ -81,4 +90,5 @@ class DocumentFollower(QObject):
         """Say how the file stands to what is on the screen."""
         document = self._w.session.document
         path = document.path if document is not None else None
-        self._w.status.show_saved(change, str(path or ""), kept=path is not None)
+        read_only = document is not None and document.read_only
+        self._w.status.show_saved(change, str(path or ""), kept=path is not None, read_only=read_only)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.actions import MENUS, Actions
+from desktop.banner import Banner
 from desktop.canvas.canvas import Canvas
 from desktop.icons import ICON_PX
 from desktop.panels.images import ImagesPanel
@@ -83,19 +84,23 @@ class Panels:
     run: RunPanel
     start: StartPage
     notice: Notice
+    banner: Banner
     options: ToolOptions
 
 
 class _Centre(QWidget):
     """What is in the middle, with messages floating over its upper edge: the images do not jump when one comes."""
 
-    def __init__(self, content: QWidget, notice: Notice) -> None:
+    def __init__(self, content: QWidget, notice: Notice, banner: Banner) -> None:
         super().__init__()
-        self._notice = notice
+        self._notice, self._content = notice, content
         notice.setParent(self)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        box.addWidget(content)
+        box.setSpacing(0)
+        box.addWidget(banner)
+        box.addWidget(content, 1)
+        banner.resized.connect(self._place)
         notice.resized.connect(self._place)
 
     def resizeEvent(self, _event: QResizeEvent) -> None:
@@ -104,7 +109,7 @@ class _Centre(QWidget):
     def _place(self) -> None:
         width = min(self.width() - 32, 760)
         height = self._notice.height_for(width)
-        self._notice.setGeometry((self.width() - width) // 2, 12, width, height)
+        self._notice.setGeometry((self.width() - width) // 2, self._content.y() + 12, width, height)
         self._notice.raise_()
 
 
@@ -175,7 +180,7 @@ class Layout:
         self._middle = QStackedWidget()
         self._middle.addWidget(panels.start)
         self._middle.addWidget(work)
-        centre = _Centre(self._middle, panels.notice)
+        centre = _Centre(self._middle, panels.notice, panels.banner)
         self._right = QSplitter(Qt.Orientation.Vertical)
         self._right.addWidget(self.tabs)
         self._right.addWidget(panels.run)

@@ -14,12 +14,14 @@ from core.project.model import ImageRecord
 from desktop.actions import Actions
 from desktop.annotating import Annotator
 from desktop.backend import Backend, model_entries
+from desktop.banner import Banner
 from desktop.canvas.canvas import Canvas
 from desktop.commands import WindowCommands
 from desktop.editing import Editor
 from desktop.files import FileCommands
 from desktop.following import DocumentFollower
 from desktop.icons import app_icon
+from desktop.keeping import Keeper
 from desktop.layout import Layout, Panels
 from desktop.mask_jobs import MakeMaskJob
 from desktop.pairing import PairDesk
@@ -33,6 +35,7 @@ from desktop.panels.thumbnails import Overlay, Thumbnails
 from desktop.pointwork import PointWork
 from desktop.probe_view import ProbeView
 from desktop.probing import Prober
+from desktop.relinking import RelinkDesk
 from desktop.running import RunDesk
 from desktop.session import Session
 from desktop.settings import Settings
@@ -85,9 +88,11 @@ class MainWindow(QMainWindow):
         self._make_panels(tasks)
         self.layout_ = Layout(self, self.panels, self.actions_, settings)
         self._make_desks(jobs or make_jobs(), models)
+        self.keeper = Keeper(self.session, self.banner, self.files.save_as, self)
         self._connect()
         self.commands = WindowCommands(self)
         self.follower = DocumentFollower(self)
+        self.relinks = RelinkDesk(self)
         self.layout_.restore()
         self.show_session()
 
@@ -101,6 +106,7 @@ class MainWindow(QMainWindow):
         self.run_panel = RunPanel(tasks, self.settings)
         self.start = StartPage()
         self.notice = Notice()
+        self.banner = Banner()
         self.options = ToolOptions()
         self.panels = Panels(
             self.images,
@@ -111,6 +117,7 @@ class MainWindow(QMainWindow):
             self.run_panel,
             self.start,
             self.notice,
+            self.banner,
             self.options,
         )
 
@@ -153,6 +160,8 @@ class MainWindow(QMainWindow):
         self.session.opened.connect(self._on_opened)
         self.session.closing.connect(self._on_closing)
         self.session.trouble.connect(self.tell)
+        self.session.renamed.connect(self.show_session)
+        self.keeper.saved_again.connect(lambda: self.tell("info", "Everything is saved again."))
         self.session.busy.connect(self.status.show_place)
         self.start.open_folder.connect(self.files.open_folder)
         self.start.open_samples.connect(self.session.open_samples)
@@ -406,6 +415,7 @@ class MainWindow(QMainWindow):
             return
         self._ended = True
         self.commands.stop()
+        self.relinks.stop()
         self.runner.shutdown()
         self.light.shutdown()
         self.viewer.close()

@@ -59,6 +59,7 @@ class Session(QObject):
 
     opened = Signal()
     closing = Signal()
+    renamed = Signal()
     busy = Signal(str)
     trouble = Signal(str, str)
 
@@ -68,6 +69,7 @@ class Session(QObject):
         self._bridge: DocumentBridge | None = None
         self._home: Path | None = None
         self._title = ""
+        self._why_in_memory = ""
         self._scan = Loader("folders", self)
         self._scan.loaded.connect(self._scanned)
         self._scan.failed.connect(self._scan_failed)
@@ -88,6 +90,11 @@ class Session(QObject):
     def title(self) -> str:
         """Name of the folder or project."""
         return self._title
+
+    @property
+    def why_in_memory(self) -> str:
+        """Why the project could not have a file of its own, in words; empty where it has one."""
+        return self._why_in_memory
 
     @property
     def own_file(self) -> bool:
@@ -172,7 +179,7 @@ class Session(QObject):
             return Document.open(path) if path.exists() else Document.new(path)
         except CounterpartError as error:
             # The images can be worked on all the same; saving under a name keeps the work.
-            self.trouble.emit("warning", f"{error} Save the project to keep your work.")
+            self._why_in_memory = str(error)
             return Document.untitled()
 
     def _add_scanned(self, refs: list[ImageRef]) -> None:
@@ -198,12 +205,25 @@ class Session(QObject):
         self._bridge = DocumentBridge(document, self)
         self._title, self._home = title, home
         self.opened.emit()
-        if document.problems:
-            shown = "; ".join(document.problems[:3])
-            more = f" and {len(document.problems) - 3} more" if len(document.problems) > 3 else ""
-            self.trouble.emit("warning", f"The project file is damaged. What cannot be read: {shown}{more}.")
-        elif document.read_only:
-            self.trouble.emit("warning", f"The project is open for looking only: {document.why_read_only}.")
+
+    def reopen(self) -> bool:
+        """Try to open the project anew so that it can be changed; returns whether that worked."""
+        document = self.document
+        if document is None or document.path is None:
+            return False
+        try:
+            fresh = Document.open(document.path)
+        except CounterpartError as error:
+            self.trouble.emit("error", str(error))
+            return False
+        if fresh.read_only:
+            why = fresh.why_read_only
+            fresh.close()
+            self.trouble.emit("info", f"It can still only be looked at: {why}.")
+            return False
+        assert self._home is not None
+        self._take(fresh, self._title, self._home)
+        return True
 
     # Changing -----------------------------------------------------------------------------------------------------
 
@@ -233,7 +253,9 @@ class Session(QObject):
             self.trouble.emit("error", str(error))
             return False
         self._title, self._home = path.stem, path.parent
+        self._why_in_memory = ""
         self._settings.remember(path)
+        self.renamed.emit()
         return True
 
     def save(self) -> bool:

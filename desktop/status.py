@@ -118,8 +118,12 @@ class StatusBar(QStatusBar):
         self.reviewed.setText(f"{done / total:.0%} reviewed" if total else "")
         self.reviewed.setToolTip(f"{done:,} of {total:,} images are reviewed or skipped")
 
-    def show_saved(self, change: SavedChanged, file: str, *, kept: bool) -> None:
+    def show_saved(self, change: SavedChanged, file: str, *, kept: bool, read_only: bool = False) -> None:
         """Whether everything is in the file, and since when."""
+        if read_only:
+            self.saved.setText("Looking only")
+            self.saved.setToolTip(f"Nothing can be changed in\n{file}")
+            return
         if change.error is not None or not change.saved:
             self.saved.setText(f"<span style='color:{colours().danger}'>Not saved</span>")
             self.saved.setToolTip(str(change.error) if change.error else "There are changes that are not saved")

@@ -298,6 +298,13 @@ QFrame#notice[kind="warning"] {{ background: {_mix(c.warning, c.panel, 0.12)};
     border-color: {_mix(c.warning, c.panel, 0.45)}; }}
 QFrame#notice[kind="error"] {{ background: {_mix(c.danger, c.panel, 0.12)};
     border-color: {_mix(c.danger, c.panel, 0.45)}; }}
+QFrame#banner {{ background: {_mix(c.accent, c.panel, 0.16)};
+    border-bottom: 1px solid {_mix(c.accent, c.panel, 0.4)}; }}
+QFrame#banner[kind="warning"] {{ background: {_mix(c.warning, c.panel, 0.16)};
+    border-bottom-color: {_mix(c.warning, c.panel, 0.45)}; }}
+QFrame#banner[kind="error"] {{ background: {_mix(c.danger, c.panel, 0.18)};
+    border-bottom-color: {_mix(c.danger, c.panel, 0.5)}; }}
+QFrame#card {{ background: {c.panel}; border: 1px solid {c.border}; border-radius: 6px; }}
 QWidget#panel {{ background: {c.panel}; }}
 QLabel[role="muted"] {{ color: {c.muted}; }}
 QLabel[role="error"] {{ color: {c.danger}; }}

@@ -94,6 +94,13 @@ class Viewer(QObject):
             self._ask(image, urgent=True)
             self._patience.start()
 
+    def reload(self, image: int) -> None:
+        """Read an image anew: its file is elsewhere, or another one, now."""
+        self._photos.pop(image, None)
+        if self._document is not None and image in self._images:
+            self._ask(image, urgent=True)
+            self._patience.start()
+
     def prefetch(self, images: list[int]) -> None:
         """Read images that will probably be wanted next."""
         for image in images:

@@ -34,7 +34,9 @@ log = logging.getLogger(__name__)
 class TroubleDialog(QDialog):
     """Says what happened and what to do; details can be shown and copied."""
 
-    def __init__(self, title: str, text: str, details: str = "", parent: QWidget | None = None) -> None:
+    def __init__(
+        self, title: str, text: str, details: str = "", parent: QWidget | None = None, *, show_details: bool = False
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Counterpart")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -70,6 +72,8 @@ class TroubleDialog(QDialog):
             copy = buttons.addButton("Copy details", QDialogButtonBox.ButtonRole.ActionRole)
             copy.clicked.connect(self._copy)
         box.addWidget(buttons)
+        if details and show_details:
+            self._toggle()
 
     @Slot()
     def _toggle(self) -> None:

@@ -23,6 +23,9 @@ STATE_NAMES: dict[str, str] = {
 }
 """Review states as a person reads them."""
 
+MISSING = "File does not exist"
+"""What is said of an image whose file is not where the project says."""
+
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 
@@ -57,6 +60,7 @@ class ImageModel(QAbstractListModel):
         self._rows: list[int] = []
         self._row_of: dict[int, int] = {}
         self._problems: dict[int, str] = {}
+        self._missing: frozenset[int] = frozenset()
         self._sides: dict[int, str] = {}
         self._heats: dict[int, QImage] = {}
         self._text = ""
@@ -96,6 +100,17 @@ class ImageModel(QAbstractListModel):
         else:
             self._problems.pop(image, None)
         self.touch(image)
+        self.counts_changed.emit()
+
+    def set_missing(self, images: Iterable[int]) -> None:
+        """Mark the images whose files are not where the project says, and no others."""
+        missing = frozenset(images)
+        changed = missing ^ self._missing
+        if not changed:
+            return
+        self._missing = missing
+        for image in changed:
+            self.touch(image)
         self.counts_changed.emit()
 
     def set_sides(self, sides: dict[int, str]) -> None:
@@ -142,7 +157,7 @@ class ImageModel(QAbstractListModel):
 
     def problem(self, image: int) -> str:
         """Why an image is unreadable, empty when it is not."""
-        return self._problems.get(image, "")
+        return MISSING if image in self._missing else self._problems.get(image, "")
 
     def row(self, image: int) -> int:
         """Row of an image, -1 when it is filtered away."""
@@ -165,7 +180,11 @@ class ImageModel(QAbstractListModel):
 
     def counts(self) -> dict[str, int]:
         """Images by state, and `unreadable`."""
-        return {**{state: self._counts[state] for state in IMAGE_STATES}, "unreadable": len(self._problems)}
+        return {
+            **{state: self._counts[state] for state in IMAGE_STATES},
+            "unreadable": len(self._problems.keys() - self._missing),
+            "missing": len(self._missing),
+        }
 
     def place(self, image: int) -> int:
         """Place of an image among all, from 0; -1 when it is not there."""
@@ -195,8 +214,10 @@ class ImageModel(QAbstractListModel):
     def _in_state(self, image: int) -> bool:
         if not self._state:
             return True
+        if self._state == "missing":
+            return image in self._missing
         if self._state == "unreadable":
-            return image in self._problems
+            return image in self._problems and image not in self._missing
         return self._records[image].state == self._state
 
     # Qt -----------------------------------------------------------------------------------------------------
@@ -212,13 +233,13 @@ class ImageModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return record.name
         if role == Qt.ItemDataRole.ToolTipRole:
-            return describe(record, self._problems.get(image, ""))
+            return describe(record, self.problem(image))
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{record.name}, {self._problems.get(image) or STATE_NAMES[record.state]}"
+            return f"{record.name}, {self.problem(image) or STATE_NAMES[record.state]}"
         if role == Roles.RECORD:
             return record
         if role == Roles.PROBLEM:
-            return self._problems.get(image, "")
+            return self.problem(image)
         if role == Roles.THUMBNAIL:
             return self._thumbnail(record)
         if role == Roles.SIDE:

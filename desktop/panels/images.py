@@ -363,6 +363,8 @@ class ImagesPanel(QWidget):
         self.count.setText(f"{total:,}" if shown == total else f"{shown:,} of {total:,}")
         entries = [("All", "", total)]
         entries += [(STATE_NAMES[state], state, counts[state]) for state in STATE_NAMES]
+        if counts["missing"]:
+            entries.append(("Missing", "missing", counts["missing"]))
         if counts["unreadable"]:
             entries.append(("Unreadable", "unreadable", counts["unreadable"]))
         self._fill_states(entries)

@@ -132,7 +132,7 @@ def test_a_second_window_on_the_folder_may_only_look(qtbot, odd, odd_folder, mak
     second.session.open_folder(odd_folder)
     qtbot.waitUntil(lambda: second.session.document is not None)
     assert second.session.document.read_only
-    assert "looking only" in second.notice.text
+    assert "looking only" in second.banner.text
     assert not second.run_panel.button.isEnabled()
     assert not second.actions_["undo"].isEnabled()
 

@@ -320,7 +320,7 @@ def test_where_nothing_can_be_written_the_window_asks_before_it_closes(qtbot, wi
     monkeypatch.setattr(QMessageBox, "warning", answer)
     window.session.open_folder(image_folder)
     qtbot.waitUntil(lambda: window.images.model.total == 5)
-    assert "Save the project" in window.notice.text
+    assert "only in memory" in window.banner.text
     assert window.status.saved.text() == "In memory only"
     assert not window.close()
     assert window.isVisible()
