@@ -82,10 +82,14 @@ def _extract(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _add_explore(commands: Subparsers) -> None:
-    explore = commands.add_parser("explore", help="look at the feature space: pca, tsne, saliency, similarity")
-    kinds = explore.add_subparsers(dest="action", required=True, metavar="pca|tsne|saliency|similarity")
+    explore = commands.add_parser(
+        "explore", help="look at the feature space: pca, clusters, tsne, saliency, similarity"
+    )
+    kinds = explore.add_subparsers(dest="action", required=True, metavar="pca|clusters|tsne|saliency|similarity")
     pca = kinds.add_parser("pca", help="three principal components of the set as colours, one PNG per image")
     pca.add_argument("--foreground", action="store_true", help="split off the background first and leave it black")
+    clusters = kinds.add_parser("clusters", help="clusters of the set's descriptors as colours, one PNG per image")
+    clusters.add_argument("--clusters", type=int, default=8, metavar="N", help="number of clusters (%(default)s)")
     tsne = kinds.add_parser("tsne", help="descriptors arranged in the plane: tsne.csv, tsne.png (extra: explore)")
     tsne.add_argument("--perplexity", type=float, default=300.0, help="effective neighbours (paper, DINO: %(default)s)")
     tsne.add_argument("--exaggeration", type=float, default=1.0, help="lasting attraction (%(default)s)")
@@ -95,7 +99,8 @@ def _add_explore(commands: Subparsers) -> None:
     similarity = kinds.add_parser("similarity", help="how similar each place is to a point, drawn over each image")
     similarity.add_argument("--query", type=Path, required=True, metavar="IMAGE", help="the image that the point is in")
     similarity.add_argument("--at", type=parsed(_point), required=True, metavar="X,Y", help="the point, in pixels")
-    for parser, run in ((pca, _pca), (tsne, _tsne), (saliency, _saliency), (similarity, _similarity)):
+    runs = ((pca, _pca), (clusters, _clusters), (tsne, _tsne), (saliency, _saliency), (similarity, _similarity))
+    for parser, run in runs:
         parser.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
         parser.add_argument("--out", type=Path, required=True, metavar="DIR")
         add_engine_options(parser)
@@ -134,6 +139,15 @@ def _pca(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     params = PcaParams(foreground="component" if args.foreground else "none")
     view = _view(args, engine, engine.defaults.cosegment_tap)
     return _viewed(pca_to_files(engine, find_images(args.images), view, args.out, ctx, params), args.out)
+
+
+def _clusters(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.exploration import clusters_to_files
+
+    engine = engine_from(args)
+    view = _view(args, engine, engine.defaults.cosegment_tap)
+    refs = find_images(args.images)
+    return _viewed(clusters_to_files(engine, refs, view, args.clusters, args.out, ctx, seed=args.seed), args.out)
 
 
 def _saliency(args: argparse.Namespace, ctx: JobContext) -> Outcome:

@@ -12,33 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import explore
-from core.cache import FeatureSet
 from core.errors import UsageError
-from core.features import Tap
 from core.files import write_text
-from core.geometry import Size
 from core.imaging import ImageRef, read_image
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
 from core.pipeline.naming import check_writable, output_paths
 from core.pipeline.pictures import write_png
+from core.pipeline.views import TokenPoints, View, Views, arrange_tokens, cluster_views, component_views
 
-__all__ = ["View", "Viewed", "pca_to_files", "saliency_to_files", "similarity_to_files", "tsne_to_files"]
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """Where descriptors are read for a view.
-
-    Attributes:
-        tap: Layer and facet.
-        size: Input size.
-        stride: Distance of patches, input pixels.
-    """
-
-    tap: Tap
-    size: Size
-    stride: int
+__all__ = [
+    "View",
+    "Viewed",
+    "clusters_to_files",
+    "pca_to_files",
+    "saliency_to_files",
+    "similarity_to_files",
+    "tsne_to_files",
+    "write_points",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +46,14 @@ class Viewed:
     about: dict[str, object]
 
 
-def _gather(engine: Engine, refs: Sequence[ImageRef], view: View, out: Path, ctx: JobContext) -> FeatureSet:
-    check_writable(out)
-    return engine.features(refs, [view.tap], view.size, view.stride, ctx)
+def _write(views: Views, refs: Sequence[ImageRef], out: Path, ctx: JobContext) -> list[tuple[str, Path]]:
+    paths = output_paths(refs, out, ".png")
+    files = []
+    for done, (position, picture) in enumerate(views.pictures.items()):
+        ctx.step(done, len(views.pictures), "Writing pictures")
+        write_png(paths[position], explore.grid_picture(picture.colours, picture.geometry, smooth=picture.smooth))
+        files.append((refs[position].name, paths[position]))
+    return files
 
 
 def pca_to_files(
@@ -68,18 +65,18 @@ def pca_to_files(
     params: explore.PcaParams | None = None,
 ) -> Viewed:
     """Colour each image by the set's first three principal components (paper, figure 2): one RGB PNG per image."""
-    features = _gather(engine, refs, view, out, ctx.stage(0.0, 0.7))
-    ctx = ctx.stage(0.7, 1.0)
-    model = explore.fit_pca(features, view.tap, ctx.stage(0.0, 0.4), params)
-    paths = output_paths(refs, out, ".png")
-    files = []
-    for index in range(len(features)):
-        ctx.stage(0.4, 1.0).step(index, len(features), "Colouring")
-        feature_map = features[index]
-        path = paths[features.indices[index]]
-        write_png(path, explore.grid_picture(model.colours(feature_map), feature_map.geometry))
-        files.append((features.refs[index].name, path))
-    return Viewed(files, {"explained": [round(float(share), 4) for share in model.explained]})
+    check_writable(out)
+    views = component_views(engine, refs, view, ctx.stage(0.0, 0.8), params)
+    return Viewed(_write(views, refs, out, ctx.stage(0.8, 1.0)), views.about)
+
+
+def clusters_to_files(
+    engine: Engine, refs: Sequence[ImageRef], view: View, count: int, out: Path, ctx: JobContext, *, seed: int = 0
+) -> Viewed:
+    """Colour each image by the clusters of the set's descriptors: one RGB PNG per image."""
+    check_writable(out)
+    views = cluster_views(engine, refs, view, count, ctx.stage(0.0, 0.8), seed=seed)
+    return Viewed(_write(views, refs, out, ctx.stage(0.8, 1.0)), views.about)
 
 
 def saliency_to_files(
@@ -170,26 +167,28 @@ def tsne_to_files(
 
     Writes `tsne.csv` (image, token row and column, image x and y, place u and v) and `tsne.png`, coloured by image.
     """
-    features = _gather(engine, refs, view, out, ctx.stage(0.0, 0.5))
-    result = explore.embed_tsne(features, view.tap, params, ctx.stage(0.5, 1.0))
+    check_writable(out)
+    points = arrange_tokens(engine, refs, view, params, ctx.stage(0.0, 0.98))
+    write_points(points, [ref.name for ref in refs], out)
+    about: dict[str, object] = {
+        "points": len(points.result.xy),
+        "perplexity": round(points.result.perplexity, 1),
+        "divergence": round(points.result.divergence, 4),
+    }
+    return Viewed([("tsne.csv", out / "tsne.csv"), ("tsne.png", out / "tsne.png")], about)
+
+
+def write_points(points: TokenPoints, names: Sequence[str], out: Path) -> None:
+    """Write arranged descriptors as `tsne.csv` and `tsne.png`; `names` are those of the images asked for."""
+    result = points.result
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["image", "row", "column", "x", "y", "u", "v"])
-    for point in range(len(result.xy)):
-        geometry = features[int(result.image[point])].geometry
-        x, y = geometry.grid_to_image(result.rc[point])
-        u, v = result.xy[point]
-        row, column = result.rc[point]
-        name = features.refs[int(result.image[point])].name
+    for image, (row, column), (x, y), (u, v) in zip(result.image, result.rc, points.image_xy(), result.xy, strict=True):
+        name = names[points.positions[int(image)]]
         writer.writerow([name, row, column, f"{x:.2f}", f"{y:.2f}", f"{u:.4f}", f"{v:.4f}"])
     write_text(out / "tsne.csv", buffer.getvalue())
     write_png(out / "tsne.png", scatter_picture(result.xy, result.image))
-    about: dict[str, object] = {
-        "points": len(result.xy),
-        "perplexity": round(result.perplexity, 1),
-        "divergence": round(result.divergence, 4),
-    }
-    return Viewed([("tsne.csv", out / "tsne.csv"), ("tsne.png", out / "tsne.png")], about)
 
 
 def scatter_picture(

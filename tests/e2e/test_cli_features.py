@@ -157,7 +157,7 @@ def test_a_checkpoint_with_code_in_it_is_refused_and_not_run(tmp_path, capsys, m
     assert not list((tmp_path / "models").glob("*.safetensors"))
 
 
-@pytest.mark.parametrize("kind", ["pca", "saliency"])
+@pytest.mark.parametrize("kind", ["pca", "clusters", "saliency"])
 def test_explore_writes_a_picture_of_each_image_at_its_size(tiny, images, tmp_path, capsys, kind):
     call(capsys, "models", "import", tiny, "--name", "tiny", "--heads", "6")
     code, report = call(
