@@ -198,11 +198,19 @@ class GridGeometry:
         cols = self.image_to_grid(np.stack([xs, np.zeros_like(xs)], axis=-1))[:, 1]
         return _lerp(_lerp(values, rows, axis=0), cols, axis=1)
 
-    def upsample_nearest(self, grid_map: NDArray[np.generic]) -> NDArray[np.generic]:
-        """Value of the nearest token at every image pixel: (rows, columns, ...) -> (height, width, ...)."""
+    def upsample_nearest(
+        self, grid_map: NDArray[np.generic], out_hw: tuple[int, int] | None = None
+    ) -> NDArray[np.generic]:
+        """Value of the nearest token at every image pixel: (rows, columns, ...) -> (height, width, ...).
+
+        With `out_hw`, at the pixel centres of a picture of the whole image of that height and width.
+        """
         height, width = self.image_hw
-        rows = self.nearest_token(np.stack([np.zeros(height), np.arange(height)], axis=-1))[:, 0]
-        cols = self.nearest_token(np.stack([np.arange(width), np.zeros(width)], axis=-1))[:, 1]
+        out_h, out_w = out_hw or self.image_hw
+        ys = (np.arange(out_h) + 0.5) * (height / out_h) - 0.5
+        xs = (np.arange(out_w) + 0.5) * (width / out_w) - 0.5
+        rows = self.nearest_token(np.stack([np.zeros_like(ys), ys], axis=-1))[:, 0]
+        cols = self.nearest_token(np.stack([xs, np.zeros_like(xs)], axis=-1))[:, 1]
         return np.asarray(grid_map)[rows][:, cols]
 
     def pool(self, image_map: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -23,6 +23,8 @@ __all__ = ["TsneParams", "TsneResult", "embed_tsne", "sample_descriptors"]
 
 _FEWEST = 8
 """Fewer points have no neighbourhoods to keep."""
+_FEW = 2_000
+"""With fewer points the tree of Barnes and Hut is quicker than interpolation on a grid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +241,8 @@ def _optimise(
     embedding = library.TSNEEmbedding(
         _start(values, params.seed),
         affinities,
-        negative_gradient_method="fft",
+        # Measured: a ninth of the time of fft at 300 points, half at 1,000, as much at 3,000.
+        negative_gradient_method="bh" if len(values) < _FEW else "fft",
         n_jobs=1,  # a second thread gains little, and loses a lot where another program is at work
         random_state=params.seed,
         callbacks=watch,

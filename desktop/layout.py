@@ -22,6 +22,7 @@ from desktop.actions import MENUS, Actions
 from desktop.banner import Banner
 from desktop.canvas.canvas import Canvas
 from desktop.icons import ICON_PX
+from desktop.panels.explore import ExplorePanel
 from desktop.panels.images import ImagesPanel
 from desktop.panels.keypoints import KeypointsPanel
 from desktop.panels.matches import MatchesPanel
@@ -83,6 +84,7 @@ class Panels:
     matches: MatchesPanel
     run: RunPanel
     start: StartPage
+    explore: ExplorePanel
     notice: Notice
     banner: Banner
     options: ToolOptions
@@ -129,6 +131,8 @@ class Layout:
         self.tabs.addTab(panels.parts, "Parts")
         self.tabs.addTab(panels.keypoints, "Keypoints")
         self.tabs.addTab(panels.matches, "Matches")
+        self.tabs.addTab(panels.explore, "Explore")
+        self.tabs.currentChanged.connect(self._tab_changed)
         self._menus(actions)
         self._bars(actions)
         self._across = self._splitters()
@@ -209,6 +213,10 @@ class Layout:
             side.setVisible(not shown)
         for bar in self._window.findChildren(QToolBar):
             bar.setVisible(not shown)
+
+    def _tab_changed(self, _index: int) -> None:
+        """The Explore panel has its own button and needs the height: the Run panel makes room."""
+        self._panels.run.setVisible(self.tabs.currentWidget() is not self._panels.explore)
 
     def show_tab(self, panel: QWidget) -> None:
         """Bring a panel to the front."""

@@ -18,6 +18,7 @@ from desktop.banner import Banner
 from desktop.canvas.canvas import Canvas
 from desktop.commands import WindowCommands
 from desktop.editing import Editor
+from desktop.exploring import ExploreDesk
 from desktop.files import FileCommands
 from desktop.following import DocumentFollower
 from desktop.icons import app_icon
@@ -25,6 +26,7 @@ from desktop.keeping import Keeper
 from desktop.layout import Layout, Panels
 from desktop.mask_jobs import MakeMaskJob
 from desktop.pairing import PairDesk
+from desktop.panels.explore import ExplorePanel
 from desktop.panels.images import ImagesPanel
 from desktop.panels.keypoints import KeypointsPanel
 from desktop.panels.matches import MatchesPanel
@@ -105,6 +107,7 @@ class MainWindow(QMainWindow):
         self.matches = MatchesPanel()
         self.run_panel = RunPanel(tasks, self.settings)
         self.start = StartPage()
+        self.explore = ExplorePanel()
         self.notice = Notice()
         self.banner = Banner()
         self.options = ToolOptions()
@@ -116,6 +119,7 @@ class MainWindow(QMainWindow):
             self.matches,
             self.run_panel,
             self.start,
+            self.explore,
             self.notice,
             self.banner,
             self.options,
@@ -155,6 +159,19 @@ class MainWindow(QMainWindow):
             self,
             models,
         )
+        self.explorer = ExploreDesk(
+            self.session,
+            self.explore,
+            self.viewer,
+            self.canvas,
+            self.images,
+            self.runner,
+            self.toolbox,
+            lambda: self.desk.choice,
+            self._images_in,
+            self._count_in,
+            self,
+        )
 
     def _connect(self) -> None:
         self.session.opened.connect(self._on_opened)
@@ -181,6 +198,8 @@ class MainWindow(QMainWindow):
         self.desk.unreadable.connect(self.images.model.set_problem)
         self.desk.notice.connect(self.tell)
         self.desk.choice_changed.connect(self._on_choice)
+        self.explorer.notice.connect(self.tell)
+        self.layout_.tabs.currentChanged.connect(lambda _: self._on_tab())
         self.pairs.says.connect(self.status.show_place)
         self.pairs.trouble.connect(self._tell_error)
         self.probe.says.connect(self.status.show_place)
@@ -224,6 +243,7 @@ class MainWindow(QMainWindow):
         self.prober.clear()
         self.editor.clear()
         self.wands.clear()
+        self.explorer.clear()
         self.viewer.set_document(None)
         self.thumbnails.clear()
         self.images.model.set_records(())
@@ -239,6 +259,7 @@ class MainWindow(QMainWindow):
         self.start.set_recent(self.settings.recent())
         self.setWindowTitle(f"{self.session.title} – Counterpart" if document is not None else "Counterpart")
         self.desk.refresh_ready()
+        self.explorer.refresh_ready()
         self.commands.refresh()
         self.show_counts()
 
@@ -303,6 +324,7 @@ class MainWindow(QMainWindow):
         if all(self.canvas.panes[side].image_key == self.viewer.image(side) for side in range(self.canvas.count)):
             self.pairs.pair_changed()
         self.probe.image_shown()
+        self.explorer.image_shown()
         self.editor.image_shown()
         self.pointwork.image_shown()
         if self.toolbox.active == "wand":
@@ -344,10 +366,15 @@ class MainWindow(QMainWindow):
         self.settings.change(overlay_opacity=opacity)
 
     @Slot()
+    def _on_tab(self) -> None:
+        self.explorer.set_active(self.layout_.tabs.currentWidget() is self.explore)
+
+    @Slot()
     def _on_choice(self) -> None:
         choice = self.desk.choice
         self.pairs.set_choice(choice)
         self.wands.set_choice(choice)
+        self.explorer.refresh_ready()
         if choice is not None:
             self.prober.set_choice(choice)
 

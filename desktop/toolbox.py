@@ -141,6 +141,10 @@ class Toolbox(QObject):
         """Name of the active tool."""
         return self._canvas.tool.id if self._canvas.tool is not None else ""
 
+    def is_chosen(self, name: str) -> bool:
+        """Whether a tool's button is on; a view may have lent the canvas another tool meanwhile."""
+        return self._actions[f"tool_{name}"].isChecked()
+
     def choose(self, name: str) -> None:
         """Take a tool."""
         self._actions[f"tool_{name}"].setChecked(True)

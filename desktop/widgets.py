@@ -246,6 +246,22 @@ class NumberField(QWidget):
         self._put(value)
         self.blockSignals(was)
 
+    def set_range(self, low: float, high: float) -> None:
+        """Other bounds; the number stays within them. Tells nobody."""
+        was = self.blockSignals(True)
+        value = min(max(self.value, low), high)
+        self._low = low
+        self.slider.blockSignals(True)
+        self.slider.setRange(0, round((high - low) / self._step))
+        self.slider.blockSignals(False)
+        if isinstance(self.box, QSpinBox):
+            self.box.setRange(round(low), round(high))
+        else:
+            self.box.setRange(low, high)
+        self._put(value)
+        self._typed(value)
+        self.blockSignals(was)
+
     def _put(self, value: float) -> None:
         if isinstance(self.box, QSpinBox):
             self.box.setValue(round(value))

@@ -28,6 +28,7 @@ from core.project.points import MatchState
 from core.resources import resource_path
 from desktop.app import make_application
 from desktop.dialogs.export import ExportDialog
+from desktop.explore_jobs import ViewKind
 from desktop.main_window import MainWindow
 from desktop.settings import Settings
 from desktop.theme import apply_theme
@@ -140,6 +141,25 @@ class Studio:
         self.wait("the similarity map", lambda: window.canvas.panes[1].heat is not None)
         self.settle(2.0)
 
+    def explore(self, kind: ViewKind) -> None:
+        """A view of the feature space."""
+        window = self.window
+        window.toolbox.choose("select")
+        window.commands.set_paired(False)
+        window.layout_.show_tab(window.explore)
+        window.explore.choose_kind(kind)
+        window.explore.button.click()
+        self.wait(kind, lambda: not window.runner.busy)
+        self.settle(1.0)
+
+    def points_of(self, left: float, top: float, right: float, bottom: float) -> None:
+        """Mark a region of the image, given in shares of its width and height, for its points to light up."""
+        photo = self.window.canvas.panes[0].photo
+        assert photo is not None
+        height, width = photo.hw
+        self.window.explorer.region.marked.emit(0, left * width, top * height, right * width, bottom * height)
+        self.settle()
+
     def _mouse(self, kind: QEvent.Type, at: QPointF, button: Qt.MouseButton) -> None:
         canvas = self.window.canvas
         held = button if kind == QEvent.Type.MouseButtonPress else Qt.MouseButton.NoButton
@@ -242,6 +262,11 @@ def take(studio: Studio, out: Path, wanted: set[str]) -> None:
     shot("pair")
     studio.pin(0.5, 0.4)
     shot("similarity")
+    studio.explore("components")
+    shot("explore")
+    studio.explore("tsne")
+    studio.points_of(0.13, 0.35, 0.3, 0.6)
+    shot("tsne")
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ from core.display import Look
 from core.geometry import GridGeometry
 from desktop.canvas.colourmap import heat_argb
 from desktop.canvas.compositor import LabelStyle, compose_labels
+from desktop.canvas.grid_paint import GridPaint, grid_picture
 from desktop.canvas.photo import Photo
 from desktop.canvas.viewport import Viewport
 from desktop.qimage import argb_to_qimage
@@ -23,6 +24,7 @@ __all__ = ["Heat", "Pane", "heat_picture"]
 
 _GRID_FROM = 12.0
 _HEAT_PX = 320
+_SHARP_PX = 1280
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,8 +48,10 @@ class Heat:
     text: str = ""
 
 
-def heat_picture(heat: Heat, longest: int) -> QImage:
+def heat_picture(heat: Heat | GridPaint, longest: int) -> QImage:
     """A map as a half transparent picture of the whole image, its longest side at most `longest` pixels."""
+    if isinstance(heat, GridPaint):
+        return grid_picture(heat, longest)
     height, width = heat.geometry.image_hw
     shrink = min(longest / max(height, width), 1.0)
     out = (max(round(height * shrink), 1), max(round(width * shrink), 1))
@@ -80,7 +84,7 @@ class Pane:
         self.pinned = False
         self.image_key: object = None
         self._photo: Photo | None = None
-        self._heat: Heat | None = None
+        self._heat: Heat | GridPaint | None = None
         self._heat_image: QImage | None = None
 
     # What is shown ------------------------------------------------------------------------------------------
@@ -101,14 +105,15 @@ class Pane:
         self.view.set_image(photo.hw if photo else (0, 0), keep=keep_view)
 
     @property
-    def heat(self) -> Heat | None:
+    def heat(self) -> Heat | GridPaint | None:
         """The map of numbers over the image."""
         return self._heat
 
-    def set_heat(self, heat: Heat | None) -> None:
-        """Lay a map of numbers over the image, or take it away."""
+    def set_heat(self, heat: Heat | GridPaint | None) -> None:
+        """Lay a map of numbers or of colours over the image, or take it away."""
         self._heat = heat
-        self._heat_image = None if heat is None else heat_picture(heat, _HEAT_PX)
+        longest = _HEAT_PX if isinstance(heat, Heat) or (heat is not None and heat.smooth) else _SHARP_PX
+        self._heat_image = None if heat is None else heat_picture(heat, longest)
 
     # Painting -----------------------------------------------------------------------------------------------
 

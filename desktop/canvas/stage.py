@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QWidget
 
 from core.display import Look
 from desktop.canvas.compositor import LabelStyle
+from desktop.canvas.grid_paint import GridPaint
 from desktop.canvas.lines import Hit, PairLines
 from desktop.canvas.pane import Heat, Pane
 from desktop.canvas.photo import Photo
@@ -108,7 +109,7 @@ class Stage(QWidget):
             self._views_moved()
             self.refresh()
 
-    def set_heat(self, pane: int, heat: Heat | None) -> None:
+    def set_heat(self, pane: int, heat: Heat | GridPaint | None) -> None:
         """Lay a map of numbers over an image, or take it away."""
         if heat is None and self.panes[pane].heat is None:
             return

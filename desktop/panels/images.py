@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPainterPath, QPixmap
 from PySide6.QtWidgets import (
@@ -21,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.project.model import ImageRecord
+from desktop.canvas.grid_paint import GridPaint
 from desktop.canvas.pane import Heat, heat_picture
 from desktop.icons import icon, pixmap
 from desktop.panels.image_model import STATE_NAMES, ImageModel, Roles
@@ -276,8 +279,8 @@ class ImagesPanel(QWidget):
         self.view.scrollTo(self.model.index(row))
 
     @Slot(object)
-    def set_heats(self, heats: dict[int, Heat]) -> None:
-        """Lay similarity maps over thumbnails."""
+    def set_heats(self, heats: Mapping[int, Heat | GridPaint]) -> None:
+        """Lay maps of numbers or colours over thumbnails."""
         self.model.set_heats({image: heat_picture(heat, _HEAT_PX) for image, heat in heats.items()})
 
     def retint(self) -> None:

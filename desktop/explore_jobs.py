@@ -1,0 +1,140 @@
+"""What the Explore panel computes on the worker thread: views of the feature space of a set, and their files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.backbone.registry import ModelInfo
+from core.features import Tap
+from core.imaging import ImageRef
+from core.jobs import JobContext
+from desktop.backend import Backend, ModelChoice
+
+if TYPE_CHECKING:
+    from core.pipeline.exploration import Viewed
+    from core.pipeline.views import GridPicture, TokenPoints, View
+
+__all__ = ["ExploreParams", "ExploreRequest", "Explored", "ViewKind", "explore_job", "save_job"]
+
+ViewKind = Literal["components", "saliency", "clusters", "tsne"]
+
+ALL_LAYERS_UP_TO = 24
+"""With no more images than this, one pass keeps the facet of every layer, so that the layer's slider is live."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExploreParams:
+    """What is looked at.
+
+    Attributes:
+        kind: The view.
+        tap: Layer and facet.
+        foreground: Split off the background before colours are chosen (components).
+        head: Attention head, None for the model's saliency.
+        clusters: How many.
+        perplexity: Effective neighbours of a point (t-SNE).
+        exaggeration: Lasting attraction (t-SNE).
+        every: One descriptor in so many (t-SNE).
+    """
+
+    kind: ViewKind
+    tap: Tap
+    foreground: bool = False
+    head: int | None = None
+    clusters: int = 8
+    perplexity: float = 300.0
+    exaggeration: float = 1.0
+    every: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ExploreRequest:
+    """A view of some images by a model."""
+
+    choice: ModelChoice
+    refs: Mapping[int, ImageRef]
+    params: ExploreParams
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explored:
+    """What was found.
+
+    Attributes:
+        request: What was asked for.
+        pictures: By image id.
+        points: Arranged descriptors, for t-SNE.
+        about: Plain values: explained variance, number of clusters.
+    """
+
+    request: ExploreRequest
+    pictures: dict[int, GridPicture]
+    points: TokenPoints | None = None
+    about: dict[str, object] = field(default_factory=dict)
+
+
+def _view(info: ModelInfo, params: ExploreParams, images: int) -> View:
+    from core.pipeline.views import View
+
+    defaults = info.defaults
+    others: tuple[Tap, ...] = ()
+    if params.kind in ("components", "clusters") and images <= ALL_LAYERS_UP_TO:
+        others = tuple(Tap(layer, params.tap.facet) for layer in range(info.depth))
+    return View(params.tap, defaults.segment_size, defaults.segment_stride, others)
+
+
+def explore_job(
+    request: ExploreRequest, preview: Callable[[NDArray[np.float32]], None] | None = None
+) -> Callable[[Backend, JobContext], Explored]:
+    """A job that makes a view. `preview` gets the places of a t-SNE while it forms, on the worker thread."""
+
+    def run(backend: Backend, ctx: JobContext) -> Explored:
+        from core.explore import PcaParams, TsneParams
+        from core.pipeline import views
+
+        engine, params = backend.engine(request.choice), request.params
+        ids, refs = list(request.refs), list(request.refs.values())
+        view = _view(engine.info, params, len(refs))
+        if params.kind == "tsne":
+            settings = TsneParams(params.perplexity, params.exaggeration, params.every)
+            points = views.arrange_tokens(engine, refs, view, settings, ctx, preview)
+            return Explored(request, {}, points, {"points": len(points.result.xy)})
+        if params.kind == "saliency":
+            found = views.saliency_views(engine, refs, view, ctx, head=params.head)
+        elif params.kind == "clusters":
+            found = views.cluster_views(engine, refs, view, params.clusters, ctx)
+        else:
+            split = PcaParams(foreground="component" if params.foreground else "none")
+            found = views.component_views(engine, refs, view, ctx, split)
+        return Explored(request, {ids[position]: each for position, each in found.pictures.items()}, None, found.about)
+
+    return run
+
+
+def save_job(request: ExploreRequest, folder: Path) -> Callable[[Backend, JobContext], Viewed]:
+    """A job that writes a view as the command line does: a PNG per image, or a table and a picture for t-SNE."""
+
+    def run(backend: Backend, ctx: JobContext) -> Viewed:
+        from core.explore import PcaParams, TsneParams
+        from core.pipeline import exploration as files
+
+        engine, params = backend.engine(request.choice), request.params
+        refs = list(request.refs.values())
+        view = _view(engine.info, params, len(refs))
+        if params.kind == "tsne":
+            settings = TsneParams(params.perplexity, params.exaggeration, params.every)
+            return files.tsne_to_files(engine, refs, view, settings, folder, ctx)
+        if params.kind == "saliency":
+            return files.saliency_to_files(engine, refs, view, folder, ctx, heads=params.head is not None)
+        if params.kind == "clusters":
+            return files.clusters_to_files(engine, refs, view, params.clusters, folder, ctx)
+        split = PcaParams(foreground="component" if params.foreground else "none")
+        return files.pca_to_files(engine, refs, view, folder, ctx, split)
+
+    return run
