@@ -48,7 +48,7 @@ def lit(
     """Some tokens stand out in a colour, the rest of the image lies under a dark veil."""
     rgba = np.zeros((*tokens.shape, 4), dtype=np.uint8)
     rgba[..., 3] = round(255 * _VEIL)
-    rgba[tokens] = (*colour, 96)
+    rgba[tokens] = (*colour, 48)
     return GridPaint(rgba, geometry, smooth=False, peak=peak)
 
 

@@ -28,7 +28,7 @@ __all__ = ["ExplorePanel"]
 _KINDS: tuple[tuple[ViewKind, str, str, str], ...] = (
     (
         "components",
-        "Components",
+        "PCA",
         "The set's three main directions of variation as red, green and blue: like colours are like features",
         "Show components",
     ),
@@ -82,9 +82,13 @@ class ExplorePanel(QWidget):
         self.clusters = NumberField(2, 30, 1)
         self.clusters.set_value(8)
         self.perplexity = NumberField(5, 500, 5)
-        self.perplexity.set_value(300)
+        self.perplexity.set_value(60)
+        self.perplexity.setToolTip(
+            "How many neighbours of a point count. The paper: 300, on some twenty thousand points"
+        )
         self.every = NumberField(1, 50, 1)
-        self.every.set_value(10)
+        self.every.set_value(3)
+        self.every.setToolTip("Take one patch in so many. The paper: 10")
         self.colour_by = Segments(("Image", "Part", "Folder"), ("Colour points by image", "By part", "By folder"))
         self.opacity = NumberField(10, 100, 5, 0, " %")
         self.opacity.set_value(80)
