@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.cli.benchmarks import add_kinds
-from core.cli.masks import add_cosegment_options, cosegment_job
+from core.cli.landmarks import add_landmark_options, landmark_job
 from core.cli.options import (
     Subparsers,
     add_engine_options,
@@ -31,17 +31,6 @@ def add_parsers(commands: Subparsers) -> None:
     """Declare the commands of this module."""
     evaluate = commands.add_parser("evaluate", help="measure on a data set with human truth")
     kinds = evaluate.add_subparsers(dest="action", required=True, metavar="KIND")
-    masks = kinds.add_parser(
-        "cosegmentation", help="Jaccard and precision on images/SET/*, masks/SET/*.png[, labels/SET/*.png]"
-    )
-    masks.add_argument("root", type=Path, metavar="DIR")
-    masks.add_argument("--predicted", type=Path, metavar="DIR", help="score these masks (SET/*.png) instead")
-    add_cosegment_options(masks)
-    add_engine_options(masks)
-    add_feature_options(masks)
-    add_report_options(masks)
-    masks.set_defaults(command=_cosegmentation)
-
     points = kinds.add_parser("keypoints", help="PCK of keypoint transfer between the instances of a COCO file")
     points.add_argument("file", type=Path, metavar="COCO.json")
     points.add_argument("--root", type=Path, metavar="DIR", help="folder that file names are relative to")
@@ -56,25 +45,8 @@ def add_parsers(commands: Subparsers) -> None:
     add_feature_options(points)
     add_report_options(points)
     points.set_defaults(command=_keypoints)
+    _add_landmarks(kinds)
     add_kinds(kinds)
-
-
-def _cosegmentation(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.evaluate.cosegmentation import mean_scores, report
-    from core.pipeline.evaluation import evaluate_cosegmentation
-
-    engine = engine_from(args)
-    job = cosegment_job(args, engine)
-    scores = evaluate_cosegmentation(engine, args.root, job, ctx, predicted=args.predicted)
-    rows = [(item.name, item.mean) for item in scores]
-    width = max(len("mean"), *(len(name) for name, _ in rows))
-    lines = [f"{'set':<{width}}      J      P     Js     Ps"]
-    data = report(scores)
-    rows.append(("mean", mean_scores([item.mean for item in scores])))
-    for name, s in rows:
-        values = "  ".join(f"{100 * value:5.1f}" for value in (s.j, s.p, s.js, s.ps))
-        lines.append(f"{name:<{width}}  {values}")
-    return Outcome("\n".join(lines), data)
 
 
 def _keypoints(args: argparse.Namespace, ctx: JobContext) -> Outcome:
@@ -126,3 +98,41 @@ def _leave_one_out(found: dict[str, KeypointQuality]) -> Outcome:
 
 def _share(value: float) -> str:
     return "-" if value != value else f"{100 * value:.1f}"
+
+
+def _add_landmarks(kinds: Subparsers) -> None:
+    landmarks = kinds.add_parser("landmarks", help="error of landmarks learnt from a few images of a COCO file")
+    landmarks.add_argument("file", type=Path, metavar="COCO.json")
+    landmarks.add_argument("--root", type=Path, metavar="DIR", help="folder that file names are relative to")
+    landmarks.add_argument("--category", metavar="NAME", help="which one, where the file has several with keypoints")
+    landmarks.add_argument("--labelled", type=int, default=20, metavar="N", help="images it learns from (%(default)s)")
+    landmarks.add_argument("--draws", type=int, default=10, metavar="N", help="random choices of them (%(default)s)")
+    landmarks.add_argument(
+        "--normalise",
+        metavar="A,B|box",
+        help="errors in per cent of the distance of two landmarks (eyes), or of the box",
+    )
+    add_landmark_options(landmarks)
+    landmarks.set_defaults(command=_landmarks)
+
+
+def _landmarks(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.landmark_evaluation import LandmarkEvaluation, evaluate_landmarks, eyes_of
+    from core.pipeline.transfer import read_templates
+
+    engine = engine_from(args)
+    skeleton, annotated = read_templates(args.file, args.root, ctx, args.category)
+    plan = LandmarkEvaluation(args.labelled, args.draws, args.seed, eyes_of(skeleton, args.normalise))
+    data = evaluate_landmarks(engine, annotated, skeleton, landmark_job(args, engine), plan, ctx)
+    by = (
+        "box" if plan.eyes is None else f"distance of {skeleton.names[plan.eyes[0]]} and {skeleton.names[plan.eyes[1]]}"
+    )
+    width = max(len(name) for name in ("mean place", *data["landmarks"]))
+    lines = [
+        f"error in % of the {by}, {data['images']} images, {data['labelled']} labelled, {data['draws']} draws",
+        *(f"{name:<{width}}  {error:6.2f}" for name, error in data["landmarks"].items()),
+        f"{'mean':<{width}}  {data['mean']:6.2f} ± {data['spread']:.2f}",
+        f"{'median':<{width}}  {data['median']:6.2f}",
+        f"{'mean place':<{width}}  {data['mean_place']:6.2f}  (trivial baseline)",
+    ]
+    return Outcome("\n".join(lines), {**data, "model": engine.info.name})

@@ -51,10 +51,11 @@ def add_parsers(commands: Subparsers) -> None:
     predict.set_defaults(command=_predict)
 
 
-def add_landmark_options(parser: argparse.ArgumentParser) -> None:
-    """How landmarks are learnt."""
+def add_landmark_options(parser: argparse.ArgumentParser, *, parts: bool = True) -> None:
+    """How landmarks are learnt; without `parts`, the command has its own option for their number."""
     group = parser.add_argument_group("landmarks")
-    group.add_argument("--parts", type=int, default=8, metavar="K", help="number of parts (%(default)s; paper: 4 or 8)")
+    if parts:
+        group.add_argument("--parts", type=int, default=8, metavar="K", help="number of parts (%(default)s)")
     group.add_argument("--paper", action="store_true", help="a linear map from part centroids, as in the paper")
     group.add_argument(
         "--descriptors",

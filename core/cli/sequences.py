@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.cli.options import (
     Subparsers,
@@ -17,8 +18,12 @@ from core.cli.options import (
 )
 from core.cli.runner import Outcome
 from core.jobs import JobContext
+from core.pipeline.engine import Engine
 
-__all__ = ["add_parsers"]
+if TYPE_CHECKING:
+    from core.pipeline.tracking import TrackJob
+
+__all__ = ["add_parsers", "track_job"]
 
 
 def add_parsers(commands: Subparsers) -> None:
@@ -40,14 +45,21 @@ def add_parsers(commands: Subparsers) -> None:
     parser.set_defaults(command=_track)
 
 
-def _track(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.tracking import TrackJob, read_masks, track_to_files
+def track_job(args: argparse.Namespace, engine: Engine) -> TrackJob:
+    """The `TrackJob` that the options describe."""
+    from core.pipeline.tracking import TrackJob
 
-    engine = engine_from(args)
     own = TrackJob.for_engine(engine, paper=args.paper)
     chosen = resolution(args, own.size, own.stride)
     params = own.params if own.params.tap is None else dataclasses.replace(own.params, tap=tap_or(args, own.params.tap))
-    job = TrackJob(params, chosen.size, chosen.stride)
+    return TrackJob(params, chosen.size, chosen.stride)
+
+
+def _track(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.tracking import read_masks, track_to_files
+
+    engine = engine_from(args)
+    job = track_job(args, engine)
     written = track_to_files(engine, args.frames, read_masks(args.mask), job, args.out, ctx)
     frames = [
         {"frame": item.frame, "file": str(item.file), "confidence": round(item.confidence, 4)} for item in written

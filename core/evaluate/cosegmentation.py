@@ -29,6 +29,7 @@ __all__ = [
     "mean_scores",
     "precision",
     "read_truth",
+    "read_values",
     "report",
     "score_folder",
     "score_mask",
@@ -157,26 +158,36 @@ def read_truth(item: TruthImage) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     Raises:
         ProtocolError: A file is missing, damaged, or has several channels.
     """
-    values = _read_png(item.mask)
+    values = read_values(item.mask)
     present = set(np.unique(values).tolist()) - {0}
     void = values == 255 if 255 in present and (len(present) > 1 or item.foreground not in {None, 255}) else None
     void = np.zeros(values.shape, bool) if void is None else void
     truth = (values == item.foreground) if item.foreground is not None else (values > 0) & ~void
     if item.labels is not None:
-        void |= _read_png(item.labels) == 0
+        void |= read_values(item.labels) == 0
     return truth & ~void, void
 
 
-def _read_png(path: Path) -> NDArray[np.integer]:
+def read_values(path: Path) -> NDArray[np.integer]:
+    """(H, W) values of a mask: grey, indexed, or a grey picture saved in colour (then 0 and 255: JPEGs have halos).
+
+    Raises:
+        ProtocolError: Missing, damaged, or truly in colour.
+    """
     try:
         with Image.open(path) as image:
             values = np.asarray(image)
+            lossy = image.format == "JPEG"
     except FileNotFoundError:
         raise ProtocolError("the mask does not exist", path=path, hint="Every image needs its true mask") from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise ProtocolError(f"the mask cannot be read ({error})", path=path, hint="Save it again as PNG") from None
+    if values.ndim == 3 and values.shape[2] >= 3 and (values[..., :1] == values[..., 1:3]).all():
+        values, lossy = values[..., 0], True
     if values.ndim != 2:
         raise ProtocolError("the mask has several channels", path=path, hint="Save it as grey or indexed PNG")
+    if lossy:
+        values = np.where(values > 127, 255, 0)
     return values.astype(np.int64)
 
 
@@ -215,7 +226,7 @@ def score_folder(truth: Sequence[TruthSet], predicted: Path) -> list[SetScores]:
         ProtocolError: A mask is missing, damaged or of the wrong size.
     """
     return [
-        score_set(one, (_read_png(predicted / one.name / f"{item.image.stem}.png") > 0 for item in one.images))
+        score_set(one, (read_values(predicted / one.name / f"{item.image.stem}.png") > 0 for item in one.images))
         for one in truth
     ]
 

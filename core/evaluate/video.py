@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ProtocolError
+from core.evaluate.datasets.layout import found_in
 from core.imaging import IMAGE_SUFFIXES
 
 __all__ = [
@@ -187,7 +188,7 @@ def davis_sequences(root: Path, split: str | None = None, year: int | None = Non
 def _level(folder: Path) -> Path:
     if not folder.is_dir():
         raise ProtocolError(
-            "this folder of the DAVIS layout is missing",
+            f"this folder of the DAVIS layout is missing; beside it there is {found_in(folder.parent)}",
             path=folder,
             hint="Give the folder that holds JPEGImages and Annotations",
         )

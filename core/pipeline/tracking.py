@@ -18,10 +18,10 @@ from core.jobs import JobContext
 from core.pipeline.engine import Engine
 from core.pipeline.naming import check_writable
 from core.project.palette import colour_at
-from core.track import TrackParams, default_tap, track
+from core.track import Encode, TrackParams, default_tap, track
 from core.video import open_frames
 
-__all__ = ["TrackJob", "TrackedFile", "read_masks", "track_to_files"]
+__all__ = ["TrackJob", "TrackedFile", "frame_encoder", "read_masks", "track_to_files"]
 
 _VIDEO_SIZE = 448
 """Longest side by default: 252 rows of a 16:9 video, where stride 7 measured best for its time."""
@@ -115,11 +115,7 @@ def track_to_files(
     """
     check_writable(out)
     source = open_frames(frames, ctx)
-    taps = [job.params.tap or default_tap(engine.info)]
-
-    def encode(rgb: NDArray[np.uint8]) -> FeatureMap:
-        return engine.arrays([rgb], taps, job.size, job.stride, _within(ctx), saliency=False)[0]
-
+    encode = frame_encoder(engine, job, ctx)
     labels = sorted({int(value) for mask in masks.values() for value in np.unique(mask)} - {0})
     colours = {0: (0, 0, 0), **{value: colour_at(place) for place, value in enumerate(labels)}}
     written = []
@@ -147,6 +143,16 @@ def track_to_files(
     }
     write_json(out / "report.json", report, indent=1)
     return written
+
+
+def frame_encoder(engine: Engine, job: TrackJob, ctx: JobContext) -> Encode:
+    """Features of a frame as `track` asks for them; nothing is cached, so that memory does not grow with a video."""
+    taps = [job.params.tap or default_tap(engine.info)]
+
+    def encode(rgb: NDArray[np.uint8]) -> FeatureMap:
+        return engine.arrays([rgb], taps, job.size, job.stride, _within(ctx), saliency=False)[0]
+
+    return encode
 
 
 def _within(ctx: JobContext) -> JobContext:

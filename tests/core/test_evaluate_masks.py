@@ -111,7 +111,7 @@ def test_bad_layouts_name_the_file(root, break_it):
     elif break_it == "damaged":
         mask.write_bytes(mask.read_bytes()[:40])
     elif break_it == "colour":
-        write(mask, np.zeros((10, 20, 3)))
+        write(mask, np.full((10, 20, 3), (0, 128, 0)))
     with pytest.raises(ProtocolError) as caught:
         coseg.score_set(coseg.find_sets(root)[1], [] if break_it == "too few" else [half()])
     assert caught.value.path.name == "b.png"

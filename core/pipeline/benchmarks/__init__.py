@@ -1,0 +1,1 @@
+"""Use cases: the paper's tables, measured on data sets in their official layouts."""
