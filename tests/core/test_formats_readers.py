@@ -146,10 +146,10 @@ def test_supervision_reads_coco_yolo_and_voc_masks(project, tmp_path):
 
 
 def test_pandas_reads_deeplabcuts_table_as_deeplabcut_does(project, tmp_path):
-    import pandas
+    import pandas as pd
 
     path = exported(project, "deeplabcut", tmp_path)
-    frame = pandas.read_csv(path, header=[0, 1, 2, 3], index_col=[0, 1, 2])
+    frame = pd.read_csv(path, header=[0, 1, 2, 3], index_col=[0, 1, 2])
     assert list(frame.columns.names) == ["scorer", "individuals", "bodyparts", "coords"]
     assert list(frame.index) == [("labeled-data", "images", "a.jpg"), ("labeled-data", "images", "b.jpg")]
     first = frame.xs("individual1", axis=1, level="individuals").to_numpy()
@@ -157,17 +157,17 @@ def test_pandas_reads_deeplabcuts_table_as_deeplabcut_does(project, tmp_path):
     assert np.isnan(first[0, 4:]).all()
     single = path.with_name("single.csv")
     export_project(project, "deeplabcut", single, ExportOptions(image_ids=(2,)), silent())
-    frame = pandas.read_csv(single, header=[0, 1, 2], index_col=[0, 1, 2])
+    frame = pd.read_csv(single, header=[0, 1, 2], index_col=[0, 1, 2])
     assert list(frame.columns.names) == ["scorer", "bodyparts", "coords"]
     assert frame.to_numpy().tolist() == [[1, 2, 3, 4, 5, 6]]
 
 
 def test_pandas_reads_deeplabcuts_h5(project, tmp_path):
-    import pandas
+    import pandas as pd
 
     path = tmp_path / "CollectedData_Counterpart.h5"
     export_project(project, "deeplabcut", path, ExportOptions(image_ids=(2,)), silent())
-    frame = pandas.read_hdf(path)
+    frame = pd.read_hdf(path)
     assert frame.columns.names == ["scorer", "bodyparts", "coords"]
     assert frame.loc[("labeled-data", "images", "b.jpg")].tolist() == [1, 2, 3, 4, 5, 6]
 
