@@ -51,6 +51,18 @@ _NEED_PART = (
     "smaller",
     "take_back",
 )
+_NEED_IMAGE = (
+    "display",
+    "brighter",
+    "darker",
+    "more_contrast",
+    "less_contrast",
+    "gamma_up",
+    "gamma_down",
+    "display_auto",
+    "display_reset",
+    "preserve",
+)
 _NEED_POINTS = tuple(spec.id for spec in ACTIONS if spec.section == "Keypoints")
 _CHANGE = (
     "add_images",
@@ -64,7 +76,7 @@ _CHANGE = (
         if spec.id.startswith("tool_") and spec.id not in ("tool_select", "tool_similarity", "tool_pick")
     ),
 )
-_NEED_PAIR = ("next_right", "previous_right", "swap", "lock_match")
+_NEED_PAIR = ("link_views", "next_right", "previous_right", "swap", "lock_match")
 
 
 class WindowCommands(QObject):
@@ -115,6 +127,8 @@ class WindowCommands(QObject):
             "grow": lambda: window.editor.change("Grow", Grow(2)),
             "shrink": lambda: window.editor.change("Shrink", Shrink(2)),
             "smooth": lambda: window.editor.change("Smooth", Smooth()),
+            "refine": window.maskwork.refine.refine_active,
+            "refine_all": window.maskwork.refine.refine_all,
             "copy_part": self._copy_part,
             "paste_part": window.editor.paste,
             "new_instance": window.pointwork.points.begin_instance,
@@ -154,6 +168,7 @@ class WindowCommands(QObject):
         bridge = window.session.bridge
         some = bridge is not None
         actions.enable(_NEED_PART, some, "Open a folder of images first")
+        actions.enable(_NEED_IMAGE, some, "Open a folder of images first")
         actions.enable(_NEED_POINTS, some, "Open a folder of images first")
         actions.enable(_NEED_PROJECT, some, "Open a folder of images first")
         paired = some and window.canvas.count == 2
@@ -248,6 +263,8 @@ class WindowCommands(QObject):
         window = self._w
         if window.canvas.tool is not None:
             window.canvas.tool.cancel()
+        if window.maskwork.refine.cancel():
+            return
         if window.probe.pinned:
             window.probe.unpin()
         elif not window.pairs.judge(MatchState.REJECTED):

@@ -109,13 +109,13 @@ class Editor(QObject):
         draft = self._drafts.get(self._viewer.image(pane))
         if draft is not None:
             part = BACKGROUND if erase else self._active()
-            self._show(pane, draft, draft.apply(region, part, "add", self._locked(), self.preserve))
+            self._show(pane, draft, draft.apply(region, part, "add", self.locked(), self.preserve))
 
     def preview(self, pane: int, region: Region, mode: Mode = "add") -> None:
         """Show a selection in place of the one shown before."""
         draft = self._drafts.get(self._viewer.image(pane))
         if draft is not None:
-            box = draft.preview(region, self._active(), mode, self._locked(), self.preserve)
+            box = draft.preview(region, self._active(), mode, self.locked(), self.preserve)
             self._show(pane, draft, box)
 
     def commit(self, pane: int, title: str) -> bool:
@@ -143,7 +143,13 @@ class Editor(QObject):
         self._canvas.panes[pane].labels = draft.labels
         self._canvas.labels_changed(pane, left, top, right, bottom)
 
-    def _locked(self) -> list[int]:
+    @property
+    def active(self) -> int:
+        """The part that tools work with, 0 for none."""
+        return self._active()
+
+    def locked(self) -> list[int]:
+        """Parts that gestures leave alone."""
         document = self._document
         # What cannot be seen must not be painted over either.
         return [part.id for part in document.parts if part.locked or not part.visible] if document else []
@@ -162,7 +168,7 @@ class Editor(QObject):
         found = self._viewer.label_map(0)
         edit: LabelEdit | None = None
         if found is not None:
-            edit = change_part(found.labels, self._active(), operation, self._locked())
+            edit = change_part(found.labels, self._active(), operation, self.locked())
         if edit is None:
             self.refused.emit(f"{self.title(verb)}: there is nothing to change.")
             return
@@ -191,7 +197,7 @@ class Editor(QObject):
         image = self._viewer.image(0)
         found = document.label_map(image)
         draft = LabelDraft(None if found is None else found.labels, hw)
-        draft.apply(region, clip.part_id, "add", self._locked(), self.preserve)
+        draft.apply(region, clip.part_id, "add", self.locked(), self.preserve)
         edit = draft.result()
         if edit is not None:
             self._session.do(edit.command(image, f"Paste {document.part(clip.part_id).name}", hw))

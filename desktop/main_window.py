@@ -25,6 +25,7 @@ from desktop.icons import app_icon
 from desktop.keeping import Keeper
 from desktop.layout import Layout, Panels
 from desktop.mask_jobs import MakeMaskJob
+from desktop.maskwork import MaskWork
 from desktop.pairing import PairDesk
 from desktop.panels.explore import ExplorePanel
 from desktop.panels.images import ImagesPanel
@@ -43,9 +44,9 @@ from desktop.session import Session
 from desktop.settings import Settings
 from desktop.status import StatusBar
 from desktop.tasks import TASKS, make_jobs
-from desktop.toolbox import Toolbox, ToolOptions
+from desktop.toolbox import ToolOptions
 from desktop.viewer import Viewer
-from desktop.wanding import WandDesk
+from desktop.viewing import ViewDesk
 from desktop.widgets import Notice
 from desktop.worker import JobRunner
 
@@ -129,8 +130,8 @@ class MainWindow(QMainWindow):
         self.viewer = Viewer(self.canvas, self.settings, self)
         self.annotator = Annotator(self.session, self.viewer, self.parts, self)
         self.editor = Editor(self.session, self.viewer, self.canvas, lambda: self.annotator.active, self)
-        self.wands = WandDesk(self.runner, self.light, self._refs_of, self)
-        self.toolbox = Toolbox(self.canvas, self.editor, self.actions_, self.options, self.wands)
+        self.maskwork = MaskWork(self)
+        self.toolbox = self.maskwork.toolbox
         self.pointwork = PointWork(self)
         self.files = FileCommands(self.session, self.settings, self)
         self.pairs = PairDesk(
@@ -143,7 +144,8 @@ class MainWindow(QMainWindow):
             self.settings,
             self,
         )
-        self.prober = Prober(self.runner, self.light, self._refs_of, self)
+        self.viewing = ViewDesk(self)
+        self.prober = Prober(self.runner, self.light, self.refs_of, self)
         self.probe = ProbeView(
             self.canvas, self.viewer, self.toolbox.probe, self.prober, self.images.visible_images, self
         )
@@ -192,8 +194,6 @@ class MainWindow(QMainWindow):
         self.images.counted.connect(self.desk.refresh_ready)
         self.viewer.shown.connect(self._on_shown)
         self.viewer.unreadable.connect(self.images.model.set_problem)
-        self.wands.says.connect(self.status.show_place)
-        self.editor.refused.connect(self.tell_refusal)
         self.toolbox.changed.connect(self._on_tool)
         self.desk.unreadable.connect(self.images.model.set_problem)
         self.desk.notice.connect(self.tell)
@@ -207,9 +207,6 @@ class MainWindow(QMainWindow):
         self.files.says.connect(self.status.show_place)
         self.toolbox.select.part_double_clicked.connect(self.annotator.make_own)
         self.toolbox.pick.picked.connect(self.annotator.choose)
-        self.canvas.hovered_at.connect(self._on_hovered)
-        self.canvas.hover_left.connect(self._on_hover_left)
-        self.canvas.zoomed.connect(self.status.show_zoom)
         self.parts.set_opacity(self.settings.preferences.overlay_opacity)
         self.parts.opacity_changed.connect(self._on_opacity)
         self._on_choice()
@@ -241,9 +238,8 @@ class MainWindow(QMainWindow):
         self.runner.cancel_all()
         self.probe.unpin()
         self.prober.clear()
-        self.editor.clear()
-        self.wands.clear()
         self.explorer.clear()
+        self.maskwork.clear()
         self.viewer.set_document(None)
         self.thumbnails.clear()
         self.images.model.set_records(())
@@ -277,7 +273,8 @@ class MainWindow(QMainWindow):
         colours = {part.id: part.colour for part in document.parts if part.visible}
         return found.labels, colours, self.settings.preferences.overlay_opacity
 
-    def _refs_of(self, images: list[int]) -> dict[int, Any]:
+    def refs_of(self, images: list[int]) -> dict[int, Any]:
+        """Image references by id."""
         document = self.session.document
         return {image: document.image_ref(image) for image in images} if document is not None else {}
 
@@ -320,15 +317,14 @@ class MainWindow(QMainWindow):
     def _on_shown(self, pane: int, _image: int) -> None:
         if pane == 0:
             self.annotator.refresh_image()
-            self.status.show_zoom(self.canvas.panes[0].view.percent)
+        self.viewing.image_shown()
         if all(self.canvas.panes[side].image_key == self.viewer.image(side) for side in range(self.canvas.count)):
             self.pairs.pair_changed()
         self.probe.image_shown()
         self.explorer.image_shown()
         self.editor.image_shown()
         self.pointwork.image_shown()
-        if self.toolbox.active == "wand":
-            self.wands.prepare(self.viewer.image(0))
+        self.maskwork.prepare()
         self.commands.refresh()
 
     def mark_sides(self) -> None:
@@ -347,20 +343,6 @@ class MainWindow(QMainWindow):
         counts = document.state_counts()
         self.status.show_reviewed(counts.get("reviewed", 0) + counts.get("skipped", 0), len(order))
 
-    @Slot(int, float, float)
-    def _on_hovered(self, pane: int, x: float, y: float) -> None:
-        document = self.session.document
-        if self.toolbox.active == "similarity" or document is None:
-            return
-        part = self.canvas.label_at(pane, (x, y))
-        name = next((each.name for each in document.parts if each.id == part), "")
-        self.status.show_place(f"x {round(x)}, y {round(y)}" + (f" · {name}" if name else ""))
-
-    @Slot()
-    def _on_hover_left(self) -> None:
-        if self.toolbox.active != "similarity":
-            self.status.show_place("")
-
     @Slot(float)
     def _on_opacity(self, opacity: float) -> None:
         self.settings.change(overlay_opacity=opacity)
@@ -373,8 +355,8 @@ class MainWindow(QMainWindow):
     def _on_choice(self) -> None:
         choice = self.desk.choice
         self.pairs.set_choice(choice)
-        self.wands.set_choice(choice)
         self.explorer.refresh_ready()
+        self.maskwork.set_choice(choice)
         if choice is not None:
             self.prober.set_choice(choice)
 
@@ -402,8 +384,6 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def _on_tool(self, tool: str) -> None:
         self.probe.set_active(tool == "similarity")
-        if tool == "wand":
-            self.wands.prepare(self.viewer.image(0))
         if tool == "similarity" and self.desk.choice is None:
             self.tell("warning", "Similarity needs a model. Install one in the Run panel.")
 

@@ -27,6 +27,9 @@ class Preferences:
         overlay_opacity: Opacity of part overlays, in [0, 1].
         overlay_fill: Whether overlays are filled or outlines only.
         thumbnail_overlays: Whether the image list shows part overlays.
+        minimap: Whether a map of the whole image shows which part of it is seen.
+        crosshair: Whether lines through the pointer cross the image.
+        linked_views: Whether two images are zoomed and moved together.
         line_colour: What colours correspondence lines.
         model: Registry name of the encoder, empty for the default.
         device: Device for the encoder.
@@ -39,6 +42,9 @@ class Preferences:
     overlay_opacity: float = 0.55
     overlay_fill: bool = True
     thumbnail_overlays: bool = True
+    minimap: bool = True
+    crosshair: bool = False
+    linked_views: bool = False
     line_colour: Literal["position", "confidence"] = "position"
     model: str = ""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

@@ -140,6 +140,10 @@ class StatusBar(QStatusBar):
         """Magnification."""
         self.zoom.setText(f"{percent:.0f} %")
 
+    def show_zoom_text(self, text: str) -> None:
+        """Magnification, in words."""
+        self.zoom.setText(text)
+
     def show_device(self, text: str, why: str) -> None:
         """Where models compute, and why there."""
         self.device.setText(text)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSizePolicy, QWidget
 
+from core.tools.combine import MODES
 from desktop.actions import Actions
 from desktop.canvas.canvas import Canvas
-from desktop.canvas.mask_tools import MAX_RADIUS, BrushTool, FillTool, LassoTool, PolygonTool, RectangleTool
+from desktop.canvas.mask_tools import FillTool, LassoTool, ModedTool, PolygonTool, RectangleTool
+from desktop.canvas.painting import MAX_RADIUS, BrushTool, TipTool
 from desktop.canvas.tools import PickTool, ProbeTool, SelectTool, Tool
 from desktop.editing import Editor
+from desktop.panels.parts import PartsPanel
+from desktop.snapping import SnapDesk, SnapTool
 from desktop.theme import GRID
 from desktop.wanding import WandDesk, WandTool
-from desktop.widgets import NumberField, muted
+from desktop.widgets import NumberField, Segments, muted
 
 __all__ = ["ToolOptions", "Toolbox"]
 
@@ -20,13 +24,16 @@ _HINTS = {
     "select": "",
     "similarity": "Point at a place to see what looks like it; click to pin it",
     "pick": "Click a part to make it the active one",
-    "rectangle": "Drag a rectangle. Ctrl takes it away, Alt keeps only what is inside",
-    "lasso": "Drag around a region. Ctrl takes it away, Alt keeps only what is inside",
-    "polygon": "Click corners, Enter closes. Ctrl on the first one takes away, Alt keeps only what is inside",
-    "wand": "Click, then drag right for more or left for less. Shift adds a place, Ctrl takes away",
-    "keypoint": "Click places the keypoint named, right-click places it hidden. Drag moves one, N skips one",
-    "fill": "Click a region to give it to the active part. Ctrl erases it",
+    "brush": "Ctrl erases, Shift draws a straight line",
+    "snap": "Paints whole regions. Ctrl erases them",
+    "rectangle": "Drag a rectangle",
+    "lasso": "Drag around a region",
+    "polygon": "Click corners, Enter closes",
+    "wand": "Click, then drag right for more or left for less. Shift adds a place",
+    "fill": "Click a region to give it to the active part",
 }
+_SIZED = ("brush", "snap", "eraser")
+_MODED = ("rectangle", "lasso", "polygon", "fill", "wand")
 
 
 class ToolOptions(QWidget):
@@ -36,38 +43,61 @@ class ToolOptions(QWidget):
         size_changed: Diameter of the brush in image pixels.
         preserve_changed: Whether other parts are painted over or kept.
         tolerance_changed: Of the wand, in [0, 1].
+        mode_changed: What shapes do, an index into `core.tools.combine.MODES`.
+        grain_changed: How fine regions are, an index: fine, medium, coarse.
     """
 
     size_changed = Signal(float)
     preserve_changed = Signal(bool)
     tolerance_changed = Signal(float)
+    mode_changed = Signal(int)
+    grain_changed = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._tool, self._note = "", ""
         self.size_label = muted("Size")
         self.size_field = NumberField(1, 2 * MAX_RADIUS, 1, 0, " px")
-        self.size_field.setFixedWidth(240)
+        self.size_field.setFixedWidth(200)
         self.tolerance_label = muted("Tolerance")
         self.tolerance_field = NumberField(0, 100, 1, 0, " %")
-        self.tolerance_field.setFixedWidth(220)
+        self.tolerance_field.setFixedWidth(180)
+        self.mode = Segments(
+            ("Add", "Subtract", "Intersect"),
+            (
+                "Add to the active part (Shift)",
+                "Take away from the active part (Ctrl)",
+                "Keep of the active part only what lies inside (Alt, or Ctrl and Shift)",
+            ),
+        )
+        self.grain_label = muted("Regions")
+        self.grain = Segments(("Fine", "Medium", "Coarse"), ("Small regions", "Medium regions", "Large regions"))
+        self.grain.set_index(1)
         self.preserve = QCheckBox("Keep other parts")
-        self.preserve.setToolTip("Paint on background only, never over another part")
+        self.preserve.setToolTip("Paint on background only, never over another part (Shift+P)")
         self.hint = muted(small=True)
         self.hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         row = QHBoxLayout(self)
         row.setContentsMargins(GRID, 0, GRID, 0)
         row.setSpacing(GRID)
-        row.addWidget(self.size_label)
-        row.addWidget(self.size_field)
-        row.addWidget(self.tolerance_label)
-        row.addWidget(self.tolerance_field)
-        row.addSpacing(GRID)
-        row.addWidget(self.preserve)
+        for widget in (
+            self.mode,
+            self.size_label,
+            self.size_field,
+            self.grain_label,
+            self.grain,
+            self.tolerance_label,
+            self.tolerance_field,
+            self.preserve,
+        ):
+            row.addWidget(widget)
         row.addSpacing(GRID)
         row.addWidget(self.hint, 1)
         self.size_field.changed.connect(self.size_changed)
         self.tolerance_field.changed.connect(self._tolerance)
         self.preserve.toggled.connect(self.preserve_changed)
+        self.mode.chosen.connect(self.mode_changed)
+        self.grain.chosen.connect(self.grain_changed)
         self.show_for("select")
 
     @Slot(float)
@@ -79,15 +109,29 @@ class ToolOptions(QWidget):
         """Show the wand's tolerance without telling anybody."""
         self.tolerance_field.set_value(100 * tolerance)
 
+    @Slot(str)
+    def note(self, text: str) -> None:
+        """Say what the snapped brush goes by, beside its hint."""
+        self._note = text
+        self._hint()
+
     def show_for(self, tool: str) -> None:
         """Show what a tool needs."""
-        sized = tool in ("brush", "eraser")
-        self.size_label.setVisible(sized)
-        self.size_field.setVisible(sized)
+        self._tool = tool
+        self.size_label.setVisible(tool in _SIZED)
+        self.size_field.setVisible(tool in _SIZED)
+        self.mode.setVisible(tool in _MODED)
+        self.grain_label.setVisible(tool == "snap")
+        self.grain.setVisible(tool == "snap")
         self.tolerance_label.setVisible(tool == "wand")
         self.tolerance_field.setVisible(tool == "wand")
-        self.preserve.setVisible(tool in ("brush", "rectangle", "lasso", "polygon", "fill", "wand"))
-        hint = "Ctrl erases, Shift draws a straight line" if tool == "brush" else _HINTS.get(tool, "")
+        self.preserve.setVisible(tool in ("brush", "snap", *_MODED))
+        self._hint()
+
+    def _hint(self) -> None:
+        hint = _HINTS.get(self._tool, "")
+        if self._tool == "snap" and self._note:
+            hint = f"{self._note} · {hint}"
         self.hint.setText(hint)
         self.hint.setToolTip(hint)
 
@@ -101,7 +145,16 @@ class Toolbox(QObject):
 
     changed = Signal(str)
 
-    def __init__(self, canvas: Canvas, editor: Editor, actions: Actions, options: ToolOptions, wands: WandDesk) -> None:
+    def __init__(
+        self,
+        canvas: Canvas,
+        editor: Editor,
+        actions: Actions,
+        options: ToolOptions,
+        wands: WandDesk,
+        snaps: SnapDesk,
+        parts: PartsPanel,
+    ) -> None:
         super().__init__(canvas)
         self._canvas, self._editor, self._actions, self._options = canvas, editor, actions, options
         self.select = SelectTool(canvas)
@@ -109,26 +162,30 @@ class Toolbox(QObject):
         self.pick = PickTool(canvas)
         self.brush = BrushTool(canvas, editor)
         self.eraser = BrushTool(canvas, editor, eraser=True)
+        self.snap = SnapTool(canvas, editor, snaps)
+        self._tips: tuple[TipTool, ...] = (self.brush, self.eraser, self.snap)
         self.polygon = PolygonTool(canvas, editor)
         self.wand = WandTool(canvas, editor, wands)
         shapes = (RectangleTool(canvas, editor), LassoTool(canvas, editor), FillTool(canvas, editor))
-        self.all: dict[str, Tool] = {
-            tool.id: tool
-            for tool in (self.select, self.probe, self.pick, self.brush, self.eraser, self.polygon, self.wand, *shapes)
-        }
-        for name, tool in self.all.items():
-            action = actions[f"tool_{name}"]
-            action.toggled.connect(lambda on, tool=tool: self._take(tool) if on else None)
+        self._moded: tuple[ModedTool, ...] = (*shapes, self.polygon, self.wand)
+        self.all: dict[str, Tool] = {}
+        for tool in (self.select, self.probe, self.pick, *self._tips, *self._moded):
+            self.add(tool)
         actions["larger"].triggered.connect(lambda: self._resize(larger=True))
         actions["smaller"].triggered.connect(lambda: self._resize(larger=False))
+        parts.add_tool(actions["preserve"])
+        actions["preserve"].toggled.connect(options.preserve.setChecked)
+        options.preserve.toggled.connect(actions["preserve"].setChecked)
         options.size_changed.connect(self._size_typed)
         options.preserve_changed.connect(self._preserve)
         options.tolerance_changed.connect(self.wand.set_tolerance)
+        options.mode_changed.connect(self._mode_chosen)
+        canvas.modifiers_changed.connect(self._modifiers)
         self.wand.tolerance_changed.connect(options.show_tolerance)
         options.show_tolerance(self.wand.tolerance)
         options.size_field.set_value(2 * self.brush.radius)
-        for brush in (self.brush, self.eraser):
-            brush.radius_changed.connect(self._radius_changed)
+        for tip in self._tips:
+            tip.radius_changed.connect(self._radius_changed)
         canvas.set_tool(self.select)
 
     def add(self, tool: Tool) -> None:
@@ -152,22 +209,36 @@ class Toolbox(QObject):
     def _take(self, tool: Tool) -> None:
         self._canvas.set_tool(tool)
         self._options.show_for(tool.id)
+        if isinstance(tool, ModedTool):
+            self._options.mode.set_index(MODES.index(tool.mode))
         self.changed.emit(tool.id)
 
     def _resize(self, *, larger: bool) -> None:
         tool = self._canvas.tool
-        (tool if isinstance(tool, BrushTool) else self.brush).resize(larger)
+        (tool if isinstance(tool, TipTool) else self.brush).resize(larger)
 
     @Slot(float)
     def _size_typed(self, diameter: float) -> None:
-        for brush in (self.brush, self.eraser):
-            brush.set_radius(diameter / 2)
+        for tip in self._tips:
+            tip.set_radius(diameter / 2)
 
     @Slot(float)
     def _radius_changed(self, radius: float) -> None:
         self._options.size_field.set_value(2 * radius)
-        for brush in (self.brush, self.eraser):
-            brush.set_radius(radius)
+        for tip in self._tips:
+            tip.set_radius(radius)
+
+    @Slot(int)
+    def _mode_chosen(self, index: int) -> None:
+        for tool in self._moded:
+            tool.mode = MODES[index]
+
+    @Slot(object)
+    def _modifiers(self, held: Qt.KeyboardModifier) -> None:
+        """Show what a shape would do with the keys that are held."""
+        tool = self._canvas.tool
+        if isinstance(tool, ModedTool):
+            self._options.mode.set_index(MODES.index(tool.mode_for(held)))
 
     @Slot(bool)
     def _preserve(self, on: bool) -> None:

@@ -7,24 +7,21 @@ beside the window, the latest request winning, so that the preview follows the p
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QPointF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from core.backbone.registry import model_info
-from core.features import FeatureMap
-from core.imaging import ImageRef
 from core.jobs import JobContext
 from core.tools.combine import Mode
 from core.tools.region import Region
 from core.tools.wand import Wand, WandSelection
-from desktop.backend import FeaturesRequest, ModelChoice, features_job
-from desktop.canvas.mask_tools import Paints
+from desktop.canvas.mask_tools import ModedTool
+from desktop.canvas.painting import Paints
 from desktop.canvas.photo import Photo
-from desktop.canvas.tools import Pointer, Tool
+from desktop.canvas.tools import Pointer
+from desktop.tool_features import KEPT, ToolFeatures
 from desktop.worker import Job, JobRunner, Outcome
 
 if TYPE_CHECKING:
@@ -32,8 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WandDesk", "WandTool"]
 
-_FEATURES, _SELECT = "wand features", "wand"
-_KEPT = 3
+_SELECT = "wand"
 _DRAG_PX = 320.0
 XY = tuple[float, float]
 
@@ -68,9 +64,8 @@ class WandDesk(QObject):
     """Prepares wands and asks them, on the threads beside the window.
 
     Args:
-        runner: Has the engine, for features.
+        features: Of images; colour decides where there are none.
         light: Runs the wands.
-        refs_of: Image references by id.
 
     Signals:
         answered: An `Answer`.
@@ -80,65 +75,39 @@ class WandDesk(QObject):
     answered = Signal(object)
     says = Signal(str)
 
-    def __init__(
-        self,
-        runner: JobRunner,
-        light: JobRunner,
-        refs_of: Callable[[list[int]], Mapping[int, ImageRef]],
-        parent: QObject | None = None,
-    ) -> None:
+    def __init__(self, features: ToolFeatures, light: JobRunner, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._runner, self._light, self._refs_of = runner, light, refs_of
-        self._choice: ModelChoice | None = None
-        self._features: OrderedDict[int, FeatureMap] = OrderedDict()
+        self._features, self._light = features, light
         self._wands: OrderedDict[int, Wand] = OrderedDict()
         self._selection: tuple[int, tuple[XY, ...], WandSelection] | None = None
-        self._asked: int = 0
-        runner.answered.connect(self._on_features)
+        self._wanted = 0
+        features.arrived.connect(self._on_features)
+        features.failed.connect(self._on_failed)
+        features.cleared.connect(self._forget)
         light.answered.connect(self._on_answer)
-
-    def set_choice(self, choice: ModelChoice | None) -> None:
-        """The model whose features decide; without one, colour does."""
-        if choice != self._choice:
-            self._choice = choice
-            self.clear()
-
-    def clear(self) -> None:
-        """Another project or model: forget what was prepared."""
-        self._features.clear()
-        self._wands.clear()
-        self._selection = None
-        self._asked = 0
 
     def prepare(self, image: int) -> None:
         """Have the features of an image computed before somebody clicks."""
-        if not image or self._choice is None or image in self._features or self._asked == image:
-            return
-        refs = self._refs_of([image])
-        if not refs:
-            return
-        self._asked = image
-        defaults = model_info(self._choice.name).defaults
-        request = FeaturesRequest(
-            self._choice, refs, (defaults.match_tap,), defaults.points_size, defaults.points_stride
-        )
-        self.says.emit("Preparing the wand …")
-        self._runner.ask(_FEATURES, Job("Wand", features_job(request), tag=(self._choice, image)))
+        self._wanted = image
+        if self._features.prepare(image):
+            self.says.emit("Preparing the wand …")
 
-    @Slot(str, object, object)
-    def _on_features(self, slot: str, job: Job, outcome: Outcome) -> None:
-        if slot != _FEATURES or outcome.cancelled or job.tag[0] != self._choice:
-            return
-        self._asked = 0
-        image = job.tag[1]
-        if outcome.failure is not None:
-            self.says.emit(f"The wand goes by colour: {outcome.failure.text}")
-            return
-        self.says.emit("")
-        self._features.update(outcome.result)
+    @Slot()
+    def _forget(self) -> None:
+        self._wands.clear()
+        self._selection = None
+
+    @Slot(int)
+    def _on_features(self, image: int) -> None:
         self._wands.pop(image, None)
-        while len(self._features) > _KEPT:
-            self._features.popitem(last=False)
+        self._selection = None
+        if image == self._wanted:
+            self.says.emit("")
+
+    @Slot(int, str)
+    def _on_failed(self, image: int, text: str) -> None:
+        if image == self._wanted:
+            self.says.emit(f"The wand goes by colour: {text}")
 
     def ask(
         self, image: int, photo: Photo, seeds: tuple[XY, ...], tolerance: float | None, near: float, *, final: bool
@@ -169,30 +138,30 @@ class WandDesk(QObject):
         request: _Request = job.tag
         self._wands[request.image] = wand
         self._wands.move_to_end(request.image)
-        while len(self._wands) > _KEPT:
+        while len(self._wands) > KEPT:
             self._wands.popitem(last=False)
         self._selection = (request.image, request.seeds, selection)
         self.answered.emit(answer)
 
 
-class WandTool(Tool):
+class WandTool(ModedTool):
     """Click: the region around grows along what looks alike. Drag right or left: larger or smaller.
 
-    Shift adds a place to the last selection, Ctrl takes the region away from the part, Alt keeps only what lies in it.
+    Shift adds a place to the last selection; Ctrl takes the region away from the part, Alt keeps only what lies in it.
 
     Signals:
         tolerance_changed: In [0, 1].
     """
 
     id = "wand"
+    shift_adds = False
     cursor = Qt.CursorShape.CrossCursor
     tolerance_changed = Signal(float)
 
     def __init__(self, canvas: Canvas, editor: Paints, desk: WandDesk) -> None:
-        super().__init__(canvas)
-        self._editor, self._desk = editor, desk
+        super().__init__(canvas, editor)
+        self._desk = desk
         self._tolerance = 0.3
-        self._pane = 0
         self._mode: Mode = "add"
         self._seeds: tuple[XY, ...] = ()
         self._last: tuple[object, tuple[XY, ...]] | None = None
@@ -219,9 +188,7 @@ class WandTool(Tool):
         known = self._last[1] if more and self._last is not None and self._last[0] == key else ()
         self._seeds = (*known, event.xy)
         self._last = (key, self._seeds)
-        control = event.modifiers & Qt.KeyboardModifier.ControlModifier
-        alt = event.modifiers & Qt.KeyboardModifier.AltModifier
-        self._mode = "subtract" if control else "intersect" if alt else "add"
+        self._mode = self.mode_for(event.modifiers)
         self._pane, self._from, self._open = event.pane, event.position, True
         self._base = self._now = None
         self._ask(None, final=False)

@@ -16,9 +16,10 @@ from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainT
 
 from desktop.canvas.minimap import Minimap
 from desktop.canvas.photo import Photo
-from desktop.canvas.pointing import paint_crosshair
+from desktop.canvas.pointing import paint_chip, paint_crosshair
 from desktop.canvas.stage import Stage
 from desktop.canvas.tools import Pointer, Tool
+from desktop.theme import small_font
 
 __all__ = ["Canvas"]
 
@@ -97,6 +98,10 @@ class Canvas(Stage):
                 paint_crosshair(painter, self.panes[index], self._at, self.font())
         if self._tool is not None:
             self._tool.paint(painter)
+        look = self.panes[0].look
+        if not look.neutral and any(pane.photo is not None for pane in self.shown()):
+            painter.setFont(small_font(self.font()))
+            paint_chip(painter, f"For viewing only: {look.text()}", 8, self.height() - 8, above=True)
 
     def set_photo(
         self, pane: int, photo: Photo | None, key: object, *, message: str = "", keep_view: bool = False

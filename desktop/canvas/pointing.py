@@ -55,9 +55,10 @@ def chip_size(painter: QPainter, text: str) -> tuple[float, float]:
     return metrics.horizontalAdvance(text) + 16, metrics.height() + 8
 
 
-def paint_chip(painter: QPainter, text: str, left: float, top: float) -> None:
-    """Light text on a dark rounded ground, readable over any photograph."""
-    box = QRectF(left, top, *chip_size(painter, text))
+def paint_chip(painter: QPainter, text: str, left: float, top: float, *, above: bool = False) -> None:
+    """Light text on a dark rounded ground, readable over any photograph; below a place or above it."""
+    width, height = chip_size(painter, text)
+    box = QRectF(left, top - height if above else top, width, height)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor(0, 0, 0, 160))

@@ -12,12 +12,13 @@ from desktop.widgets import heading, line
 
 __all__ = ["PreferencesDialog"]
 
-_LOOK = ("theme", "wheel_zooms", "thumbnail_overlays", "line_colour")
+_LOOK = ("theme", "wheel_zooms", "thumbnail_overlays", "minimap", "line_colour")
 _ENGINE = ("device", "precision", "memory_mb")
 _KNOBS = {
     "theme": Knob("Theme", words={"dark": "Dark", "light": "Light", "system": "As the desktop"}),
     "wheel_zooms": Knob("The wheel zooms (otherwise Ctrl and wheel)"),
     "thumbnail_overlays": Knob("Show parts on thumbnails"),
+    "minimap": Knob("Show a map of the image while zoomed"),
     "line_colour": Knob("Lines coloured by", words={"position": "Position", "confidence": "Confidence"}),
     "device": Knob(
         "Device",

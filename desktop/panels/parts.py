@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QColor, QMouseEvent, QPainter
+from PySide6.QtGui import QAction, QColor, QMouseEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -38,7 +38,7 @@ from core.project.model import PartLabel
 from desktop.icons import pixmap
 from desktop.panels.parts_model import COLOUR, LOCK, NAME, SHARE, VISIBLE, PartsModel
 from desktop.theme import GRID, colours
-from desktop.widgets import EmptyState, icon_button, muted
+from desktop.widgets import EmptyState, action_button, icon_button, muted
 
 __all__ = ["PartsPanel"]
 
@@ -185,6 +185,7 @@ class PartsPanel(QWidget):
         tools.setSpacing(4)
         for button in (self.add_button, self.merge_button, self.delete_button):
             tools.addWidget(button)
+        self._tools = tools
         tools.addStretch(1)
         tools.addWidget(self.summary)
         box = QVBoxLayout(self)
@@ -206,6 +207,13 @@ class PartsPanel(QWidget):
         self.add_button.clicked.connect(self.add)
         self.merge_button.clicked.connect(self._merge)
         self.delete_button.clicked.connect(self._delete)
+
+    def add_tool(self, action: QAction) -> None:
+        """Put a button for an action beside those for parts."""
+        button = action_button(action)
+        button.setObjectName("quiet")
+        button.setIconSize(QSize(16, 16))
+        self._tools.insertWidget(3, button)
 
     # Content ------------------------------------------------------------------------------------------------
 

@@ -273,7 +273,7 @@ def test_the_wand_grows_a_region_along_what_looks_alike_and_a_drag_changes_it(qt
     rows, cols = np.nonzero(bright)
     middle = (float(cols.mean()), float(rows.mean()))
     qtbot.keyClick(editing.canvas, Qt.Key.Key_W)
-    qtbot.waitUntil(lambda: len(editing.wands._features) == 1, timeout=10_000)
+    qtbot.waitUntil(lambda: editing.maskwork.features.get(editing.images.current) is not None, timeout=10_000)
     qtbot.mousePress(editing.canvas, LEFT, pos=at(editing, *middle))
     qtbot.waitUntil(lambda: np.array(editing.canvas.panes[0].labels).any(), timeout=10_000)
     assert not labels(editing).any()

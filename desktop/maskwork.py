@@ -1,0 +1,69 @@
+"""The mask workspace: makes what prepares and runs the tools on parts, and connects it to the rest of the window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Slot
+
+from desktop.backend import ModelChoice
+from desktop.refining import RefineDesk
+from desktop.snapping import SnapDesk
+from desktop.tool_features import ToolFeatures
+from desktop.toolbox import Toolbox
+from desktop.wanding import WandDesk
+
+if TYPE_CHECKING:
+    from desktop.main_window import MainWindow
+
+__all__ = ["MaskWork"]
+
+
+class MaskWork(QObject):
+    """Owns the desks of the mask tools, on behalf of a window.
+
+    Attributes:
+        features: Of the images that tools work on.
+        wands: Prepares and asks wands.
+        snaps: Finds the regions of the snapped brush.
+        refine: Runs the smart boundary.
+        toolbox: The tools.
+    """
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._w = window
+        self.features = ToolFeatures(window.runner, window.refs_of, self)
+        self.wands = WandDesk(self.features, window.light, self)
+        self.snaps = SnapDesk(self.features, window.light, self)
+        self.toolbox = Toolbox(
+            window.canvas, window.editor, window.actions_, window.options, self.wands, self.snaps, window.parts
+        )
+        self.refine = RefineDesk(window.session, window.viewer, window.editor, window.light, self)
+        self.wands.says.connect(window.status.show_place)
+        self.snaps.says.connect(window.options.note)
+        self.refine.says.connect(window.status.show_place)
+        self.refine.refused.connect(window.tell_refusal)
+        window.editor.refused.connect(window.tell_refusal)
+        window.options.grain_changed.connect(self.snaps.set_grain)
+        self.toolbox.changed.connect(self.prepare)
+
+    def set_choice(self, choice: ModelChoice | None) -> None:
+        """The model whose features tools go by; without one, colour decides."""
+        self.features.set_choice(choice)
+        self.prepare()
+
+    def clear(self) -> None:
+        """Another project, or none."""
+        self.refine.cancel()
+        self.features.clear()
+        self._w.editor.clear()
+
+    @Slot()
+    def prepare(self) -> None:
+        """Another tool, image or model: have what the tool needs ready before somebody clicks."""
+        image, photo = self._w.viewer.image(0), self._w.viewer.photo(0)
+        if self.toolbox.active == "wand":
+            self.wands.prepare(image)
+        elif self.toolbox.active == "snap" and photo is not None:
+            self.snaps.prepare(image, photo)
