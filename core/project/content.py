@@ -75,7 +75,7 @@ class Content:
             for key, row in rows.items():
                 try:
                     take(key, row)
-                except READ_ERRORS as error:
+                except (*READ_ERRORS, OSError) as error:  # a folder's name may be no name at all
                     self.problems.append(f"{table} {key[0]} cannot be read ({error})")
                     store.give_up_writing("the file is damaged")
         self.problems += store.problems

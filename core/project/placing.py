@@ -66,7 +66,7 @@ def why_not_writable(target: Path, lock: ProjectLock) -> str:
     return ""
 
 
-def open_error(error: sqlite3.Error, path: Path) -> ProjectError:
+def open_error(error: Exception, path: Path) -> ProjectError:
     """What an error while opening means for a person."""
     if is_damage(error):
         return ProjectError(

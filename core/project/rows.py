@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from core.errors import ProjectError, UsageError
 from core.project.model import (
     IMAGE_STATES,
+    PART_STATES,
     Box,
     ImageRecord,
     KeypointSet,
@@ -34,6 +35,7 @@ __all__ = [
     "image_row",
     "keypoint_row",
     "keypoint_set",
+    "map_size",
     "match_row",
     "match_set",
     "natural_key",
@@ -53,6 +55,8 @@ __all__ = [
 
 _DIGITS: Final = re.compile("[0-9]+")
 _ARRAYS: Final = struct.Struct("<II")
+_LEFT: Final = "They are left as they are; restore a backup"
+_MOST_PIXELS: Final = 1 << 31
 
 
 def natural_key(name: str) -> str:
@@ -148,7 +152,7 @@ def _unpack_arrays(blob: object, *kinds: tuple[str, int]) -> list[NDArray[Any]]:
     Raises:
         ProjectError: The bytes are not those that were written.
     """
-    damaged = ProjectError("the points are damaged", hint="They are left as they are; restore a backup")
+    damaged = ProjectError("the points are damaged", hint=_LEFT)
     if not isinstance(blob, bytes) or len(blob) < _ARRAYS.size:
         raise damaged
     count, crc = _ARRAYS.unpack_from(blob)
@@ -181,7 +185,7 @@ def keypoint_set(key: Key, row: Row) -> tuple[int, KeypointSet]:
     """
     image, skeleton, data, box, template, provenance = row
     xy, visibility, score, origin = _unpack_arrays(data, ("<f8", 2), ("<u1", 0), ("<f4", 0), ("<u1", 0))
-    frame: Box | None = tuple(json.loads(str(box))) if box else None
+    frame = _box(str(box)) if box else None
     points = KeypointSet(
         xy,
         visibility,
@@ -194,6 +198,14 @@ def keypoint_set(key: Key, row: Row) -> tuple[int, KeypointSet]:
         cast("int", provenance),
     )
     return cast("int", image), points
+
+
+def _box(text: str) -> Box:
+    try:
+        x, y, width, height = (float(value) for value in json.loads(text))
+    except (ValueError, TypeError):
+        raise ProjectError("the box of an instance is damaged", hint=_LEFT) from None
+    return x, y, width, height
 
 
 def match_row(matches: MatchSet) -> Row:
@@ -233,7 +245,21 @@ def match_set(key: Key, row: Row) -> MatchSet:
 def read_part_states(reader: Reader, image: int) -> dict[int, tuple[PartState, int]]:
     """Whose each part of an image is, and how many pixels it has."""
     rows = reader.find("label_parts", "image", image)
+    if any(row[0] not in PART_STATES for row in rows.values()):
+        raise ProjectError("the list of its parts is damaged", hint=_LEFT)
     return {cast("int", key[1]): cast("tuple[PartState, int]", row) for key, row in sorted(rows.items())}
+
+
+def map_size(header: Row) -> tuple[int, int]:
+    """(height, width) of a row of `label_maps`.
+
+    Raises:
+        ProjectError: They are not those of an image.
+    """
+    height, width = cast("tuple[int, int]", header[:2])
+    if not (0 <= height <= _MOST_PIXELS and 0 <= width <= _MOST_PIXELS and height * width <= _MOST_PIXELS):
+        raise ProjectError(f"the labels are damaged ({width} x {height} pixels)", hint=_LEFT)
+    return height, width
 
 
 def _damaged(error: TileDamagedError) -> ProjectError:
@@ -291,7 +317,8 @@ def read_labels(reader: Reader, image: int) -> tuple[NDArray[np.unsignedinteger]
     header = reader.get("label_maps", (image,))
     if header is None:
         return None
-    height, width, provenance = cast("tuple[int, int, int]", header)
+    height, width = map_size(header)
+    provenance = cast("int", header[2])
     wide = any(part > 255 for part in read_part_states(reader, image))
     labels: NDArray[np.unsignedinteger] = np.zeros((height, width), np.uint16 if wide else np.uint8)
     _unpack_tiles(reader, "label_tiles", image, labels)
@@ -308,7 +335,7 @@ def read_touched(reader: Reader, image: int) -> NDArray[np.bool_] | None:
     header = reader.get("label_maps", (image,))
     if header is None or not reader.find("touched_tiles", "image", image):
         return None
-    touched: NDArray[np.unsignedinteger] = np.zeros(cast("tuple[int, int]", header[:2]), np.uint8)
+    touched: NDArray[np.unsignedinteger] = np.zeros(map_size(header), np.uint8)
     _unpack_tiles(reader, "touched_tiles", image, touched)
     return touched.astype(np.bool_)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from core.project.overlay import Overlay
 from core.project.schema import TABLES, SqlValue, Table
-from core.project.sqlite import is_damage
+from core.project.sqlite import READ_FAILURES, is_damage
 
-__all__ = ["describe", "drop_orphans", "readable", "upsert", "write_rows"]
+__all__ = ["describe", "drop_orphans", "readable", "sound", "upsert", "write_rows"]
 
 
 def write_rows(connection: sqlite3.Connection, pending: Mapping[str, Overlay]) -> None:
@@ -44,6 +46,26 @@ def upsert(spec: Table) -> str:
     )
 
 
+def sound(spec: Table, rows: Iterable[tuple[SqlValue, ...]]) -> Iterator[tuple[SqlValue, ...]]:
+    """Rows with their keys, passed on while their values are of the types that were written.
+
+    Raises:
+        sqlite3.DatabaseError: One is not: a damaged page can make SQLite take other bytes for a row.
+    """
+    signatures = _signatures(spec.name)
+    for row in rows:
+        if tuple(map(type, row)) not in signatures:
+            error = sqlite3.DatabaseError(f"a row of {spec.name} has values of the wrong type")
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
+        yield row
+
+
+@functools.cache
+def _signatures(table: str) -> frozenset[tuple[type, ...]]:
+    return frozenset(itertools.product(*TABLES[table].kinds()))
+
+
 def drop_orphans(connection: sqlite3.Connection) -> None:
     """Remove rows that refer to something that a damaged file has lost."""
     for name, spec in TABLES.items():
@@ -54,7 +76,24 @@ def drop_orphans(connection: sqlite3.Connection) -> None:
 
 def readable(connection: sqlite3.Connection, spec: Table, problems: list[str]) -> Iterator[tuple[SqlValue, ...]]:
     """Rows with their keys, in key order, going on past what cannot be read and noting it in `problems`."""
+    usual, connection.text_factory = connection.text_factory, _lenient_text
+    try:
+        yield from _readable(connection, spec, problems)
+    finally:
+        connection.text_factory = usual
+
+
+def _lenient_text(data: bytes) -> str | bytes:
+    """Text that is none stays bytes, which costs its row; SQLite's own decoding would cost all rows that follow."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data
+
+
+def _readable(connection: sqlite3.Connection, spec: Table, problems: list[str]) -> Iterator[tuple[SqlValue, ...]]:
     columns, keys = ", ".join(spec.all_columns), ", ".join(spec.key)
+    signatures = _signatures(spec.name)
     after: tuple[SqlValue, ...] | None = None
     while True:
         sql = f"SELECT {columns} FROM {spec.name}"
@@ -62,19 +101,25 @@ def readable(connection: sqlite3.Connection, spec: Table, problems: list[str]) -
             sql += f" WHERE ({keys}) > ({_marks(spec.key)})"
         try:
             for row in connection.execute(f"{sql} ORDER BY {keys}", after or ()):
-                yield row
+                if tuple(map(type, row)) in signatures:
+                    yield row
+                else:
+                    _note(problems, f"{describe(spec.name, row[: len(spec.key)])} could not be read")
                 after = row[: len(spec.key)]
-        except (sqlite3.DatabaseError, OverflowError) as error:
-            if isinstance(error, sqlite3.Error) and not is_damage(error):
+        except READ_FAILURES as error:
+            if not is_damage(error):
                 raise
-            problem = f"{describe(spec.name, after or ())} and what follows could not be read"
-            if problem not in problems:
-                problems.append(problem)
+            _note(problems, f"{describe(spec.name, after or ())} and what follows could not be read")
             after = _past_damage(connection, spec, after)
             if after is None:
                 return
         else:
             return
+
+
+def _note(problems: list[str], problem: str) -> None:
+    if problem not in problems:
+        problems.append(problem)
 
 
 def _past_damage(
@@ -88,7 +133,7 @@ def _past_damage(
     sql = f"SELECT {', '.join(spec.all_columns)} FROM {spec.name} WHERE ({keys}) > ({_marks(spec.key)})"
     for step in (1 << power for power in range(24)):
         probe = (start + step, *([-1] * (len(spec.key) - 1)))
-        with contextlib.suppress(sqlite3.DatabaseError):
+        with contextlib.suppress(*READ_FAILURES):
             row = connection.execute(f"{sql} ORDER BY {keys} LIMIT 1", probe).fetchone()
             return None if row is None else probe
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,6 +52,20 @@ class Table:
     def all_columns(self) -> tuple[str, ...]:
         """Key columns, then the others."""
         return self.key + self.columns
+
+    def kinds(self) -> tuple[tuple[type, ...], ...]:
+        """Types that the values of `all_columns` may have. SQLite itself stores any value in any column."""
+        return tuple(_kinds(self.definition, column) for column in self.all_columns)
+
+
+_TYPES: Final[dict[str, type]] = {"INTEGER": int, "TEXT": str, "BLOB": bytes, "REAL": float}
+
+
+def _kinds(definition: str, column: str) -> tuple[type, ...]:
+    found = re.search(rf"\b{column} (INTEGER|TEXT|BLOB|REAL)( NOT NULL| PRIMARY KEY)?", definition)
+    if found is None:
+        raise ValueError(f"{column} has no type")
+    return (_TYPES[found[1]],) if found[2] else (_TYPES[found[1]], type(None))
 
 
 # References are checked at the end of a transaction: a command's rows may be written in any order.

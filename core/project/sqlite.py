@@ -13,18 +13,37 @@ from typing import Final
 from core.errors import CounterpartError, OutputError, ProjectError
 from core.project import schema
 
-__all__ = ["build", "check_header", "connect", "is_damage", "migrate", "read_errors", "save_error", "settle"]
+__all__ = [
+    "READ_FAILURES",
+    "RUINED",
+    "build",
+    "check_header",
+    "connect",
+    "is_damage",
+    "migrate",
+    "read_errors",
+    "save_error",
+    "settle",
+]
 
 _MAGIC: Final = b"SQLite format 3\0"
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+RUINED: Final = "nothing of it can be read"
+_DAMAGED_SCHEMA = (RUINED, "no such table", "no such column", "malformed database schema", "Could not decode to UTF-8")
+"""Beginnings of messages: the statements are our own, so it is the file that has other tables or no text in them."""
 _NO_PERMISSION = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-def connect(path: Path | None, *, read_only: bool) -> sqlite3.Connection:
+def connect(path: Path | None, *, read_only: bool, damaged: bool = False) -> sqlite3.Connection:
     """Open a database that exists, or one in memory for None, with the settings that hold everywhere.
 
     Writing flushes every transaction to the disk before it counts as saved, so that a power cut loses none.
+
+    Args:
+        path: The file.
+        read_only: Never write to it.
+        damaged: Read what can be read of a file that is cut off or whose list of tables is broken; read-only.
 
     Raises:
         sqlite3.Error: It cannot be opened.
@@ -39,6 +58,8 @@ def connect(path: Path | None, *, read_only: bool) -> sqlite3.Connection:
             f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5.0
         )
     try:
+        if damaged:
+            connection.execute("PRAGMA writable_schema = ON")  # SQLite's way to go on past such damage
         if path is not None and not read_only:
             connection.execute("PRAGMA journal_mode = WAL").fetchone()
             connection.execute("PRAGMA synchronous = FULL")
@@ -126,9 +147,15 @@ def refuse_version(version: int, path: Path) -> None:
         raise ProjectError(f"the project's format {version} is unknown", path=path, hint="Restore it from a backup")
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+READ_FAILURES: Final = (sqlite3.Error, OverflowError, UnicodeDecodeError)
+"""What reading raises. The last even where SQLite quotes broken text in a message of its own."""
+
+
+def is_damage(error: Exception) -> bool:
     """Whether an error means that the file's contents are broken."""
-    return _primary(error) in _DAMAGE
+    if not isinstance(error, sqlite3.Error):
+        return isinstance(error, READ_FAILURES)
+    return _primary(error) in _DAMAGE or str(error).startswith(_DAMAGED_SCHEMA)
 
 
 @contextlib.contextmanager
@@ -136,8 +163,8 @@ def read_errors(path: Path | None, what: str) -> Iterator[None]:
     """Turn SQLite's errors while reading `what` into a `ProjectError`."""
     try:
         yield
-    except (sqlite3.DatabaseError, OverflowError, UnicodeDecodeError) as error:
-        if isinstance(error, sqlite3.Error) and not is_damage(error):
+    except READ_FAILURES as error:
+        if not is_damage(error):
             raise ProjectError(
                 f"{what} could not be read ({error})", path=path, hint="Open the project again"
             ) from error

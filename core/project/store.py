@@ -7,18 +7,29 @@ that is `core.project.rows`.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
-from core.errors import OutputError
+from core.errors import OutputError, ProjectError
 from core.project.lock import ProjectLock
 from core.project.overlay import Overlay
 from core.project.placing import identity, lock_target, open_error, place, why_not_writable
-from core.project.rowsql import describe, drop_orphans, readable, upsert, write_rows
-from core.project.schema import TABLES, Key, Row
-from core.project.sqlite import build, check_header, connect, is_damage, migrate, read_errors, save_error
+from core.project.rowsql import describe, drop_orphans, readable, sound, upsert, write_rows
+from core.project.schema import TABLES, Key, Row, SqlValue, Table
+from core.project.sqlite import (
+    READ_FAILURES,
+    RUINED,
+    build,
+    check_header,
+    connect,
+    is_damage,
+    migrate,
+    read_errors,
+    save_error,
+)
 
 __all__ = ["Reader", "Rows", "Store"]
 
@@ -101,25 +112,40 @@ class Store:
         check_header(target)
         lock = ProjectLock(target)
         why = "it was opened to be looked at" if read_only else why_not_writable(target, lock)
-        connection: sqlite3.Connection | None = None
         try:
-            connection = connect(target, read_only=bool(why))
-            if why:
-                with read_errors(target, "the project"):
-                    connection.execute("SELECT count(*) FROM settings").fetchone()
-            else:
-                migrate(connection, target)
-            store = cls(connection, target, lock if lock.held else None, why)
-            store.check()
+            try:
+                return cls._opened(target, lock, why)
+            except READ_FAILURES as error:
+                if not is_damage(error):
+                    raise
+                return cls._opened(target, lock, "the file is damaged", damaged=True)
         except BaseException as error:
-            if connection is not None:
-                connection.close()
             lock.release()
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, READ_FAILURES):
                 raise open_error(error, target) from error
             raise
-        else:
-            return store
+
+    @classmethod
+    def _opened(cls, target: Path, lock: ProjectLock, why: str, *, damaged: bool = False) -> Store:
+        connection = connect(target, read_only=bool(why), damaged=damaged)
+        try:
+            if not why:
+                migrate(connection, target)
+            elif not damaged:
+                connection.execute("SELECT count(*) FROM settings").fetchone()
+            store = cls(connection, target, lock if lock.held else None, why)
+            store.check()
+            if damaged:
+                store._refuse_ruins()
+        except BaseException:
+            connection.close()
+            raise
+        return store
+
+    def _refuse_ruins(self) -> None:
+        """Raise a `sqlite3.DatabaseError` for a damaged file that has nothing left to show."""
+        if not any(next(readable(self._connection, TABLES[name], []), None) for name in ("images", "parts")):
+            raise sqlite3.DatabaseError(RUINED)
 
     def close(self) -> None:
         """Close the file and let others write it. Rows that could not be saved are lost; check `unsaved` first."""
@@ -141,7 +167,7 @@ class Store:
             return
         try:
             found = str(self._connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-        except sqlite3.DatabaseError as error:
+        except READ_FAILURES as error:
             if not is_damage(error):
                 raise
             found = str(error)
@@ -162,11 +188,10 @@ class Store:
             return pending[key]
         spec = TABLES[table]
         where = " AND ".join(f"{column} = ?" for column in spec.key)
-        with read_errors(self.path, describe(table, key)):
-            row = self._connection.execute(
-                f"SELECT {', '.join(spec.columns)} FROM {table} WHERE {where}", key
-            ).fetchone()
-        return None if row is None else tuple(row)
+        with self._reading(describe(table, key)):
+            found = self._connection.execute(f"SELECT {', '.join(spec.all_columns)} FROM {table} WHERE {where}", key)
+            row = next(sound(spec, found), None)
+        return None if row is None else row[len(spec.key) :]
 
     def find(self, table: str, column: str, value: int | str) -> dict[Key, Row]:
         """The rows with a value in a key or indexed column, by key.
@@ -175,12 +200,11 @@ class Store:
             ProjectError: The file is damaged there.
         """
         spec = TABLES[table]
-        with read_errors(self.path, describe(table, (value,))):
+        with self._reading(describe(table, (value,))):
             found = self._connection.execute(
                 f"SELECT {', '.join(spec.all_columns)} FROM {table} WHERE {column} = ?", (value,)
-            ).fetchall()
-        width = len(spec.key)
-        rows: dict[Key, Row] = {row[:width]: row[width:] for row in found}
+            )
+            rows = _by_key(spec, sound(spec, found))
         return self._pending[table].over(rows, column, value)
 
     def all(self, table: str) -> dict[Key, Row]:
@@ -190,10 +214,9 @@ class Store:
             ProjectError: The file is damaged there.
         """
         spec = TABLES[table]
-        with read_errors(self.path, describe(table, ())):
-            found = self._connection.execute(f"SELECT {', '.join(spec.all_columns)} FROM {table}").fetchall()
-        width = len(spec.key)
-        rows: dict[Key, Row] = {row[:width]: row[width:] for row in found}
+        with self._reading(describe(table, ())):
+            found = self._connection.execute(f"SELECT {', '.join(spec.all_columns)} FROM {table}")
+            rows = _by_key(spec, sound(spec, found))
         for key, row in self._pending[table].items():
             if row is None:
                 rows.pop(key, None)
@@ -201,12 +224,25 @@ class Store:
                 rows[key] = row
         return rows
 
+    @contextlib.contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        """Turn SQLite's errors into a `ProjectError`; a file that proves damaged is not written to any more.
+
+        Its structure is broken somewhere: what is written next might land on pages that could still be read.
+        """
+        try:
+            with read_errors(self.path, what):
+                yield
+        except ProjectError as error:
+            if isinstance(error.__cause__, READ_FAILURES) and is_damage(error.__cause__):
+                self.problems.append(f"{what} could not be read")
+                self.give_up_writing("the file is damaged")
+            raise
+
     def salvage(self, table: str) -> dict[Key, Row]:
         """Every row of a table that can still be read, for a damaged file; what cannot be goes into `problems`."""
         spec = TABLES[table]
-        width = len(spec.key)
-        found = readable(self._connection, spec, self.problems)
-        rows = {cast("Key", row[:width]): row[width:] for row in found}
+        rows = _by_key(spec, readable(self._connection, spec, self.problems))
         rows.update({key: row for key, row in self._pending[table].items() if row is not None})
         return rows
 
@@ -285,3 +321,8 @@ class Store:
         target.execute("COMMIT")
         write_rows(target, self._pending)
         drop_orphans(target)
+
+
+def _by_key(spec: Table, found: Iterable[tuple[SqlValue, ...]]) -> dict[Key, Row]:
+    width = len(spec.key)
+    return {cast("Key", row[:width]): row[width:] for row in found}

@@ -27,6 +27,7 @@ from core.project.model import (
 )
 from core.project.rows import (
     keypoint_set,
+    map_size,
     match_set,
     provenance_value,
     read_box,
@@ -36,6 +37,7 @@ from core.project.rows import (
     read_part_states,
     read_touched,
 )
+from core.project.schema import Row
 from core.project.store import Store
 from core.project.tiles import PackedLabels, TileDamagedError
 
@@ -60,7 +62,7 @@ class ProjectView:
     @property
     def problems(self) -> tuple[str, ...]:
         """What of a damaged file could not be read, in words."""
-        return tuple(self._content.problems)
+        return tuple(dict.fromkeys([*self._content.problems, *self._store.problems]))
 
     @property
     def path(self) -> Path | None:
@@ -98,7 +100,7 @@ class ProjectView:
     def image_path(self, image_id: int) -> Path:
         """Where the image's file should be."""
         record = self._content.images[image_id]
-        return self._content.roots[record.root] / record.path
+        return self._content.roots.get(record.root, Path()) / record.path  # a damaged file may have lost the folder
 
     def image_ref(self, image_id: int) -> ImageRef:
         """The image as jobs take it."""
@@ -132,8 +134,11 @@ class ProjectView:
         labels = self._labels_now(image_id)
         if labels is None:
             return None
-        header = self._store.get("label_maps", (image_id,))
-        states = {part: state for part, (state, _) in read_part_states(self._store, image_id).items()}
+        try:
+            header = self._store.get("label_maps", (image_id,))
+            states = {part: state for part, (state, _) in read_part_states(self._store, image_id).items()}
+        except ProjectError as error:
+            raise self._about(image_id, error) from None
         return LabelMap(labels, states, cast("int", header[2]) if header else 0)
 
     def label_box(self, image_id: int, bbox: tuple[int, int, int, int]) -> Labels | None:
@@ -147,7 +152,7 @@ class ProjectView:
         header = self._store.get("label_maps", (image_id,))
         if header is None:
             return None
-        hw = cast("tuple[int, int]", header[:2])
+        hw = self._size(image_id, header)
         top, left, bottom, right = bbox
         inside = (max(top, 0), max(left, 0), min(bottom, hw[0]), min(right, hw[1]))
         try:
@@ -180,7 +185,7 @@ class ProjectView:
         rows = self._store.find("label_tiles", "image", image_id)
         tiles = {cast("int", key[1]): cast("bytes", row[0]) for key, row in rows.items()}
         areas = {part: pixels for part, (_, pixels) in self.part_states(image_id).items() if pixels}
-        packed = PackedLabels(cast("tuple[int, int]", header[:2]), tiles, areas)
+        packed = PackedLabels(self._size(image_id, header), tiles, areas)
         try:
             packed.check()
         except TileDamagedError as error:
@@ -199,8 +204,15 @@ class ProjectView:
             raise self._about(image_id, error) from None
 
     def part_states(self, image_id: int) -> dict[int, tuple[PartState, int]]:
-        """Whose each part of an image is and how many pixels it has, without unpacking the labels."""
-        return read_part_states(self._store, image_id)
+        """Whose each part of an image is and how many pixels it has, without unpacking the labels.
+
+        Raises:
+            ProjectError: The list is damaged.
+        """
+        try:
+            return read_part_states(self._store, image_id)
+        except ProjectError as error:
+            raise self._about(image_id, error) from None
 
     def images_with_part(self, part_id: int) -> list[int]:
         """Images on which a part has pixels."""
@@ -252,15 +264,25 @@ class ProjectView:
             ProjectError: They are damaged.
         """
         key = (min(image_a, image_b), max(image_a, image_b))
-        row = self._store.get("matches", key)
-        if row is None:
-            return None
-        found = match_set(key, row)
+        try:
+            row = self._store.get("matches", key)
+            if row is None:
+                return None
+            found = match_set(key, row)
+        except ProjectError as error:
+            raise self._about(image_a, error) from None
         return found if image_a == key[0] else found.swapped()
 
     def matches_of(self, image_id: int) -> tuple[MatchSet, ...]:
-        """Every match set that an image takes part in, as stored."""
-        return read_match_sets(self._store, image_id)
+        """Every match set that an image takes part in, as stored.
+
+        Raises:
+            ProjectError: They are damaged.
+        """
+        try:
+            return read_match_sets(self._store, image_id)
+        except ProjectError as error:
+            raise self._about(image_id, error) from None
 
     def match_pairs(self) -> list[tuple[int, int]]:
         """Pairs of images that have matches, smaller id first."""
@@ -277,6 +299,12 @@ class ProjectView:
         """Where a prediction comes from; None for a number that was not given."""
         row = self._store.get("provenance", (number,))
         return None if row is None else provenance_value((number,), row)
+
+    def _size(self, image_id: int, header: Row) -> tuple[int, int]:
+        try:
+            return map_size(header)
+        except ProjectError as error:
+            raise self._about(image_id, error) from None
 
     def _about(self, image_id: int, error: ProjectError) -> ProjectError:
         name = self._content.images[image_id].name if image_id in self._content.images else str(image_id)

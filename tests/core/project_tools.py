@@ -1,5 +1,6 @@
 """What the tests of the project share: small documents, random commands, and a way to compare bit by bit."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,6 +131,39 @@ def _matches(s: Situation) -> Command:
     )
 
 
+def _instance(s: Situation, make: Callable[[KeypointSet], Command]) -> Command:
+    """A command on an instance of an image, where it has one."""
+    there = s.document.keypoints(s.image)
+    return make(there[int(s.rng.integers(0, len(there)))]) if there else _add_part(s)
+
+
+def _pair(s: Situation, make: Callable[[int, int], Command]) -> Command:
+    """A command on a pair of images that has matches, where there is one."""
+    pairs = s.document.match_pairs()
+    return make(*pairs[int(s.rng.integers(0, len(pairs)))]) if pairs else _matches(s)
+
+
+def _xy(s: Situation) -> tuple[float, float]:
+    x, y = (s.rng.random(2) * 90).tolist()
+    return x, y
+
+
+def _set_keypoints(s: Situation) -> Command:
+    def turned(points: KeypointSet) -> Command:
+        return commands.SetKeypoints(dataclasses.replace(points, xy=points.xy + s.rng.random(2)))
+
+    return _instance(s, turned)
+
+
+def _remove_skeleton(s: Situation) -> Command:
+    others = [skeleton.id for skeleton in s.document.skeletons if skeleton.id != 1]  # the others draw on the first
+    return commands.RemoveSkeleton(int(s.rng.choice(others))) if others else _add_skeleton(s)
+
+
+def _add_skeleton(s: Situation) -> Command:
+    return AddSkeleton(Skeleton(("a", "b"), ((0, 1),), name=f"s{s.rng.integers(0, 10**9)}"))
+
+
 _COMMANDS: list[Callable[[Situation], Command]] = [
     _add_images,
     _add_part,
@@ -148,7 +182,19 @@ _COMMANDS: list[Callable[[Situation], Command]] = [
     lambda s: commands.PredictKeypoints({s.image: [_points(s, Origin.TRANSFERRED)]}),
     _move_keypoint,
     _matches,
-    lambda s: commands.SetMatchState(s.image, s.image, [0], MatchState(int(s.rng.integers(0, 3)))),
+    lambda s: _pair(s, lambda a, b: commands.SetMatchState(a, b, [0], MatchState(int(s.rng.integers(0, 3))))),
+    lambda s: _pair(s, lambda a, b: commands.LockMatches(a, b, [0], s.chance(0.5))),
+    lambda s: _pair(s, lambda a, b: commands.DeleteMatches(a, b, [0])),
+    lambda s: _pair(s, lambda a, b: commands.MoveMatchEnd(a, b, 0, "b" if s.chance(0.5) else "a", _xy(s))),
+    lambda s: commands.AddMatch(s.image, s.image, _xy(s), _xy(s)),
+    lambda s: commands.RelinkImages({s.image: s.folder / f"moved{s.rng.integers(0, 9)}" / "there.jpg"}),
+    _set_keypoints,
+    lambda s: _instance(s, lambda points: commands.SetVisibility(points.instance, 0, int(s.rng.integers(0, 3)))),
+    lambda s: _instance(s, lambda points: commands.MarkTemplates([points.instance], s.chance(0.5))),
+    lambda s: _instance(s, lambda points: commands.ConfirmKeypoints([points.instance])),
+    lambda s: _instance(s, lambda points: commands.RemoveInstances([points.instance])),
+    _add_skeleton,
+    _remove_skeleton,
 ]
 
 
@@ -163,11 +209,16 @@ def random_command(document: Document, rng: np.random.Generator, folder: Path) -
 
 
 def play(
-    document: Document, seed: int, count: int, folder: Path, shown: Callable[[int], None] | None = None
+    document: Document,
+    seed: int,
+    count: int,
+    folder: Path,
+    shown: Callable[[int], None] | None = None,
+    history: History | None = None,
 ) -> History:
     """Push random commands, now and then undoing and redoing some. `shown` hears of each step once it is saved."""
     rng = np.random.default_rng(seed)
-    history = History(document)
+    history = history or History(document)
     for step in range(count):
         if rng.random() < 0.15:
             for _ in range(rng.integers(1, 4)):

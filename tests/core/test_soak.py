@@ -1,0 +1,69 @@
+"""Short variants of the long runs: an editor killed, random commands of every kind, damaged projects, spoilt files."""
+
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from core.project.document import Document
+from tests.core.project_tools import everything
+from tests.soak import commands, damage, imports, kill
+
+
+def test_a_killed_editor_loses_nothing_that_was_shown_as_saved(tmp_path):
+    report = kill.run(tmp_path, 12, seed=500, longest=0.3)
+    assert report["kills"] == 12
+    assert report["steps_shown_as_saved"] > 12
+
+
+def test_undoing_all_gives_the_start_and_redoing_all_the_end_with_commands_of_every_kind(tmp_path):
+    report = commands.run(tmp_path, 320, seed=1)
+    assert report["kinds_left_out"] == []
+    assert report["steps_undone_and_redone"] > 200
+
+
+def test_every_command_is_among_those_that_are_played():
+    assert len(commands.all_kinds()) >= 33
+
+
+def test_what_can_be_read_of_a_damaged_project_is_right_and_the_file_is_left_alone(tmp_path):
+    report = damage.run(tmp_path, 40, seed=7)
+    assert report["damaged"] == 40
+    assert any("some images" in kind for kind in report)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_project_that_was_cut_off_shows_what_is_left_of_it(tmp_path, share):
+    path = tmp_path / "a.counterpart"
+    data = damage.sample(path)
+    right = damage.truth(path)
+    path.write_bytes(data[: int(len(data) * share)])
+    with Document.open(path) as document:
+        assert document.read_only
+        assert "damaged" in document.why_read_only
+        assert document.problems
+        kept = len(document)
+        document.save_as(tmp_path / "rescued.counterpart")
+    assert path.stat().st_size == int(len(data) * share)
+    assert kept > 0
+    with Document.open(tmp_path / "rescued.counterpart") as document:
+        assert not document.problems
+        whole = [image for image in document.image_ids if _same(document, image, right)]
+        assert document._store._connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert everything(document)["images"]
+    assert share < 0.9 or whole, "most of the file is there, so are labels"
+
+
+def _same(document, image, right):
+    label_map = document.label_map(image)
+    return label_map is not None and np.array_equal(label_map.labels, right[image])
+
+
+@pytest.mark.parametrize("name", imports.READABLE)
+def test_spoilt_files_are_refused_by_name_or_read_and_never_crash(tmp_path, name):
+    if not hasattr(imports.signal, "alarm"):
+        pytest.skip(f"{sys.platform} has no alarm to end what hangs")
+    results = imports.fuzz(tmp_path, name, 12, seed=3)
+    assert sum(results.values()) == 12
+    assert isinstance(results, Counter)
