@@ -171,8 +171,12 @@ def _read_csv(path: Path) -> tuple[dict[str, list[str]], list[tuple[str, list[st
     except csv.Error as error:
         raise FormatError(f"this is not a valid table ({error})", path=path, hint="Save it again as CSV") from None
     heads: dict[str, list[str]] = {}
-    while len(heads) < len(lines) and lines[len(heads)][0] in _HEADS:
-        heads[lines[len(heads)][0]] = lines[len(heads)]
+    for number, line in enumerate(lines, start=1):
+        if line[0] not in _HEADS:
+            break
+        if line[0] in heads:
+            raise FormatError(f"line {number}: the heading {line[0]} stands there again", path=path, hint="Remove one")
+        heads[line[0]] = line
     if "bodyparts" not in heads or "coords" not in heads:
         raise FormatError(
             "the first lines are not scorer, bodyparts and coords", path=path, hint="Choose DeepLabCut's CollectedData"

@@ -85,8 +85,9 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a file of an earlier version to this one, in one transaction.
 
     Raises:
-        ProjectError: The file is of a later version, or there is no way from its version to this one.
-        sqlite3.Error: A statement failed; the file is as it was.
+        ProjectError: The file is of a later version, there is no way from its version to this one, or a statement
+            failed; the file is as it was.
+        sqlite3.Error: It is damaged.
     """
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     refuse_version(version, path)
@@ -101,8 +102,14 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
                     connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException as error:
         connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.OperationalError):
+            raise ProjectError(
+                f"the project of format {version} could not be brought up to date ({error})",
+                path=path,
+                hint="It was not changed; free some space and try again, or restore a backup",
+            ) from error
         raise
     connection.execute("PRAGMA foreign_keys = ON")
 

@@ -225,6 +225,13 @@ def test_a_column_given_twice_is_refused(photos, tmp_path):
         import_into(opened(photos), path, "deeplabcut", silent())
 
 
+def test_a_heading_given_twice_is_refused(photos, tmp_path):
+    path = tmp_path / "CollectedData_x.csv"
+    path.write_text("scorer,x,x\nbodyparts,nose,nose\nbodyparts,ear,ear\ncoords,x,y\na.jpg,1,2\n")
+    with pytest.raises(FormatError, match="line 3: the heading bodyparts stands there again"):
+        import_into(opened(photos), path, "deeplabcut", silent())
+
+
 def test_files_of_spair_that_list_the_keypoints_in_another_order_are_read_by_name(photos, tmp_path):
     def write(name, names, extra=()):
         data = {

@@ -324,7 +324,7 @@ def test_a_migration_that_fails_changes_nothing(project, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(schema, "SCHEMA_VERSION", version + 1)
         patch.setattr(schema, "MIGRATIONS", {version: "DELETE FROM parts; SELECT * FROM nowhere"})
-        with pytest.raises(ProjectError):
+        with pytest.raises(ProjectError, match="could not be brought up to date"):
             Document.open(project)
     with Document.open(project) as document:
         assert len(document.parts) == 3

@@ -159,11 +159,16 @@ def _limits() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
+def _hangs(_number: int, _frame: object) -> None:
+    raise TimeoutError(f"it takes longer than {SECONDS} s")
+
+
 def fuzz(folder: Path, name: str, count: int, seed: int) -> Counter[str]:
     """Spoil an export of a format `count` times and import it, each within a time limit."""
     source = folder / f"good{FORMATS[name].suffix}"
     export_project(sample_project(folder), name, source, ExportOptions(), silent())
     results: Counter[str] = Counter()
+    signal.signal(signal.SIGALRM, _hangs)
     for number in range(count):
         rng = random.Random(f"{name} {seed} {number}")
         target = folder / f"spoilt{FORMATS[name].suffix}"
