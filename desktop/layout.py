@@ -190,7 +190,7 @@ class Layout:
         self._right = QSplitter(Qt.Orientation.Vertical)
         self._right.addWidget(self.tabs)
         self._right.addWidget(panels.run)
-        self._right.setSizes([420, 400])
+        self._right.setSizes([500, 330])
         self._right.setChildrenCollapsible(False)
         self._right.setMinimumWidth(300)
         across = QSplitter(Qt.Orientation.Horizontal)

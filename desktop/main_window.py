@@ -161,6 +161,7 @@ class MainWindow(QMainWindow):
             self,
             models,
         )
+        self.pointwork.connect_desk(self.desk)
         self.explorer = ExploreDesk(
             self.session,
             self.explore,

@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
+from core.pipeline.transfer import TransferJob
 from core.project.commands import Command
+from desktop.backend import ModelChoice
 from desktop.keypointing import KeypointDesk
+from desktop.pointindex import PointIndex
+from desktop.running import RunDesk
+from desktop.transferring import KIND, TransferDesk
 
 if TYPE_CHECKING:
     from desktop.main_window import MainWindow
@@ -19,22 +24,59 @@ class PointWork(QObject):
     """Owns the desks of keypoints, on behalf of a window.
 
     Attributes:
+        index: The instances of the project.
         points: Places, moves and judges points.
+        transfers: Transfers them to other images.
     """
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._w = window
+        self.index = PointIndex()
         self.points = KeypointDesk(window.session, window.viewer, window.canvas, window.keypoints, self)
         window.toolbox.add(self.points.tool)
         self.points.says.connect(window.status.show_place)
         self.points.refused.connect(window.tell_refusal)
         self.points.skeletons_wanted.connect(self.edit_skeletons)
         window.toolbox.changed.connect(self._tool_changed)
+        self.transfers = TransferDesk(
+            window.session,
+            window.keypoints,
+            window.runner,
+            self.index,
+            lambda: self.points.skeleton,
+            self._start_transfer,
+            self._again,
+            parent=self,
+        )
+        self.transfers.notice.connect(window.tell)
+        self.transfers.unreadable.connect(window.images.model.set_problem)
+        window.keypoints.skeleton_chosen.connect(self._reindex)
+        self.points.confirmed.connect(self.transfers.confirmed)
+
+    def connect_desk(self, desk: RunDesk) -> None:
+        """The Run panel's task of keypoints is carried out here."""
+        desk.others[KIND] = self.transfers.run
+
+    def _start_transfer(self) -> None:
+        panel = self._w.run_panel
+        if panel.task_spec(KIND) is not None:
+            panel.choose_task(KIND)
+            self._w.desk.run()
+
+    def _again(self) -> tuple[ModelChoice, TransferJob, list[int]] | None:
+        """What a transfer works with that starts by itself."""
+        spec, choice = self._w.run_panel.task_spec(KIND), self._w.desk.choice
+        document = self._w.session.document
+        if spec is None or choice is None or document is None:
+            return None
+        return choice, self._w.run_panel.starting_values(spec), list(document.image_ids)
 
     def reset(self) -> None:
         """Another project, or none."""
         self.points.reset()
+        self._reindex()
+        self._w.keypoints.show_gain("")
 
     def image_shown(self) -> None:
         """A pane shows another image."""
@@ -44,11 +86,20 @@ class PointWork(QObject):
     def skeletons_changed(self) -> None:
         """The project's skeletons changed."""
         self.points.skeletons_changed()
+        self._reindex()
+
+    @Slot()
+    def _reindex(self) -> None:
+        skeleton = self.points.skeleton
+        self.index.reset(self._w.session.document, skeleton.id if skeleton is not None else 0)
+        self.transfers.refresh()
 
     @Slot(object)
-    def keypoints_changed(self, _images: tuple[int, ...]) -> None:
+    def keypoints_changed(self, images: tuple[int, ...]) -> None:
         """Points of some images changed."""
+        self.index.update(images)
         self.points.refresh()
+        self.transfers.refresh()
 
     @Slot(str)
     def _tool_changed(self, tool: str) -> None:
@@ -80,3 +131,4 @@ class PointWork(QObject):
         chosen = next((each.id for each in found if each.name == name), 0)
         if chosen:
             self.points.choose_skeleton(chosen)
+            self._reindex()

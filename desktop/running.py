@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
@@ -59,6 +60,9 @@ class RunDesk(QObject):
         count: Gives how many they are.
         models: Gives the models; replaced in tests.
 
+    Attributes:
+        others: Those who run tasks that give something else than masks, by task id: with model, images, parameters.
+
     Signals:
         notice: Kind (`info`, `warning`, `error`) and text for the person.
         unreadable: Image and why it could not be used.
@@ -88,6 +92,7 @@ class RunDesk(QObject):
         self._settings, self._jobs, self._scopes, self._window = settings, jobs, scopes, window
         self._count = count
         self._list_models = models
+        self.others: dict[str, Callable[[ModelChoice, list[int], Any], object]] = {}
         self._installed: set[str] = set()
         self._codebook: tuple[Document, Codebook, tuple[int, ...]] | None = None
         panel.run_wanted.connect(self.run)
@@ -208,6 +213,9 @@ class RunDesk(QObject):
             params = self._panel.params()
         except CounterpartError as error:
             self.notice.emit("warning", str(error))
+            return
+        if spec.id in self.others:
+            self.others[spec.id](choice, images, params)
             return
         refs = {image: document.image_ref(image) for image in images}
         request = MaskRequest(choice, params, refs, self._known_parts(document))

@@ -14,6 +14,8 @@ from core.parts import PartsParams
 from core.pipeline.engine import Engine
 from core.pipeline.masks import CosegmentJob, MaskRun, find_object
 from core.pipeline.parts import PartsJob, find_parts
+from core.pipeline.transfer import TransferJob
+from core.transfer.params import TransferParams
 from desktop.form import Knob
 from desktop.mask_jobs import MakeMaskJob, MaskRequest, mask_job
 from desktop.panels.run import TaskSpec
@@ -140,6 +142,29 @@ def _find_parts(
     return found.masks, found.codebook
 
 
+def _keypoint_defaults(model: str) -> TransferJob:
+    defaults = _info(model).defaults
+    side = defaults.points_size
+    return TransferJob(TransferParams.for_model(defaults), (side, side), defaults.points_stride)
+
+
+def _keypoint_knobs(model: str) -> Mapping[str, Knob]:
+    return {
+        "stride": _input_knobs(_info(model))["stride"],
+        "params.doubtful_below": Knob(
+            "Doubtful below",
+            high=1.0,
+            step=0.05,
+            help="What is less sure comes in orange, to be looked at",
+        ),
+        "params.prior": Knob("Use the templates' layout", help="Where points lie to each other; tolerant of pose"),
+        "params.mirror_templates": Knob(
+            "Templates serve mirrored too", help="Left and right change places; helps where animals face both ways"
+        ),
+        "params.mirror_target": Knob("Look at each image mirrored too", help="Twice the time, a little more accurate"),
+    }
+
+
 TASKS: tuple[TaskSpec, ...] = (
     TaskSpec(
         "parts",
@@ -184,6 +209,16 @@ TASKS: tuple[TaskSpec, ...] = (
             "params.seed",
         ),
         "Find object",
+    ),
+    TaskSpec(
+        "keypoints",
+        "Keypoints",
+        "Places the keypoints of confirmed images in the others",
+        _keypoint_defaults,
+        _keypoint_knobs,
+        ("params.doubtful_below",),
+        ("stride", "params.prior", "params.mirror_templates", "params.mirror_target"),
+        "Transfer keypoints",
     ),
 )
 """What the Run panel offers."""

@@ -163,18 +163,23 @@ def _point(painter: QPainter, at: QPointF, drawn: Drawn, index: int, radius: flo
                     QPointF(at.x() - reach * dx, at.y() - reach * dy), QPointF(at.x() + reach * dx, at.y() + reach * dy)
                 )
         return
+    hollow = visibility == 1
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(dark)
     painter.drawEllipse(at, radius + 2.4, radius + 2.4)
-    hollow = visibility == 1
-    painter.setBrush(QColor(0, 0, 0, round(90 * alpha)) if hollow else colour)
-    rim = QPen(colour if hollow or guessed else white, 2.2 if hollow else 1.6)
     if guessed:
-        painter.setBrush(Qt.BrushStyle.NoBrush if hollow else colour)
-        rim = QPen(colour if hollow else white, 2.0)
-        rim.setDashPattern([1.6, 1.3])
+        painter.setBrush(colour)
+        if not hollow:
+            painter.drawEllipse(at, 0.62 * radius, 0.62 * radius)
+        rim = QPen(colour if hollow else white, 1.7)
+        rim.setDashPattern([2.4, 1.3])
         rim.setCapStyle(Qt.PenCapStyle.FlatCap)
-    painter.setPen(rim)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(rim)
+        painter.drawEllipse(at, radius + 0.8, radius + 0.8)
+        return
+    painter.setBrush(QColor(0, 0, 0, round(90 * alpha)) if hollow else colour)
+    painter.setPen(QPen(colour if hollow else white, 2.2 if hollow else 1.6))
     painter.drawEllipse(at, radius, radius)
 
 

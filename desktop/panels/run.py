@@ -203,6 +203,10 @@ class RunPanel(QWidget):
         values = {**self._form(False).values(), **self._form(True).values()}
         return replace_fields(self.spec.defaults(self.model_name), values)
 
+    def task_spec(self, task: str) -> TaskSpec | None:
+        """A task that is offered."""
+        return next((each for each in self._tasks if each.id == task), None)
+
     def choose_task(self, task: str) -> None:
         """Choose a task."""
         self.task.set_index([each.id for each in self._tasks].index(task))
@@ -252,16 +256,17 @@ class RunPanel(QWidget):
         key = (f"{self.spec.id}/{self.model_name}", advanced)
         if key not in self._forms:
             names = self.spec.advanced if advanced else self.spec.few
-            form = Form(self._starting_values(), names, self.spec.knobs(self.model_name))
+            form = Form(self.starting_values(self.spec), names, self.spec.knobs(self.model_name))
             form.changed.connect(self._remember)
             self._forms[key] = form
         return self._forms[key]
 
-    def _starting_values(self) -> Any:
-        params = self.spec.defaults(self.model_name)
-        kept = self._settings.params(f"{self.spec.id}/{self.model_name}")
+    def starting_values(self, spec: TaskSpec) -> Any:
+        """Parameters of a task as they were chosen last, whichever task is chosen now."""
+        params = spec.defaults(self.model_name)
+        kept = self._settings.params(f"{spec.id}/{self.model_name}")
         for name, value in kept.items():
-            if name in (*self.spec.few, *self.spec.advanced):
+            if name in (*spec.few, *spec.advanced):
                 try:
                     params = replace_fields(params, {name: value})
                 except (CounterpartError, TypeError, ValueError):
