@@ -24,7 +24,7 @@ from desktop.following import DocumentFollower
 from desktop.icons import app_icon
 from desktop.keeping import Keeper
 from desktop.layout import Layout, Panels
-from desktop.mask_jobs import MakeMaskJob
+from desktop.mask_jobs import MakeMaskJob, MakePreviewJob
 from desktop.maskwork import MaskWork
 from desktop.pairing import PairDesk
 from desktop.panels.explore import ExplorePanel
@@ -35,6 +35,7 @@ from desktop.panels.parts import PartsPanel
 from desktop.panels.run import ModelEntry, RunPanel, TaskSpec
 from desktop.panels.start import StartPage
 from desktop.panels.thumbnails import Overlay, Thumbnails
+from desktop.partwork import PartWork
 from desktop.pointwork import PointWork
 from desktop.probe_view import ProbeView
 from desktop.probing import Prober
@@ -43,7 +44,7 @@ from desktop.running import RunDesk
 from desktop.session import Session
 from desktop.settings import Settings
 from desktop.status import StatusBar
-from desktop.tasks import TASKS, make_jobs
+from desktop.tasks import TASKS, make_jobs, make_previews
 from desktop.toolbox import ToolOptions
 from desktop.viewer import Viewer
 from desktop.viewing import ViewDesk
@@ -63,6 +64,7 @@ class MainWindow(QMainWindow):
         make_backend: Makes what runs on the worker thread; replaced in tests.
         tasks: What the Run panel offers; replaced in tests.
         jobs: How the tasks' jobs are made; replaced in tests.
+        previews: How the tasks are previewed; replaced in tests.
         models: Gives the models for the Run panel; replaced in tests.
     """
 
@@ -72,6 +74,7 @@ class MainWindow(QMainWindow):
         make_backend: Callable[[], Any] | None = None,
         tasks: tuple[TaskSpec, ...] = TASKS,
         jobs: Mapping[str, MakeMaskJob] | None = None,
+        previews: Mapping[str, MakePreviewJob] | None = None,
         models: Callable[[], list[ModelEntry]] = model_entries,
     ) -> None:
         super().__init__()
@@ -91,6 +94,7 @@ class MainWindow(QMainWindow):
         self._make_panels(tasks)
         self.layout_ = Layout(self, self.panels, self.actions_, settings)
         self._make_desks(jobs or make_jobs(), models)
+        self.partwork = PartWork(self, make_previews() if previews is None else previews)
         self.keeper = Keeper(self.session, self.banner, self.files.save_as, self)
         self._connect()
         self.commands = WindowCommands(self)
@@ -240,6 +244,7 @@ class MainWindow(QMainWindow):
         self.probe.unpin()
         self.prober.clear()
         self.explorer.clear()
+        self.partwork.clear()
         self.maskwork.clear()
         self.viewer.set_document(None)
         self.thumbnails.clear()
@@ -322,6 +327,7 @@ class MainWindow(QMainWindow):
         if all(self.canvas.panes[side].image_key == self.viewer.image(side) for side in range(self.canvas.count)):
             self.pairs.pair_changed()
         self.probe.image_shown()
+        self.partwork.image_shown()
         self.explorer.image_shown()
         self.editor.image_shown()
         self.pointwork.image_shown()

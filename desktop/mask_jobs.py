@@ -7,17 +7,31 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.codebook import Codebook
 from core.errors import ImageError
+from core.geometry import GridGeometry
 from core.imaging import ImageRef
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
 from core.pipeline.masks import MaskRun
-from core.project.model import Provenance
+from core.project.model import Colour, Provenance
 from core.project.tiles import PackedLabels, pack_labels
 from desktop.backend import Backend, ModelChoice
 
-__all__ = ["Find", "MakeMaskJob", "MaskFunction", "MaskRequest", "MaskResult", "mask_job"]
+__all__ = [
+    "Find",
+    "MakeMaskJob",
+    "MakePreviewJob",
+    "MaskFunction",
+    "MaskRequest",
+    "MaskResult",
+    "PreviewResult",
+    "mask_job",
+    "preview_job",
+]
 
 _FOUND = 0.7
 """Share of a job's time until the soft result is there; the rest makes label maps of it."""
@@ -63,7 +77,29 @@ class MaskRequest:
     previous: Codebook | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PreviewResult:
+    """What a run would give, on the token grids.
+
+    Attributes:
+        grids: By image id (rows, columns) uint8 labels and where the tokens lie.
+        names: What labels mean, from 1 on.
+        colours: Their colours.
+        outliers: Images that seem to show something else.
+        note: One sentence on what was found.
+    """
+
+    grids: Mapping[int, tuple[NDArray[np.uint8], GridGeometry]]
+    names: Mapping[int, str]
+    colours: Mapping[int, Colour]
+    outliers: frozenset[int] = frozenset()
+    note: str = ""
+
+
 MaskFunction = Callable[[Backend, JobContext], MaskResult]
+PreviewFunction = Callable[[Backend, JobContext], PreviewResult]
+MakePreviewJob = Callable[[MaskRequest], PreviewFunction]
+"""Makes the preview of a task."""
 MakeMaskJob = Callable[[MaskRequest], MaskFunction]
 """Makes the job of a task."""
 Find = Callable[[Engine, list[ImageRef], MaskRequest, JobContext], tuple[MaskRun, Codebook | None]]
@@ -87,6 +123,27 @@ def mask_job(find: Find) -> MakeMaskJob:
             provenance = Provenance(found.kind, json.dumps(found.params), choice.name, plan.weights_sha256)
             note = f"{found.note[:1].upper()}{found.note[1:]}." if found.note else ""
             return MaskResult(masks, {0: 0, **found.names}, provenance, doubts, failed, note, codebook)
+
+        return run
+
+    return make
+
+
+def preview_job(find: Find) -> MakePreviewJob:
+    """The maker of previews for a use case that gives a `MaskRun`: its result on the token grids, without pixels."""
+
+    def make(request: MaskRequest) -> PreviewFunction:
+        ids, refs = list(request.refs), list(request.refs.values())
+
+        def run(backend: Backend, ctx: JobContext) -> PreviewResult:
+            found, _ = find(backend.engine(request.choice), refs, request, ctx)
+            grids, outliers = {}, set()
+            for index in range(len(found)):
+                image = ids[found.features.indices[index]]
+                grids[image] = (found.token_labels(index), found.features[index].geometry)
+                if found.outliers[index]:
+                    outliers.add(image)
+            return PreviewResult(grids, found.names, found.colours, frozenset(outliers), found.note)
 
         return run
 

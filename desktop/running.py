@@ -35,20 +35,29 @@ from desktop.settings import Settings
 from desktop.status import StatusBar
 from desktop.worker import Failure, Job, JobRunner, Outcome
 
-__all__ = ["RunDesk"]
+__all__ = ["RunDesk", "Ticket"]
 
 _STATE = "engine state"
 _UNNAMED = re.compile(r"object|part \d+")
 
 
 @dataclass(frozen=True, slots=True)
-class _Ticket:
-    """What a mask job was started for."""
+class Ticket:
+    """What a mask job was started for: the tag of a job that gives a `MaskResult`, which is then taken over.
+
+    Attributes:
+        document: The project.
+        revision: Its revision then; what changed since is left alone.
+        images: The images.
+        title: What is done, for the undo menu.
+        request: What the job works from, where it comes from the Run panel.
+    """
 
     document: Document
     revision: int
     images: tuple[int, ...]
     title: str
+    request: MaskRequest | None = None
 
 
 class RunDesk(QObject):
@@ -67,12 +76,14 @@ class RunDesk(QObject):
         notice: Kind (`info`, `warning`, `error`) and text for the person.
         unreadable: Image and why it could not be used.
         choice_changed: The model to be used, or nothing usable; ask `choice`.
+        taken_over: Document, request and images of a run whose masks are in the project now.
     """
 
     notice = Signal(str, str)
     unreadable = Signal(int, str)
     choice_changed = Signal()
     finished = Signal(str)
+    taken_over = Signal(object, object, object)
 
     def __init__(
         self,
@@ -218,11 +229,11 @@ class RunDesk(QObject):
             self.others[spec.id](choice, images, params)
             return
         refs = {image: document.image_ref(image) for image in images}
-        request = MaskRequest(choice, params, refs, self._known_parts(document))
-        ticket = _Ticket(document, document.revision, tuple(images), spec.title)
+        request = MaskRequest(choice, params, refs, self.known_parts(document))
+        ticket = Ticket(document, document.revision, tuple(images), spec.title, request)
         self._runner.submit(Job(spec.title, self._jobs[spec.id](request), spec.id, tag=ticket))
 
-    def _known_parts(self, document: Document) -> Codebook | None:
+    def known_parts(self, document: Document) -> Codebook | None:
         """The parts found last, by the names that they have now: a person's names and colours come back."""
         if self._codebook is None or self._codebook[0] is not document:
             return None
@@ -273,7 +284,7 @@ class RunDesk(QObject):
             self._status.job.finish()
         self.ask_state()
 
-    def _take_over(self, ticket: _Ticket, result: MaskResult, outcome: Outcome) -> None:
+    def _take_over(self, ticket: Ticket, result: MaskResult, outcome: Outcome) -> None:
         """Put a job's masks into the document as one step; what has changed since is left and named."""
         for image, why in result.failed.items():
             self.unreadable.emit(image, why)
@@ -294,9 +305,11 @@ class RunDesk(QObject):
             ids = {part.name: part.id for part in ticket.document.parts}
             found = tuple(ids.get(name, 0) for name in result.codebook.names)
             self._codebook = (ticket.document, result.codebook, found)
+        if ticket.request is not None:
+            self.taken_over.emit(ticket.document, ticket.request, ticket.images)
         self._report(ticket, result, outcome, replace)
 
-    def _report(self, ticket: _Ticket, result: MaskResult, outcome: Outcome, command: ReplaceMasks) -> None:
+    def _report(self, ticket: Ticket, result: MaskResult, outcome: Outcome, command: ReplaceMasks) -> None:
         lines = [result.note] if result.note else []
         lines += [str(warning) for warning in outcome.warnings]
         names = ticket.document

@@ -17,10 +17,10 @@ from core.pipeline.parts import PartsJob, find_parts
 from core.pipeline.transfer import TransferJob
 from core.transfer.params import TransferParams
 from desktop.form import Knob
-from desktop.mask_jobs import MakeMaskJob, MaskRequest, mask_job
+from desktop.mask_jobs import MakeMaskJob, MakePreviewJob, MaskRequest, mask_job, preview_job
 from desktop.panels.run import TaskSpec
 
-__all__ = ["TASKS", "make_jobs"]
+__all__ = ["TASKS", "make_jobs", "make_previews"]
 
 
 def _info(model: str) -> ModelInfo:
@@ -222,6 +222,11 @@ TASKS: tuple[TaskSpec, ...] = (
     ),
 )
 """What the Run panel offers."""
+
+
+def make_previews() -> dict[str, MakePreviewJob]:
+    """How each task is previewed, by task id."""
+    return {"parts": preview_job(_find_parts), "object": preview_job(_find_object)}
 
 
 def make_jobs() -> dict[str, MakeMaskJob]:

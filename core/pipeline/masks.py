@@ -27,6 +27,7 @@ from core.project.tiles import pack_labels
 __all__ = ["CosegmentJob", "MaskRun", "find_object", "object_run", "take_over"]
 
 Pixels = Callable[[int, NDArray[np.uint8], JobContext], NDArray[np.uint8]]
+Grid = Callable[[int], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,16 @@ class MaskRun:
     note: str
     about: dict[str, Any]
     pixels: Pixels
+    grid: Grid
 
     def __len__(self) -> int:
         return len(self.features)
+
+    def token_labels(self, index: int) -> NDArray[np.uint8]:
+        """(rows, columns) uint8: the labels of one image on its token grid, at no cost; 0 is background."""
+        if self.outliers[index]:
+            return np.zeros(self.features[index].grid_hw, np.uint8)
+        return self.grid(index)
 
     def labels(self, index: int, ctx: JobContext, rgb: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         """The label map of one image: (height, width) uint8, 0 is background.
@@ -137,6 +145,7 @@ def object_run(features: FeatureSet, found: CosegmentResult, job: CosegmentJob) 
         note=note,
         about={"clusters": found.k, "foreground_clusters": found.foreground_clusters},
         pixels=pixels,
+        grid=lambda index: found.images[index].mask.astype(np.uint8),
     )
 
 

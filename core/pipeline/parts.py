@@ -149,6 +149,7 @@ def _masks(
         note=note,
         about={"parts": len(names)},
         pixels=pixels,
+        grid=lambda index: result.images[index].labels,
     )
 
 

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from core.errors import CounterpartError
 from desktop.form import Form, Knob, get_field, replace_fields
 from desktop.icons import icon
+from desktop.panels.preview_line import PreviewLine
 from desktop.settings import Settings
 from desktop.theme import GRID, colours
 from desktop.widgets import Notice, Segments, field_label, heading, line, muted
@@ -79,11 +80,15 @@ class RunPanel(QWidget):
         run_wanted: The button was pressed.
         install_wanted: A model should be installed.
         model_changed: Another model was chosen.
+        params_changed: Another parameter or task was chosen.
+        preview_dropped: What is previewed is not wanted.
     """
 
     run_wanted = Signal()
     install_wanted = Signal(str)
     model_changed = Signal(str)
+    params_changed = Signal()
+    preview_dropped = Signal()
 
     def __init__(self, tasks: Sequence[TaskSpec], settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -102,6 +107,8 @@ class RunPanel(QWidget):
         self.model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.model.setMinimumContentsLength(12)
         self.notice = Notice()
+        self.preview = PreviewLine()
+        self.preview.dropped.connect(self.preview_dropped)
         self.button = QPushButton()
         self.button.setObjectName("primary")
         self.button.setIcon(icon("run", colours().on_accent))
@@ -168,6 +175,7 @@ class RunPanel(QWidget):
         foot.setContentsMargins(12, 8, 12, 12)
         foot.setSpacing(GRID)
         foot.addWidget(self.notice)
+        foot.addWidget(self.preview)
         foot.addWidget(self.button)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
@@ -258,6 +266,7 @@ class RunPanel(QWidget):
             names = self.spec.advanced if advanced else self.spec.few
             form = Form(self.starting_values(self.spec), names, self.spec.knobs(self.model_name))
             form.changed.connect(self._remember)
+            form.changed.connect(self.params_changed)
             self._forms[key] = form
         return self._forms[key]
 
@@ -287,6 +296,7 @@ class RunPanel(QWidget):
         for advanced in (False, True):
             self._form(advanced).set_params(defaults)
         self._remember()
+        self.params_changed.emit()
 
     @Slot()
     def _task_chosen(self) -> None:
@@ -305,6 +315,7 @@ class RunPanel(QWidget):
         self._remember()
         self._show_notice()
         self._update_button()
+        self.params_changed.emit()
 
     @Slot()
     def _model_chosen(self) -> None:

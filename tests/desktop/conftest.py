@@ -51,7 +51,7 @@ def make_window(qtbot, tmp_path, monkeypatch, jobs):
     """Makes main windows with a fake backbone; each is closed at the end, its threads ended."""
     from desktop.main_window import MainWindow
     from desktop.settings import Settings
-    from tests.desktop.fakes import FAKE_MODELS, FAKE_TASKS, FakeBackend
+    from tests.desktop.fakes import FAKE_MODELS, FAKE_TASKS, FakeBackend, fake_preview
 
     monkeypatch.setenv("COUNTERPART_PROJECTS", str(tmp_path / "projects"))
     made = []
@@ -61,6 +61,7 @@ def make_window(qtbot, tmp_path, monkeypatch, jobs):
             "make_backend": FakeBackend,
             "tasks": FAKE_TASKS,
             "jobs": {"parts": jobs.make, "object": jobs.make},
+            "previews": {"parts": fake_preview},
             "models": lambda: list(FAKE_MODELS),
             **changed,
         }

@@ -17,7 +17,7 @@ from core.project.model import Provenance
 from core.project.tiles import pack_labels
 from desktop.backend import CacheUse, EngineState
 from desktop.form import Knob
-from desktop.mask_jobs import MaskRequest, MaskResult
+from desktop.mask_jobs import MaskRequest, MaskResult, PreviewResult
 from desktop.panels.run import ModelEntry, TaskSpec
 
 TAP = Tap(9, "token")
@@ -152,6 +152,23 @@ class FakeJobs:
             return MaskResult(masks, names, Provenance("parts"), dict.fromkeys(masks, 0.25), failed, "Found 2 parts.")
 
         return run
+
+
+def fake_preview(request: MaskRequest):
+    """A preview of what `FakeJobs` gives: bright tokens, cut into as many upright stripes as there are parts."""
+
+    def run(_backend, _ctx: JobContext) -> PreviewResult:
+        grids = {}
+        for image, ref in request.refs.items():
+            feature_map = fake_features(ref)
+            bright = feature_map.attention[0] > request.params.threshold
+            stripes = np.arange(bright.shape[1]) * request.params.parts // bright.shape[1] + 1
+            grids[image] = (np.where(bright, stripes[None], 0).astype(np.uint8), feature_map.geometry)
+        names = {n: f"part {n}" for n in range(1, request.params.parts + 1)}
+        colours = {n: (20 * n, 90, 200) for n in names}
+        return PreviewResult(grids, names, colours, frozenset(), f"found {len(names)} parts")
+
+    return run
 
 
 FAKE_TASKS = (
