@@ -17,7 +17,7 @@ __all__ = ["MAX_GAMMA", "Look", "Samples", "look_for", "seen_range"]
 
 MAX_GAMMA = 4.0
 """Gamma lies between the inverse of this and this."""
-_OCTAVES = 6.0
+_OCTAVES = 10.0
 """Full contrast narrows the range by this power of two, the least widens it."""
 _CODES = 65536
 _SHARES = (0.5, 99.5)
@@ -30,7 +30,7 @@ class Look:
 
     Attributes:
         brightness: In [-1, 1]; 1 moves the shown range down by its own width.
-        contrast: In [-1, 1]; 1 narrows the shown range to a 64th, -1 widens it as much.
+        contrast: In [-1, 1]; 1 narrows the shown range to a 1024th, -1 widens it as much.
         gamma: Above 1 brightens what is dark.
     """
 

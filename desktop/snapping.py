@@ -113,13 +113,13 @@ class SnapDesk(QObject):
         if image not in self._photos or kept is None:
             return
         if kept[1]:
-            self.says.emit("Regions by features and colour")
+            self.says.emit("By features and colour")
         elif self._features.choice is None:
-            self.says.emit("Regions by colour alone: no model is installed")
+            self.says.emit("By colour alone, as no model is installed")
         elif self._features.problem(image):
-            self.says.emit(f"Regions by colour alone: {self._features.problem(image)}")
+            self.says.emit(f"By colour alone: {self._features.problem(image)}")
         else:
-            self.says.emit("Regions by colour, until the image's features are there …")
+            self.says.emit("By colour, until the features are there …")
 
     @Slot(int)
     def _on_features(self, image: int) -> None:

@@ -180,6 +180,7 @@ QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.border
 QMenuBar {{ background: {c.window}; padding: 2px 4px; }}
 QMenuBar::item {{ padding: 4px 8px; border-radius: 4px; background: transparent; }}
 QMenuBar::item:selected {{ background: {c.hover}; }}
+QFrame#popup {{ background: {c.panel}; border: 1px solid {c.border}; }}
 QMenu {{ background: {c.panel}; border: 1px solid {c.border}; padding: 4px; }}
 QMenu::item {{ padding: 5px 24px 5px 8px; border-radius: 4px; }}
 QMenu::item:selected {{ background: {c.accent}; color: {c.on_accent}; }}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSizePolicy, QWidget
 
 from core.tools.combine import MODES
@@ -58,7 +59,7 @@ class ToolOptions(QWidget):
         self._tool, self._note = "", ""
         self.size_label = muted("Size")
         self.size_field = NumberField(1, 2 * MAX_RADIUS, 1, 0, " px")
-        self.size_field.setFixedWidth(200)
+        self.size_field.setFixedWidth(180)
         self.tolerance_label = muted("Tolerance")
         self.tolerance_field = NumberField(0, 100, 1, 0, " %")
         self.tolerance_field.setFixedWidth(180)
@@ -118,6 +119,7 @@ class ToolOptions(QWidget):
     def show_for(self, tool: str) -> None:
         """Show what a tool needs."""
         self._tool = tool
+        QTimer.singleShot(0, self._hint)
         self.size_label.setVisible(tool in _SIZED)
         self.size_field.setVisible(tool in _SIZED)
         self.mode.setVisible(tool in _MODED)
@@ -126,14 +128,17 @@ class ToolOptions(QWidget):
         self.tolerance_label.setVisible(tool == "wand")
         self.tolerance_field.setVisible(tool == "wand")
         self.preserve.setVisible(tool in ("brush", "snap", *_MODED))
-        self._hint()
 
+    @Slot()
     def _hint(self) -> None:
         hint = _HINTS.get(self._tool, "")
         if self._tool == "snap" and self._note:
-            hint = f"{self._note} · {hint}"
-        self.hint.setText(hint)
+            hint = f"{self._note}. {hint}"
         self.hint.setToolTip(hint)
+        self.hint.setText(self.hint.fontMetrics().elidedText(hint, Qt.TextElideMode.ElideRight, self.hint.width()))
+
+    def resizeEvent(self, _event: QResizeEvent) -> None:
+        QTimer.singleShot(0, self._hint)  # once the row has given the hint its room
 
 
 class Toolbox(QObject):

@@ -44,10 +44,12 @@ class ViewDesk(QObject):
         for name, change in {
             "brighter": {"brightness": _STEP},
             "darker": {"brightness": -_STEP},
-            "more_contrast": {"contrast": _STEP},
-            "less_contrast": {"contrast": -_STEP},
+            "more_contrast": {"contrast": _STEP / 4},
+            "less_contrast": {"contrast": -_STEP / 4},
         }.items():
             actions[name].triggered.connect(lambda _on=False, change=change: self._nudge(**change))
+            window.addAction(actions[name])  # in no menu: keys alone
+        window.addActions([actions["gamma_up"], actions["gamma_down"]])
         actions["gamma_up"].triggered.connect(lambda: self._nudge(gamma=_GAMMA_STEP))
         actions["gamma_down"].triggered.connect(lambda: self._nudge(gamma=1 / _GAMMA_STEP))
         actions["display"].triggered.connect(self._open)

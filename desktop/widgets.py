@@ -232,6 +232,7 @@ class NumberField(QWidget):
         row.addWidget(self.slider, 1)
         row.addWidget(self.box)
         self.setFocusProxy(self.box)
+        self.slider.setValue(round((self.box.value() - low) / step))
         self.slider.valueChanged.connect(self._slid)
         self.box.valueChanged.connect(self._typed)
 

@@ -77,7 +77,7 @@ class Stage(QWidget):
         if count != self._count:
             self._count = count
             self._arrange()
-            self.refresh()
+            self._view_changed(0)
 
     def shown(self) -> list[Pane]:
         """The panes that are shown."""
@@ -303,6 +303,7 @@ class Stage(QWidget):
     def resizeEvent(self, _event: QResizeEvent) -> None:
         self._arrange()
         self.refresh()
+        self.zoomed.emit(self.panes[0].view.percent)  # a fitted image is larger or smaller now
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange, QEvent.Type.FontChange):

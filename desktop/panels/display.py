@@ -69,7 +69,8 @@ class DisplayPopup(QFrame):
         self.contrast.set_value(100 * look.contrast)
         self.gamma.set_value(look.gamma)
         black, white = look.window(*shown_range)
-        self.range.setText(f"Black is {black:,.5g}, white is {white:,.5g}")
+        fine = ",.0f" if white - black >= 50 else ".4g"
+        self.range.setText(f"Black is {black:{fine}}, white is {white:{fine}}")
         self.reset.setEnabled(not look.neutral)
 
     @Slot()
