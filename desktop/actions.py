@@ -127,6 +127,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("theme", "&Light or dark", _VIEW, ("F9",), "theme"),
     ActionSpec("next_image", "&Next image", _IMAGES, ("D", "PgDown"), "next", repeat=True),
     ActionSpec("previous_image", "&Previous image", _IMAGES, ("A", "PgUp"), "previous", repeat=True),
+    ActionSpec(
+        "statistics",
+        "S&tatistics…",
+        _IMAGES,
+        ("Ctrl+T",),
+        "",
+        "What there is of each part, over all images",
+    ),
     ActionSpec("next_todo", "Next not re&viewed", _IMAGES, ("Ctrl+Shift+D",), "next-unreviewed"),
     ActionSpec("previous_todo", "Previous not revie&wed", _IMAGES, ("Ctrl+Shift+A",), "previous-unreviewed"),
     ActionSpec(
@@ -325,6 +333,8 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "previous_right",
             "swap",
             "lock_match",
+            "-",
+            "statistics",
         ),
     ),
     (

@@ -27,10 +27,12 @@ class Annotator(QObject):
     """Keeps the legend in step with the document and carries out what it asks for.
 
     Signals:
+        parts_changed: The parts, after some came, went or look different.
         active_changed: The part that tools work with, 0 for none.
     """
 
     active_changed = Signal(int)
+    parts_changed = Signal(object)
 
     def __init__(self, session: Session, viewer: Viewer, panel: PartsPanel, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -58,6 +60,7 @@ class Annotator(QObject):
         """The list of parts changed."""
         document = self._document
         self._panel.set_parts(document.parts if document is not None else ())
+        self.parts_changed.emit(document.parts if document is not None else ())
         self._viewer.restyle()
         self.refresh_image()
 

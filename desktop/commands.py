@@ -29,6 +29,7 @@ _NEED_PROJECT = (
     "add_images",
     "save",
     "save_as",
+    "statistics",
     "import",
     "export",
     "close_project",
@@ -94,6 +95,7 @@ class WindowCommands(QObject):
             "add_images": window.files.add_images,
             "save": window.files.save,
             "save_as": window.files.save_as,
+            "statistics": self._statistics,
             "import": self._import,
             "relink": self._locate,
             "export": self._export,
@@ -276,6 +278,7 @@ class WindowCommands(QObject):
         """Show one image or two."""
         window = self._w
         window.canvas.set_count(2 if paired else 1)
+        window.images.set_paired(paired)
         window.actions_["view_pair" if paired else "view_single"].setChecked(True)
         if paired and not window.viewer.image(1):
             model, current = window.images.model, window.images.current
@@ -362,6 +365,15 @@ class WindowCommands(QObject):
             window = self._w
             folder, listed = window.session.folder, window.images.model.shown
             ExportDialog(document, folder, window.images.current, listed, window.light, window).open()
+
+    def _statistics(self) -> None:
+        from desktop.dialogs.statistics import StatisticsDialog
+
+        document = self._w.session.document
+        if document is not None:
+            dialog = StatisticsDialog(document, self._w.session.folder, self._w.light, self._w)
+            dialog.part_chosen.connect(self._w.images.show_part)
+            dialog.open()
 
     def _locate(self) -> None:
         self._w.relinks.locate()

@@ -74,8 +74,10 @@ class DocumentFollower(QObject):
     def _on_states_changed(self, images: tuple[int, ...]) -> None:
         document = self._w.session.document
         assert document is not None
-        self._w.images.model.update_records(document.image(image) for image in images)
-        for image in images:
+        # Parts also go with the images that they were on.
+        known = [image for image in images if self._w.images.model.record(image) is not None]
+        self._w.images.model.update_records(document.image(image) for image in known)
+        for image in known:
             self._w.viewer.refresh_labels(image)
         self._w.annotator.refresh_image()
         self._w.show_counts()

@@ -193,8 +193,11 @@ class MainWindow(QMainWindow):
         self.start.open_recent.connect(self.files.open_recent)
         self.images.chosen.connect(self._on_chosen)
         self.images.chosen_right.connect(self.show_right)
-        self.images.state_wanted.connect(lambda image, state: self.annotator.set_state([image], state))
-        self.images.remove_wanted.connect(lambda image: self.annotator.remove([image]))
+        self.annotator.parts_changed.connect(self.images.set_parts)
+        self.images.images_with_part = self._images_with
+        self.images.state_wanted.connect(self.annotator.set_state)
+        self.images.remove_wanted.connect(self.annotator.remove)
+        self.images.statistics_wanted.connect(self.actions_["statistics"].trigger)
         self.images.reveal_wanted.connect(self._reveal)
         self.images.counted.connect(self.desk.refresh_ready)
         self.viewer.shown.connect(self._on_shown)
@@ -278,6 +281,13 @@ class MainWindow(QMainWindow):
             return None
         colours = {part.id: part.colour for part in document.parts if part.visible}
         return found.labels, colours, self.settings.preferences.overlay_opacity
+
+    def _images_with(self, part: int) -> list[int]:
+        """Images that have a part, for 0 any part."""
+        document = self.session.document
+        if document is None:
+            return []
+        return document.images_with_part(part) if part else document.images_with_parts()
 
     def refs_of(self, images: list[int]) -> dict[int, Any]:
         """Image references by id."""

@@ -200,7 +200,7 @@ QToolButton:pressed {{ background: {c.border}; }}
 QToolButton:checked {{ background: {_mix(c.accent, c.window, 0.28)}; }}
 QToolButton:focus {{ border: 1px solid {c.accent}; padding: 4px; }}
 QToolButton#quiet {{ padding: 3px; }}
-QToolButton[popupMode="2"] {{ padding-right: 16px; }}
+QToolButton[popupMode="2"]::menu-indicator {{ image: none; }}
 QToolButton#segmentLeft, QToolButton#segmentRight {{ background: {c.raised}; border: 1px solid {c.border};
     padding: 4px 10px; }}
 QToolButton#segmentLeft {{ border-top-right-radius: 0; border-bottom-right-radius: 0; border-right: none; }}

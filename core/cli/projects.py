@@ -12,6 +12,7 @@ from core.formats import FORMATS, ExportOptions, export_project, guess_format, i
 from core.jobs import JobContext
 from core.project.document import Document
 from core.project.model import IMAGE_STATES
+from core.project.statistics import set_statistics, write_statistics
 
 __all__ = ["add_parsers"]
 
@@ -31,6 +32,12 @@ def add_parsers(commands: Subparsers) -> None:
     export.add_argument("--copy-images", action="store_true", help="put the images where the format expects them")
     add_report_options(export)
     export.set_defaults(command=_export)
+
+    stats = commands.add_parser("statistics", help="what a project has of each part, over all its images")
+    stats.add_argument("project", type=Path, metavar="PROJECT")
+    stats.add_argument("--out", type=Path, metavar="CSV", help="write the table of parts as CSV too")
+    add_report_options(stats)
+    stats.set_defaults(command=_statistics)
 
     imports = commands.add_parser("import", help="take annotations in a format into a project", epilog=_table())
     imports.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -61,6 +68,23 @@ def _export(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     lines += [f"  lost: {name}: {what}" for name, what in report.lost]
     lines += [f"  note: {note}" for note in report.notes]
     return Outcome("\n".join(lines), report.as_dict())
+
+
+def _statistics(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    with Document.open(args.project, read_only=True) as document:
+        _warn_of_damage(document, ctx)
+        found = set_statistics(document)
+    if args.out is not None:
+        write_statistics(args.out, found.parts)
+    states = ", ".join(f"{count} {state}" for state, count in found.states.items() if count)
+    lines = [f"{found.images} images ({states}); {found.labelled} have parts"]
+    width = max((len(part.part.name) for part in found.parts), default=0)
+    lines += [
+        f"  {part.part.name:<{width}}  {part.images:>7} images  {part.mean_area:>6.1%} of the image on average  "
+        f"{part.predicted} predicted, {part.edited} edited, {part.reviewed} reviewed"
+        for part in found.parts
+    ]
+    return Outcome("\n".join(lines), found.as_dict())
 
 
 def _import(args: argparse.Namespace, ctx: JobContext) -> Outcome:

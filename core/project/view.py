@@ -214,10 +214,23 @@ class ProjectView:
         except ProjectError as error:
             raise self._about(image_id, error) from None
 
+    def all_part_states(self) -> dict[tuple[int, int], tuple[PartState, int]]:
+        """Whose each part of every image is and how many pixels it has, by (image, part).
+
+        Raises:
+            ProjectError: The file is damaged there.
+        """
+        rows = self._store.all("label_parts")
+        return cast("dict[tuple[int, int], tuple[PartState, int]]", rows)
+
     def images_with_part(self, part_id: int) -> list[int]:
         """Images on which a part has pixels."""
         rows = self._store.find("label_parts", "part", part_id)
         return sorted(cast("int", key[0]) for key, row in rows.items() if cast("int", row[1]) > 0)
+
+    def images_with_parts(self) -> list[int]:
+        """Images on which any part has pixels."""
+        return sorted({image for (image, _), (_, pixels) in self.all_part_states().items() if pixels > 0})
 
     def labelled_images(self) -> list[int]:
         """Images that have a label map."""

@@ -11,6 +11,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from PySide6.QtGui import QImage
 
 from core.project.model import IMAGE_STATES, ImageRecord
+from desktop.panels.image_filter import ImageFilter
 
 __all__ = ["STATE_NAMES", "ImageModel", "Roles"]
 
@@ -63,8 +64,8 @@ class ImageModel(QAbstractListModel):
         self._missing: frozenset[int] = frozenset()
         self._sides: dict[int, str] = {}
         self._heats: dict[int, QImage] = {}
-        self._text = ""
-        self._state = ""
+        self._filter = ImageFilter()
+        self._sort = "name"
 
     # Content ------------------------------------------------------------------------------------------------
 
@@ -167,7 +168,7 @@ class ImageModel(QAbstractListModel):
         """The next image among the rows in a direction for which a test holds, or None at the end of the list."""
         row = self._row_of.get(image)
         if row is None:
-            # Filtered away meanwhile: go on from where it would be.
+            # Filtered away meanwhile: go on from where it would be by its name.
             place = self._place.get(image, -1)
             before = sum(self._place[each] < place for each in self._rows)
             row = before - 1 if step > 0 else before
@@ -192,33 +193,49 @@ class ImageModel(QAbstractListModel):
 
     # Filter -------------------------------------------------------------------------------------------------
 
-    def set_filter(self, text: str, state: str) -> None:
-        """Show only images whose name contains a text and that are in a state (`unreadable` is one; empty is any)."""
-        if (text, state) == (self._text, self._state):
+    def set_filter(self, wanted: ImageFilter, sort: str = "name") -> None:
+        """Show only images that pass, sorted by `name`, `state` or `doubt` (the most doubtful first)."""
+        if (wanted, sort) == (self._filter, self._sort):
             return
-        self._text, self._state = text, state
+        self._filter, self._sort = wanted, sort
         self.beginResetModel()
         self._apply_filter()
         self.endResetModel()
         self.counts_changed.emit()
 
     def _apply_filter(self) -> None:
-        text = self._text.casefold()
-        self._rows = [
-            image
-            for image in self._order
-            if (not text or text in self._records[image].name.casefold()) and self._in_state(image)
-        ]
+        wanted = self._filter
+        rows: Iterable[int] = self._order
+        if wanted.text:
+            text = wanted.text.casefold()
+            rows = [image for image in rows if text in self._records[image].name.casefold()]
+        if wanted.state:
+            rows = [image for image in rows if self._in_state(image, wanted.state)]
+        if wanted.only is not None:
+            rows = [image for image in rows if image in wanted.only]
+        if wanted.but is not None:
+            rows = [image for image in rows if image not in wanted.but]
+        if wanted.doubt is not None:
+            rows = [image for image in rows if _doubt(self._records[image]) >= wanted.doubt]
+        self._rows = self._sorted(rows)
         self._row_of = {image: row for row, image in enumerate(self._rows)}
 
-    def _in_state(self, image: int) -> bool:
-        if not self._state:
-            return True
-        if self._state == "missing":
+    def _sorted(self, rows: Iterable[int]) -> list[int]:
+        """Rows in the order that is wanted; among equals they stay in that of their names."""
+        records = self._records
+        if self._sort == "state":
+            rank = {state: number for number, state in enumerate(IMAGE_STATES)}
+            return sorted(rows, key=lambda image: rank[records[image].state])
+        if self._sort == "doubt":
+            return sorted(rows, key=lambda image: -_doubt(records[image]))
+        return list(rows)
+
+    def _in_state(self, image: int, state: str) -> bool:
+        if state == "missing":
             return image in self._missing
-        if self._state == "unreadable":
+        if state == "unreadable":
             return image in self._problems and image not in self._missing
-        return self._records[image].state == self._state
+        return self._records[image].state == state
 
     # Qt -----------------------------------------------------------------------------------------------------
 
@@ -247,6 +264,11 @@ class ImageModel(QAbstractListModel):
         if role == Roles.HEAT:
             return self._heats.get(image)
         return None
+
+
+def _doubt(record: ImageRecord) -> float:
+    """How doubtful an image is; what a person has dealt with is not."""
+    return -1.0 if record.doubt is None or record.state in ("reviewed", "skipped") else record.doubt
 
 
 def describe(record: ImageRecord, problem: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPainterPath, QPixmap
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -14,157 +13,26 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenu,
     QStackedLayout,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
-from core.project.model import ImageRecord
+from core.project.model import PartLabel
 from desktop.canvas.grid_paint import GridPaint
 from desktop.canvas.pane import Heat, heat_picture
-from desktop.icons import icon, pixmap
-from desktop.panels.image_model import STATE_NAMES, ImageModel, Roles
+from desktop.icons import icon
+from desktop.panels.image_filter import NOTHING, WITH, WITHOUT, FilterButton, ImageFilter
+from desktop.panels.image_foot import ImagesFoot
+from desktop.panels.image_model import STATE_NAMES, ImageModel
+from desktop.panels.image_rows import ROW_PX, ImageList, RowDelegate
 from desktop.panels.thumbnails import Thumbnails
-from desktop.theme import GRID, Colours, colours, small_font
-from desktop.widgets import EmptyState, heading, muted
+from desktop.theme import GRID, colours
+from desktop.widgets import EmptyState, heading, icon_button, line, muted
 
-__all__ = ["ImagesPanel", "state_colour"]
+__all__ = ["ImagesPanel"]
 
-_THUMB = QSize(72, 54)
-_ROW = 70
 _HEAT_PX = 72
 _COUNTING_MS = 40
-
-
-def state_colour(state: str, theme: Colours) -> str:
-    """The colour of a review state's dot."""
-    return {
-        "todo": theme.faint,
-        "predicted": theme.accent,
-        "edited": theme.warning,
-        "reviewed": theme.good,
-        "skipped": theme.border,
-    }[state]
-
-
-class _Delegate(QStyledItemDelegate):
-    """Paints a row: picture, name, state."""
-
-    def sizeHint(self, _option: QStyleOptionViewItem, _index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(160, _ROW)
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        record: ImageRecord = index.data(Roles.RECORD)
-        problem: str = index.data(Roles.PROBLEM)
-        theme = colours()
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        self._ground(painter, option, theme)
-        box = QRect(option.rect.left() + 12, option.rect.top() + 8, _THUMB.width(), _THUMB.height())
-        self._picture(painter, box, index.data(Roles.THUMBNAIL), index.data(Roles.HEAT), problem, theme)
-        left = box.right() + 12
-        words = QRect(left, option.rect.top() + 12, option.rect.right() - left - 8, 20)
-        side = index.data(Roles.SIDE)
-        if side:
-            words = self._badge(painter, words, side, theme)
-        painter.setFont(option.font)
-        painter.setPen(QColor(theme.text))
-        name = painter.fontMetrics().elidedText(record.name, Qt.TextElideMode.ElideMiddle, words.width())
-        painter.drawText(words, Qt.AlignmentFlag.AlignVCenter, name)
-        self._state(painter, QRect(left, option.rect.top() + 34, words.right() - left, 20), option, record, problem)
-        painter.restore()
-
-    def _ground(self, painter: QPainter, option: QStyleOptionViewItem, theme: Colours) -> None:
-        if option.state & QStyle.StateFlag.State_Selected:
-            tone = QColor(theme.accent)
-            tone.setAlphaF(0.18 if theme.dark else 0.14)
-            painter.fillRect(option.rect, tone)
-            painter.fillRect(
-                QRect(option.rect.left(), option.rect.top(), 3, option.rect.height()), QColor(theme.accent)
-            )
-        elif option.state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(option.rect, QColor(theme.hover))
-
-    def _picture(
-        self, painter: QPainter, box: QRect, picture: QPixmap | None, heat: QImage | None, problem: str, theme: Colours
-    ) -> None:
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(theme.canvas))
-        painter.drawRoundedRect(box, 4, 4)
-        if picture is None:
-            name = "broken-image" if problem else "image"
-            drawing = pixmap(name, 24, theme.danger if problem else theme.faint, painter.device().devicePixelRatioF())
-            painter.drawPixmap(box.center().x() - 12, box.center().y() - 12, drawing)
-            return
-        # The picture covers its box: rows line up, whatever the shape of the images.
-        scale = max(box.width() / picture.width(), box.height() / picture.height())
-        width, height = box.width() / scale, box.height() / scale
-        source = QRectF((picture.width() - width) / 2, (picture.height() - height) / 2, width, height)
-        path = QPainterPath()
-        path.addRoundedRect(QRectF(box), 4, 4)
-        painter.save()
-        painter.setClipPath(path)
-        painter.drawPixmap(QRectF(box), picture, source)
-        if heat is not None:
-            to_x, to_y = heat.width() / picture.width(), heat.height() / picture.height()
-            part = QRectF(source.x() * to_x, source.y() * to_y, source.width() * to_x, source.height() * to_y)
-            painter.drawImage(QRectF(box), heat, part)
-        painter.restore()
-
-    def _badge(self, painter: QPainter, words: QRect, side: str, theme: Colours) -> QRect:
-        box = QRect(words.right() - 17, words.top() + 1, 18, 18)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(theme.accent))
-        painter.drawRoundedRect(box, 4, 4)
-        painter.setPen(QColor(theme.on_accent))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, side)
-        return words.adjusted(0, 0, -24, 0)
-
-    def _state(
-        self, painter: QPainter, box: QRect, option: QStyleOptionViewItem, record: ImageRecord, problem: str
-    ) -> None:
-        theme = colours()
-        painter.setFont(small_font(option.font))
-        metrics = painter.fontMetrics()
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(theme.danger if problem else state_colour(record.state, theme)))
-        painter.drawEllipse(QRectF(box.left(), box.center().y() - 3, 7, 7))
-        text = problem or STATE_NAMES[record.state]
-        if not problem and record.doubt is not None and record.state == "predicted":
-            text += f" · doubt {record.doubt:.0%}"
-        painter.setPen(QColor(theme.danger if problem else theme.muted))
-        room = box.adjusted(13, 0, 0, 0)
-        painter.drawText(
-            room, Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(text, Qt.TextElideMode.ElideRight, room.width())
-        )
-
-
-class _List(QTableView):
-    """Reports which rows can be seen, so that thumbnails are made for those alone.
-
-    A table of one column: unlike Qt's list view it does not lay out every row of a hundred thousand.
-    """
-
-    scrolled = Signal()
-    control_clicked = Signal(QModelIndex)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        index = self.indexAt(event.position().toPoint())
-        control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
-        if index.isValid() and control and event.button() == Qt.MouseButton.LeftButton:
-            self.control_clicked.emit(index)
-            return
-        super().mousePressEvent(event)
-
-    def scrollContentsBy(self, dx: int, dy: int) -> None:
-        super().scrollContentsBy(dx, dy)
-        self.scrolled.emit()
 
 
 class ImagesPanel(QWidget):
@@ -173,16 +41,18 @@ class ImagesPanel(QWidget):
     Signals:
         chosen: Image that was made the current one.
         chosen_right: Image that was asked for on the right side.
-        state_wanted: Image and the review state that it should have.
-        remove_wanted: Image to take out of the project.
+        state_wanted: Images and the review state that they should have.
+        remove_wanted: Images to take out of the project.
         reveal_wanted: Image whose folder should be shown.
+        statistics_wanted: What there is of each part should be shown.
         counted: Numbers of images by state are up to date; at most some times a second.
     """
 
     chosen = Signal(int)
     chosen_right = Signal(int)
-    state_wanted = Signal(int, str)
-    remove_wanted = Signal(int)
+    state_wanted = Signal(object, str)
+    remove_wanted = Signal(object)
+    statistics_wanted = Signal()
     reveal_wanted = Signal(int)
     counted = Signal()
 
@@ -193,20 +63,20 @@ class ImagesPanel(QWidget):
         self._thumbnails = thumbnails
         self._chosen = 0
         self.model = ImageModel(thumbnails.get, self)
-        self.view = _List()
+        self.view = ImageList()
         self.view.setObjectName("images")
         self.view.setAccessibleName("Images")
         self.view.setModel(self.model)
-        self.view.setItemDelegate(_Delegate(self.view))
+        self.view.setItemDelegate(RowDelegate(self.view))
         self.view.horizontalHeader().hide()
         self.view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.view.verticalHeader().hide()
         self.view.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.view.verticalHeader().setDefaultSectionSize(_ROW)
+        self.view.verticalHeader().setDefaultSectionSize(ROW_PX)
         self.view.setShowGrid(False)
         self.view.setTabKeyNavigation(False)
         self.view.setMouseTracking(True)
-        self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.search = QLineEdit()
@@ -216,6 +86,12 @@ class ImagesPanel(QWidget):
         self.state = QComboBox()
         self.state.setAccessibleName("Filter by state")
         self.state.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.filter = FilterButton()
+        self.images_with_part: Callable[[int], Collection[int]] = lambda _part: ()
+        self._filtered = muted(wrap=True, small=True)
+        self._show_all = icon_button("reject", "Show all images", quiet=True)
+        self._filter_row = QWidget()
+        self.foot = ImagesFoot()
         self.count = muted()
         self.empty = EmptyState("image", "No images yet", "Open a folder, or drop images or a folder here.")
         self._layout()
@@ -230,6 +106,14 @@ class ImagesPanel(QWidget):
         self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.view.customContextMenuRequested.connect(self._menu)
         self.view.control_clicked.connect(self._on_control_clicked)
+        self.view.delete_pressed.connect(self._remove_selected)
+        self.view.selectionModel().selectionChanged.connect(self._on_selection)
+        self.model.modelReset.connect(self._on_selection)
+        self.filter.changed.connect(self._filter)
+        self._show_all.clicked.connect(self.filter.clear_filter)
+        self.foot.statistics_wanted.connect(self.statistics_wanted)
+        self.foot.state_wanted.connect(lambda state: self.state_wanted.emit(self.selected, state))
+        self.foot.remove_wanted.connect(self._remove_selected)
         self._counting = QTimer(self)
         self._counting.setSingleShot(True)
         self._counting.setInterval(_COUNTING_MS)
@@ -250,7 +134,17 @@ class ImagesPanel(QWidget):
         head.setContentsMargins(12, 12, 12, 8)
         head.setSpacing(GRID)
         head.addLayout(top)
-        head.addWidget(self.search)
+        find = QHBoxLayout()
+        find.setSpacing(4)
+        find.addWidget(self.search, 1)
+        find.addWidget(self.filter)
+        head.addLayout(find)
+        row = QHBoxLayout(self._filter_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._filtered, 1)
+        row.addWidget(self._show_all)
+        self._filter_row.hide()
+        head.addWidget(self._filter_row)
         body = QWidget()
         self._stack = QStackedLayout(body)
         self._stack.setContentsMargins(0, 0, 0, 0)
@@ -261,6 +155,8 @@ class ImagesPanel(QWidget):
         box.setSpacing(0)
         box.addLayout(head)
         box.addWidget(body, 1)
+        box.addWidget(line())
+        box.addWidget(self.foot)
         self.setMinimumWidth(220)
 
     # Current image ------------------------------------------------------------------------------------------
@@ -285,6 +181,7 @@ class ImagesPanel(QWidget):
 
     def retint(self) -> None:
         """Follow a change of theme."""
+        self.filter.retint()
         self._glass.setIcon(icon("search", colours().muted))
         self.view.viewport().update()
 
@@ -309,18 +206,51 @@ class ImagesPanel(QWidget):
         """What can be done with an image of the list."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        record = self.model.record(image)
-        right = menu.addAction("Show on the right")
-        right.triggered.connect(lambda: self.chosen_right.emit(image))
-        menu.addSeparator()
-        for state, words in (("reviewed", "Mark as reviewed"), ("todo", "Mark as to do"), ("skipped", "Skip")):
+        chosen = self.selected if image in self.selected else [image]
+        several = f" {len(chosen):,} images" if len(chosen) > 1 else ""
+        if len(chosen) == 1:
+            menu.addAction("Show on the right").triggered.connect(lambda: self.chosen_right.emit(image))
+            menu.addSeparator()
+        states = {record.state for each in chosen if (record := self.model.record(each)) is not None}
+        marks = (("reviewed", f"Mark{several} as reviewed"), ("todo", f"Mark{several} as to do"))
+        for state, words in (*marks, ("skipped", f"Skip{several}")):
             action = menu.addAction(words)
-            action.setEnabled(record is not None and record.state != state)
-            action.triggered.connect(lambda _checked=False, state=state: self.state_wanted.emit(image, state))
+            action.setEnabled(states != {state})
+            action.triggered.connect(lambda _checked=False, state=state: self.state_wanted.emit(chosen, state))
         menu.addSeparator()
-        menu.addAction("Show in folder").triggered.connect(lambda: self.reveal_wanted.emit(image))
-        menu.addAction("Remove from project").triggered.connect(lambda: self.remove_wanted.emit(image))
+        if len(chosen) == 1:
+            menu.addAction("Show in folder").triggered.connect(lambda: self.reveal_wanted.emit(image))
+        remove = menu.addAction(f"Remove{several} from project")
+        remove.triggered.connect(lambda: self.remove_wanted.emit(chosen))
         return menu
+
+    @property
+    def selected(self) -> list[int]:
+        """The selected images, from top to bottom."""
+        rows = sorted(index.row() for index in self.view.selectionModel().selectedRows())
+        return [self.model.shown[row] for row in rows]
+
+    @Slot()
+    def _on_selection(self) -> None:
+        self.foot.set_selected(len(self.view.selectionModel().selectedRows()))
+
+    @Slot()
+    def _remove_selected(self) -> None:
+        if self.selected:
+            self.remove_wanted.emit(self.selected)
+
+    @Slot(int)
+    def show_part(self, part: int) -> None:
+        """List only the images that have a part."""
+        self.filter.choose_part(WITH, part)
+
+    def set_paired(self, paired: bool) -> None:
+        """Whether Ctrl+click chooses the image on the right instead of adding to the selection."""
+        self.view.paired = paired
+
+    def set_parts(self, parts: Sequence[PartLabel]) -> None:
+        """The parts that images can be filtered by."""
+        self.filter.set_parts(parts)
 
     # Thumbnails ---------------------------------------------------------------------------------------------
 
@@ -330,7 +260,7 @@ class ImagesPanel(QWidget):
         first = self.view.indexAt(area.topLeft())
         if not first.isValid():
             return []
-        last = first.row() + area.height() // _ROW + 2
+        last = first.row() + area.height() // ROW_PX + 2
         return list(self.model.shown[first.row() : last])
 
     @Slot()
@@ -351,7 +281,20 @@ class ImagesPanel(QWidget):
     def _filter(self) -> None:
         keep = self.current
         self._typing.stop()
-        self.model.set_filter(self.search.text().strip(), self.state.currentData() or "")
+        chosen = self.filter
+        found = frozenset(self.images_with_part(chosen.part)) if chosen.kind else None
+        self.model.set_filter(
+            ImageFilter(
+                self.search.text().strip(),
+                self.state.currentData() or "",
+                found if chosen.kind == WITH else None,
+                found if chosen.kind in (WITHOUT, NOTHING) else None,
+                chosen.doubt,
+            ),
+            chosen.sort,
+        )
+        self._filtered.setText(chosen.describe())
+        self._filter_row.setVisible(bool(chosen.describe()))
         self.select(keep)
 
     @Slot()
@@ -371,6 +314,7 @@ class ImagesPanel(QWidget):
         if counts["unreadable"]:
             entries.append(("Unreadable", "unreadable", counts["unreadable"]))
         self._fill_states(entries)
+        self.foot.set_counts(counts, total)
         if total and not shown:
             self.empty.say("Nothing matches", "Change the search or the filter.")
         elif not total:

@@ -109,3 +109,13 @@ def test_a_dry_run_recognises_the_format_and_changes_nothing(project, tmp_path, 
     code, _ = run(capsys, "import", target, "--project", tmp_path / "new.counterpart", "--dry-run")
     assert code == 0
     assert not (tmp_path / "new.counterpart").exists()
+
+
+def test_statistics_count_parts_and_write_a_table(project, tmp_path, capsys):
+    path, labels = project
+    code, report = run(capsys, "statistics", path, "--out", tmp_path / "parts.csv")
+    assert code == 0
+    assert (report["images"], report["labelled"]) == (2, 1)
+    assert report["parts"][0]["part"] == "head"
+    assert report["parts"][0]["pixels"] == int((labels > 0).sum())
+    assert (tmp_path / "parts.csv").read_text().splitlines()[1].startswith("head,1,1,1,0,0,")
