@@ -60,8 +60,10 @@ def _track(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
     engine = engine_from(args)
     job = track_job(args, engine)
-    written = track_to_files(engine, args.frames, read_masks(args.mask), job, args.out, ctx)
+    done = track_to_files(engine, args.frames, read_masks(args.mask), job, args.out, ctx)
     frames = [
-        {"frame": item.frame, "file": str(item.file), "confidence": round(item.confidence, 4)} for item in written
+        {"frame": item.frame, "file": str(item.file), "confidence": round(item.confidence, 4)} for item in done.frames
     ]
-    return Outcome(f"{len(written)} label maps in {args.out}", {"out": str(args.out), "frames": frames})
+    went_on = f", the first {done.resumed} from an earlier run" if done.resumed else ""
+    data = {"out": str(args.out), "resumed": done.resumed, "frames": frames}
+    return Outcome(f"{len(frames)} label maps in {args.out}{went_on}", data)

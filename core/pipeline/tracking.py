@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,10 +19,11 @@ from core.jobs import JobContext
 from core.pipeline.engine import Engine
 from core.pipeline.naming import check_writable
 from core.project.palette import colour_at
-from core.track import Encode, TrackParams, default_tap, track
-from core.video import open_frames
+from core.track import Encode, Tracker, TrackParams, default_tap
+from core.track.journal import Journal, run_digest
+from core.video import FrameSource, open_frames
 
-__all__ = ["TrackJob", "TrackedFile", "frame_encoder", "read_masks", "track_to_files"]
+__all__ = ["TrackJob", "TrackedFile", "TrackedFiles", "frame_encoder", "read_masks", "track_to_files"]
 
 _VIDEO_SIZE = 448
 """Longest side by default: 252 rows of a 16:9 video, where stride 7 measured best for its time."""
@@ -64,6 +66,19 @@ class TrackedFile:
     confidence: float
 
 
+@dataclass(frozen=True, slots=True)
+class TrackedFiles:
+    """What a run wrote.
+
+    Attributes:
+        frames: One entry per readable frame, in order.
+        resumed: The frame that it went on from; 0 where it began at the beginning.
+    """
+
+    frames: tuple[TrackedFile, ...]
+    resumed: int
+
+
 def read_masks(texts: list[str]) -> dict[int, NDArray[np.integer]]:
     """Read `FILE` (frame 0) or `INDEX:FILE` label maps.
 
@@ -95,10 +110,11 @@ def track_to_files(
     job: TrackJob,
     out: Path,
     ctx: JobContext,
-) -> list[TrackedFile]:
+) -> TrackedFiles:
     """Carry masks to all frames of a video file or a folder of frames; one indexed PNG per frame, and `report.json`.
 
-    Memory does not grow with the length of the video.
+    Memory does not grow with the length of the video. A run that was killed or cancelled goes on from the frames that
+    it wrote, if frames, masks and parameters are the same and the files are as they were.
 
     Args:
         engine: The model.
@@ -115,18 +131,46 @@ def track_to_files(
     """
     check_writable(out)
     source = open_frames(frames, ctx)
-    encode = frame_encoder(engine, job, ctx)
+    about = {"model": engine.info.name, "weights": engine.plan.weights_sha256, "job": dataclasses.asdict(job)}
+    journal = Journal(out, run_digest(source, frames, masks, about), ctx)
+    resumed = journal.start
+    _report_earlier_failures(journal, source, frames, ctx)
     labels = sorted({int(value) for mask in masks.values() for value in np.unique(mask)} - {0})
     colours = {0: (0, 0, 0), **{value: colour_at(place) for place, value in enumerate(labels)}}
-    written = []
-    for tracked in track(source, masks, job.params, encode, ctx):
+    encode = frame_encoder(engine, job, ctx)
+    tracker = Tracker(source, masks, job.params, encode, ctx, start=resumed, state=journal.state)
+    for tracked in tracker:
+        for missing in range(journal.start, tracked.frame):
+            journal.add(missing, None, 0.0, b"", None)
         name = str(PurePosixPath(source.name(tracked.frame)).with_suffix(".png"))
         wide = max(labels, default=0) > 255
         values = tracked.labels.astype(np.uint16) if wide else tracked.labels.astype(np.uint8)
-        write_bytes(out / name, encode_label_png(values, colours))
-        written.append(TrackedFile(tracked.frame, out / name, float(tracked.confidence)))
+        data = encode_label_png(values, colours)
+        write_bytes(out / name, data)
+        journal.add(tracked.frame, name, float(tracked.confidence), data, tracker.state)
+    written = tuple(TrackedFile(e.frame, out / e.file, e.confidence) for e in journal.entries if e.file is not None)
     if not written:
         raise ImageError("no frame could be read", path=frames)
+    _write_report(engine, masks, written, out, ctx)
+    journal.finish()
+    return TrackedFiles(written, resumed)
+
+
+def _report_earlier_failures(journal: Journal, source: FrameSource, frames: Path, ctx: JobContext) -> None:
+    for entry in journal.entries:
+        if entry.file is None:
+            path = frames / source.name(entry.frame) if frames.is_dir() else frames
+            what = f"frame {source.name(entry.frame)} could not be read when this run began"
+            ctx.fail(ImageError(what, path=path, hint="Repair it and track into an empty folder"))
+
+
+def _write_report(
+    engine: Engine,
+    masks: Mapping[int, NDArray[np.integer]],
+    written: Sequence[TrackedFile],
+    out: Path,
+    ctx: JobContext,
+) -> None:
     report = {
         "model": engine.info.name,
         "annotated": sorted(masks),
@@ -142,7 +186,6 @@ def track_to_files(
         "warnings": list(ctx.warnings),
     }
     write_json(out / "report.json", report, indent=1)
-    return written
 
 
 def frame_encoder(engine: Engine, job: TrackJob, ctx: JobContext) -> Encode:

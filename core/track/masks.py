@@ -148,7 +148,9 @@ def _check(labels: NDArray[np.integer], source: FrameSource, index: int) -> None
         size = " x ".join(str(side) for side in labels.shape[::-1])
         raise UsageError(
             f"the mask of frame {source.name(index)} is {size} pixels, the video is {width} x {height}",
-            hint="Give a mask of the frame's own size",
+            hint="Its sides are exchanged: the frames are turned by their rotation mark, draw on the upright picture"
+            if labels.shape == (width, height)
+            else "Give a mask of the frame's own size",
         )
 
 

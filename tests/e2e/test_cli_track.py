@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +17,7 @@ from PIL import Image
 from core.cli import main
 
 SIDE = 64
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -75,3 +81,93 @@ def test_a_frame_that_is_not_there_is_named(tiny, video, tmp_path, capsys):
     code, report = run(capsys, "track", frames, "--mask", f"17:{first}", "--out", tmp_path / "out", *tiny)
     assert code == 2
     assert "17" in report["error"]["error"]
+
+
+@pytest.fixture
+def long_video(video, tmp_path):
+    """60 frames: the six, to and fro."""
+    folder, first, _ = video
+    long = tmp_path / "long"
+    long.mkdir()
+    order = [0, 1, 2, 3, 4, 5, 4, 3, 2, 1]
+    for index in range(60):
+        shutil.copy(folder / f"{order[index % 10]:05d}.png", long / f"{index:05d}.png")
+    return long, first
+
+
+def label_maps(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
+
+
+def killed_run(frames, first, out, tiny, after):
+    """Start tracking in a process of its own, and kill it when some label maps are written."""
+    args = ["track", frames, "--mask", first, "--out", out, "--quiet", *tiny]
+    process = subprocess.Popen([sys.executable, "-m", "core", *map(str, args)], cwd=ROOT)
+    try:
+        deadline = time.monotonic() + 120
+        while len(list(out.glob("*.png"))) < after and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert process.poll() is None, "it was faster than the kill"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_killed_run_goes_on_where_it_stopped_and_ends_as_if_it_had_not(tiny, long_video, tmp_path, capsys):
+    frames, first = long_video
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    killed_run(frames, first, out, tiny, after=13)
+    code, report = run(capsys, "track", frames, "--mask", first, "--out", out, *tiny)
+    assert code == 0, report
+    assert 12 <= report["resumed"] < 60
+    assert [item["frame"] for item in report["frames"]] == list(range(60))
+    code, straight = run(capsys, "track", frames, "--mask", first, "--out", whole, *tiny)
+    assert straight["resumed"] == 0
+    assert label_maps(out) == label_maps(whole)
+    assert [f["confidence"] for f in report["frames"]] == [f["confidence"] for f in straight["frames"]]
+    assert not list(out.glob(".counterpart*")), "nothing is left of the journal"
+
+    # A label map that was changed meanwhile, and everything after it, is made again.
+    killed_run(frames, first, tmp_path / "again", tiny, after=13)
+    Image.new("L", (SIDE, SIDE)).save(tmp_path / "again" / "00004.png")
+    code, report = run(capsys, "track", frames, "--mask", first, "--out", tmp_path / "again", *tiny)
+    assert report["resumed"] == 4
+    assert label_maps(tmp_path / "again") == label_maps(whole)
+
+
+def test_another_mask_starts_over_and_says_so(tiny, long_video, tmp_path, capsys):
+    frames, first = long_video
+    out = tmp_path / "out"
+    killed_run(frames, first, out, tiny, after=3)
+    Image.fromarray(np.pad(np.full((8, 8), 255, np.uint8), (4, SIDE - 12))).save(tmp_path / "other.png")
+    for path in sorted(frames.glob("*.png"))[12:]:
+        path.unlink()
+    code, report = run(capsys, "track", frames, "--mask", tmp_path / "other.png", "--out", out, *tiny)
+    assert code == 0
+    assert report["resumed"] == 0
+    assert any("starts over" in text for text in report["warnings"])
+
+
+def test_a_mask_of_the_picture_as_it_was_before_it_was_turned_is_explained(tiny, tmp_path, capsys):
+    folder = tmp_path / "tall"
+    folder.mkdir()
+    for index in range(3):
+        Image.new("RGB", (48, SIDE), (90, 80, 70)).save(folder / f"{index:05d}.png")
+    Image.new("L", (SIDE, 48), 255).save(tmp_path / "wide.png")
+    code, report = run(capsys, "track", folder, "--mask", tmp_path / "wide.png", "--out", tmp_path / "out", *tiny)
+    assert code == 2
+    assert "64 x 48 pixels, the video is 48 x 64" in report["error"]["error"]
+    assert "rotation mark" in report["error"]["hint"]
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_an_unreadable_frame_stays_reported_when_the_run_goes_on(tiny, long_video, tmp_path, capsys):
+    frames, first = long_video
+    (frames / "00007.png").write_bytes(b"not a picture")
+    out = tmp_path / "out"
+    killed_run(frames, first, out, tiny, after=13)
+    code, report = run(capsys, "track", frames, "--mask", first, "--out", out, *tiny)
+    assert code == 1
+    assert report["resumed"] > 7
+    assert [Path(item["file"]).name for item in report["failed"]] == ["00007.png"]
+    assert len(report["frames"]) == 59
