@@ -9,13 +9,15 @@ target as it was.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import functools
 import json
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -156,10 +158,11 @@ def write_json(path: str | Path, value: object, *, indent: int | None = None) ->
 def atomic_folder(path: str | Path) -> Iterator[Path]:
     """A folder to fill, which becomes `path` only when the block ends without an error.
 
-    Into a folder that has files already, the new files are moved one by one after all of them are complete:
-        those that an
-    earlier call wrote are replaced, or removed when they are not written again; a stranger's file is never
-    touched, and one of the same name as a new file is an error before anything is moved.
+    A folder that an earlier call wrote, and that holds nothing else, changes places with the new one at once: a process
+    that is killed leaves the old or the new, never some of each. Into a folder with other files the new ones are moved
+    one by one after all of them are complete: those that an earlier call wrote are replaced, or removed when they are
+    not written again; a stranger's file is never touched, and one of the same name as a new file is an error before
+    anything is moved.
 
     Args:
         path: The target folder; it may exist.
@@ -212,6 +215,8 @@ def _move_in(source: Path, target: Path, files: list[str]) -> None:
         source.replace(target)
         return
     owned = _owned_files(target)
+    if _holds_only(target, {*owned, MANIFEST}) and _exchange(source, target):
+        return
     for name in files:
         place = target / name
         if place.exists() and name not in owned:
@@ -227,6 +232,47 @@ def _move_in(source: Path, target: Path, files: list[str]) -> None:
     for name in owned - set(files):
         (target / name).unlink(missing_ok=True)
         _remove_empty_folders(target / name, target)
+
+
+def _holds_only(folder: Path, files: set[str]) -> bool:
+    """Whether a folder has some files, the folders they are in, and nothing else."""
+    folders = {parent.as_posix() for name in files for parent in Path(name).parents}
+    return all(
+        child.relative_to(folder).as_posix() in (folders if child.is_dir() and not child.is_symlink() else files)
+        for child in folder.rglob("*")
+    )
+
+
+def _exchange(new: Path, old: Path) -> bool:
+    """Have two folders change places; False where the system or the disk does not let them."""
+    if old.is_symlink() or old.is_mount():
+        return False
+    with contextlib.suppress(OSError):
+        shutil.copymode(old, new)
+        rename = _renameat2()
+        if rename is not None and rename(-100, os.fsencode(new.absolute()), -100, os.fsencode(old.absolute()), 2) == 0:
+            return True
+        aside = new.with_name("old")
+        old.rename(aside)
+        try:
+            new.rename(old)
+        except OSError:
+            aside.rename(old)
+            raise
+        return True
+    return False
+
+
+@functools.cache
+def _renameat2() -> Callable[..., int] | None:
+    """Linux's call that exchanges two names in one step (-100: paths from the root, 2: exchange); None elsewhere."""
+    if sys.platform != "linux":
+        return None
+    try:
+        function: Callable[..., int] = ctypes.CDLL(None).renameat2
+    except (OSError, AttributeError):  # an old or another C library
+        return None
+    return function
 
 
 def _owned_files(folder: Path) -> set[str]:

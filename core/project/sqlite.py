@@ -187,6 +187,12 @@ def save_error(error: sqlite3.Error, path: Path | None) -> CounterpartError:
     code = _primary(error)
     if code == sqlite3.SQLITE_FULL:
         return OutputError("the disk is full", path=path, hint="Free some space; your work is kept and saved then")
+    if code == sqlite3.SQLITE_IOERR:
+        return OutputError(
+            "the disk did not take what was written",
+            path=path,
+            hint="It may be full, limited or gone; your work is kept and saved when it can be",
+        )
     if code in _NO_PERMISSION:
         return OutputError(
             "there is no permission to write the project",
