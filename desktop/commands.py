@@ -242,7 +242,7 @@ class WindowCommands(QObject):
 
     def _accept(self) -> None:
         window = self._w
-        if window.toolbox.key_wanted(Qt.Key.Key_Return):
+        if window.toolbox.key_wanted(Qt.Key.Key_Return) or window.pointwork.checks.accept():
             return
         if window.pairs.judge(MatchState.ACCEPTED):
             return

@@ -439,6 +439,7 @@ class MainWindow(QMainWindow):
             return
         self._ended = True
         self.commands.stop()
+        self.pointwork.stop()
         self.relinks.stop()
         self.runner.shutdown()
         self.light.shutdown()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PySide6.QtCore import QObject, Slot
 
 from core.pipeline.transfer import TransferJob
 from core.project.commands import Command
 from desktop.backend import ModelChoice
+from desktop.checking import CheckDesk
 from desktop.keypointing import KeypointDesk
 from desktop.pointindex import PointIndex
 from desktop.running import RunDesk
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PointWork"]
 
+_SEEN = 0.75
+"""Share of an instance's size that is seen around a point that is looked at."""
+
 
 class PointWork(QObject):
     """Owns the desks of keypoints, on behalf of a window.
@@ -27,6 +32,7 @@ class PointWork(QObject):
         index: The instances of the project.
         points: Places, moves and judges points.
         transfers: Transfers them to other images.
+        checks: Says which to look at first, and how good transfer is.
     """
 
     def __init__(self, window: MainWindow) -> None:
@@ -53,6 +59,15 @@ class PointWork(QObject):
         self.transfers.unreadable.connect(window.images.model.set_problem)
         window.keypoints.skeleton_chosen.connect(self._reindex)
         self.points.confirmed.connect(self.transfers.confirmed)
+        self.checks = CheckDesk(
+            window.session, window.runner, self.index, lambda: self.points.skeleton, self._again, self
+        )
+        window.layout_.add_tab(self.checks.panel, "Check")
+        self.checks.notice.connect(window.tell)
+        self.checks.look.connect(self.look_at)
+        self.checks.confirmed.connect(self.transfers.confirmed)
+        self.transfers.swaps_found.connect(self.checks.note_swaps)
+        self._pending: tuple[int, int, int] | None = None
 
     def connect_desk(self, desk: RunDesk) -> None:
         """The Run panel's task of keypoints is carried out here."""
@@ -81,6 +96,32 @@ class PointWork(QObject):
     def image_shown(self) -> None:
         """A pane shows another image."""
         self.points.image_shown()
+        if self._pending is not None and self._w.canvas.panes[0].image_key == self._pending[0]:
+            self.look_at(*self._pending)
+
+    @Slot(int, int, int)
+    def look_at(self, image: int, instance: int, index: int) -> None:
+        """Bring a point before the person: its image, its place in the middle, the tool to correct it in hand."""
+        window = self._w
+        if window.toolbox.active != "keypoint":
+            window.toolbox.choose("keypoint")
+        if window.canvas.panes[0].image_key != image:
+            self._pending = (image, instance, index)
+            window.images.select(image)
+            return
+        self._pending = None
+        found = next((each for each in self.points.instances(image) if each.instance == instance), None)
+        if found is None or not found.present[index]:
+            return
+        self.points.select(instance, index)
+        placed = found.xy[found.present]
+        size = max(float(np.ptp(placed, axis=0).max()), 40.0)
+        x, y = found.xy[index]
+        window.canvas.look_at(0, float(x), float(y), _SEEN * size)
+
+    def stop(self) -> None:
+        """The window is going."""
+        self.checks.stop()
 
     @Slot()
     def skeletons_changed(self) -> None:
@@ -93,6 +134,7 @@ class PointWork(QObject):
         skeleton = self.points.skeleton
         self.index.reset(self._w.session.document, skeleton.id if skeleton is not None else 0)
         self.transfers.refresh()
+        self.checks.reset()
 
     @Slot(object)
     def keypoints_changed(self, images: tuple[int, ...]) -> None:
@@ -100,10 +142,11 @@ class PointWork(QObject):
         self.index.update(images)
         self.points.refresh()
         self.transfers.refresh()
+        self.checks.refresh_soon()
 
     @Slot(str)
     def _tool_changed(self, tool: str) -> None:
-        if tool == "keypoint":
+        if tool == "keypoint" and not self.checks.panel.isVisible():
             self._w.layout_.show_tab(self._w.keypoints)
         self.points.set_editing(tool == "keypoint")
 

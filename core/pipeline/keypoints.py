@@ -244,6 +244,7 @@ class CheckedPoint:
         doubt: Log of how much likelier the best place is than the point's own; 0 where it stands well.
         suggestion: The best place, image pixels.
         swapped: Whether it and its twin would fit better exchanged.
+        twin: The keypoint of the other side, -1 where there is none.
     """
 
     image: int
@@ -253,6 +254,7 @@ class CheckedPoint:
     doubt: float
     suggestion: tuple[float, float]
     swapped: bool
+    twin: int = -1
 
 
 def check_project(engine: Engine, points: Snapshot, job: TransferJob, ctx: JobContext) -> list[CheckedPoint]:
@@ -275,6 +277,7 @@ def check_project(engine: Engine, points: Snapshot, job: TransferJob, ctx: JobCo
         raise UsageError("there are no two images to compare", hint="Place or confirm the points of another image")
     chosen = [Template(views[i], items[i][1].xy, items[i][1].visible, items[i][1].box) for i in usable]
     checks = check_points(chosen, points.skeleton, job.params, ctx.stage(0.6, 1.0))
+    order = mirror_order(points.skeleton)
     found = []
     for row, index in checks.queue():
         placed, item = items[usable[row]]
@@ -289,6 +292,7 @@ def check_project(engine: Engine, points: Snapshot, job: TransferJob, ctx: JobCo
                 float(checks.doubt[row, index]),
                 (float(to_x), float(to_y)),
                 bool(checks.swapped[row, index]),
+                int(order[index]) if order[index] != index else -1,
             )
         )
     return found

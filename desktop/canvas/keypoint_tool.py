@@ -94,7 +94,7 @@ class KeypointLayer:
                 frame.paint(painter)
             for each in sorted(self.drawn(index), key=lambda item: item.active):
                 hovered = self._index_of(self.hovered, index, each)
-                selected = self._index_of(self.selected, index, each) if self.editing else -1
+                selected = self._index_of(self.selected, index, each)
                 draw_instance(painter, each, pane.view, hovered=hovered, selected=selected)
                 if each.points.template:
                     self._badge(painter, each, index)

@@ -1,0 +1,144 @@
+"""Which keypoints of a project a person should look at first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from core.pipeline.keypoints import CheckedPoint
+from core.project.points import KeypointSet, Origin
+
+__all__ = ["MAX_ROWS", "Doubt", "Reason", "doubt_queue", "still_true"]
+
+MAX_ROWS = 2000
+"""Points that are listed at most, the most doubtful ones."""
+_SWAP_DOUBT = 0.75
+_LEAST_ODD = 2.0
+"""Log likelihood ratio from which a confirmed point is listed: the best place is seven times as likely as its own."""
+
+
+class Reason(Enum):
+    """Why a point is doubtful."""
+
+    SWAP = "Left and right swapped?"
+    UNSURE = "Not sure"
+    PREDICTED = "Predicted"
+    ODD = "Unlike the others"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A point to look at.
+
+    Attributes:
+        image, instance, index: Which point.
+        doubt: In [0, 1].
+        reason: Why.
+        confirmed: Whether a person stands for the point already.
+        pairs: Pairs of keypoints of its instance that may have changed sides, where that is the reason.
+        suggestion: A place that fits better, image pixels, where one is known.
+    """
+
+    image: int
+    instance: int
+    index: int
+    doubt: float
+    reason: Reason
+    confirmed: bool
+    pairs: tuple[tuple[int, int], ...] = ()
+    suggestion: tuple[float, float] | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What tells it from other points."""
+        return self.instance, self.index
+
+
+def still_true(check: CheckedPoint, points: KeypointSet) -> bool:
+    """Whether a point is still where it was when it was checked."""
+    return bool(
+        check.index < len(points)
+        and points.visibility[check.index] > 0
+        and np.allclose(points.xy[check.index], check.xy, atol=0.01)
+    )
+
+
+def doubt_queue(
+    instances: Mapping[int, Sequence[KeypointSet]],
+    swaps: Mapping[int, Sequence[tuple[int, int]]],
+    checks: Mapping[tuple[int, int], CheckedPoint],
+    settled: frozenset[tuple[int, int]] | set[tuple[int, int]] = frozenset(),
+) -> list[Doubt]:
+    """Every predicted point, and every confirmed one that a check found odd, the most doubtful first.
+
+    Args:
+        instances: The instances by image.
+        swaps: Pairs of keypoints that may have changed sides, by instance.
+        checks: What a check said of confirmed points, by (instance, keypoint).
+        settled: Confirmed points, by (instance, keypoint), that a person has looked at and found right.
+
+    Returns:
+        At most `MAX_ROWS` points.
+    """
+    rows: list[Doubt] = []
+    for image, found in instances.items():
+        for points in found:
+            rows += _predicted(image, points, swaps.get(points.instance, ()))
+            rows += _odd(image, points, checks, settled)
+    rows.sort(key=lambda row: -row.doubt)
+    return rows[:MAX_ROWS]
+
+
+def _predicted(image: int, points: KeypointSet, pairs: Sequence[tuple[int, int]]) -> list[Doubt]:
+    guessed = points.present & (points.origin == Origin.TRANSFERRED)
+    there = [pair for pair in pairs if max(pair) < len(points) and guessed[list(pair)].all()]
+    crossed = {index for pair in there for index in pair}
+    rows = []
+    for index in np.flatnonzero(guessed).tolist():
+        doubt = 1 - float(points.score[index])
+        if index in crossed:
+            rows.append(Doubt(image, points.instance, index, max(doubt, _SWAP_DOUBT), Reason.SWAP, False, tuple(there)))
+        else:
+            reason = Reason.UNSURE if points.visibility[index] == 1 else Reason.PREDICTED
+            rows.append(Doubt(image, points.instance, index, doubt, reason, False))
+    return rows
+
+
+def _odd(
+    image: int,
+    points: KeypointSet,
+    checks: Mapping[tuple[int, int], CheckedPoint],
+    settled: frozenset[tuple[int, int]] | set[tuple[int, int]],
+) -> list[Doubt]:
+    own = points.present & (points.origin != Origin.TRANSFERRED)
+    valid = {}
+    for index in np.flatnonzero(own).tolist():
+        check = checks.get((points.instance, index))
+        if check is not None and still_true(check, points):
+            valid[index] = check
+    rows = []
+    for index, check in valid.items():
+        key = (points.instance, index)
+        if key in settled or (check.doubt < _LEAST_ODD and not check.swapped):
+            continue
+        twin = valid.get(check.twin)
+        crossed = check.swapped and twin is not None and twin.swapped
+        pairs = ((min(index, check.twin), max(index, check.twin)),) if crossed else ()
+        reason = Reason.SWAP if pairs else Reason.ODD
+        doubt = 1 - float(np.exp(-check.doubt))
+        rows.append(
+            Doubt(
+                image,
+                points.instance,
+                index,
+                max(doubt, _SWAP_DOUBT if pairs else 0.0),
+                reason,
+                True,
+                pairs,
+                check.suggestion,
+            )
+        )
+    return rows
