@@ -139,6 +139,25 @@ class GridGeometry:
         """(2,) distance of neighbouring tokens in image pixels, x then y."""
         return self.stride / self.scale_xy
 
+    def subdivided(self, parts: int) -> GridGeometry:
+        """Geometry of the same grid with every token's cell cut into `parts` x `parts` equal ones.
+
+        The cells keep their places: cell (r, c) of the result lies in that of token (r // parts, c // parts).
+
+        Raises:
+            UsageError: `parts` does not divide the stride.
+        """
+        if parts < 1 or self.stride % parts:
+            raise UsageError(
+                f"a stride of {self.stride} cannot be cut into {parts}", hint="Use a divisor of the stride"
+            )
+        stride = self.stride // parts
+        rows, cols = self.grid_hw
+        # The first cell's centre moves towards the border by half of what the stride shrinks.
+        return GridGeometry(
+            self.image_hw, self.input_hw, self.patch - (self.stride - stride), stride, (rows * parts, cols * parts)
+        )
+
     # Points ------------------------------------------------------------
 
     def image_to_input(self, xy: ArrayLike) -> NDArray[np.float64]:
@@ -242,6 +261,23 @@ class GridGeometry:
         """
         one_hot = [self.pool(labels == index) for index in range(num_labels)]
         return np.stack(one_hot, axis=-1)
+
+    def pool_nearest(self, image_map: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Value of the pixel at every token's centre: (height, width, ...) -> (rows, columns, ...)."""
+        height, width = self.image_hw
+        at = np.rint(self.token_centres()).astype(np.int64)
+        out: NDArray[np.generic] = np.asarray(image_map)[
+            np.clip(at[..., 1], 0, height - 1), np.clip(at[..., 0], 0, width - 1)
+        ]
+        return out
+
+    def cells_box_xy(self, first_rc: tuple[int, int], count_rc: tuple[int, int]) -> tuple[float, float, float, float]:
+        """(x0, y0, x1, y1) image xy of the block of tokens' cells that begins at `first_rc`, clipped to the image."""
+        first = np.asarray(first_rc, dtype=np.float64) - 0.5
+        corners = self.grid_to_image(np.stack([first, first + np.asarray(count_rc)]))
+        height, width = self.image_hw
+        (x0, y0), (x1, y1) = np.clip(corners, -0.5, [width - 0.5, height - 0.5])
+        return float(x0), float(y0), float(x1), float(y1)
 
     def sample(self, grid_map: NDArray[np.floating], xy: ArrayLike) -> NDArray[np.float32]:
         """Bilinear values of a token map at image points: (..., 2) xy -> (..., C) or (...) float32."""

@@ -1,0 +1,125 @@
+"""The command `propagate`: labels of some images carried over to all others."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.cli.options import (
+    Subparsers,
+    add_engine_options,
+    add_report_options,
+    engine_from,
+    parsed,
+    resolution,
+)
+from core.cli.runner import Outcome
+from core.geometry import parse_size
+from core.imaging import find_images
+from core.jobs import JobContext
+from core.pipeline.engine import Engine
+
+if TYPE_CHECKING:
+    from core.pipeline.propagation import PropagationJob
+
+__all__ = ["add_parsers", "add_propagation_options", "propagation_job"]
+
+
+def add_parsers(commands: Subparsers) -> None:
+    """Declare the command of this module."""
+    parser = commands.add_parser(
+        "propagate",
+        help="labels of some images carried over to all: one indexed PNG per image, report.json",
+        description="Learn parts from the images that have a label picture in --labels and predict them in all others. "
+        "The report names the images to label next, estimates the quality, and lists labels that deserve a look.",
+    )
+    parser.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="indexed PNGs of some of the images, named like them; labels.json names the parts",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--overlays", action="store_true", help="also write overlays to look at, in DIR/overlays")
+    parser.add_argument("--ignore", type=int, metavar="VALUE", help="a label that means not known, often 255")
+    add_propagation_options(parser)
+    add_engine_options(parser)
+    add_report_options(parser)
+    parser.set_defaults(command=_propagate)
+
+
+def add_propagation_options(parser: argparse.ArgumentParser) -> None:
+    """How labels are carried over."""
+    group = parser.add_argument_group("propagation (by default the model's own setting)")
+    group.add_argument("--neighbours", type=int, metavar="N", help="labelled tokens that vote on each token")
+    group.add_argument("--memory", type=int, metavar="N", help="labelled tokens kept to compare with")
+    group.add_argument("--mirror", action=argparse.BooleanOptionalAction, help="labelled images teach mirrored too")
+    group.add_argument("--refine", choices=["guided", "none"], help="how borders follow the edges of the image")
+    group.add_argument(
+        "--size",
+        type=parsed(parse_size),
+        default=argparse.SUPPRESS,
+        help="longest side in pixels, WxH exactly, or none for the image's own size",
+    )
+    group.add_argument("--stride", type=int, help="distance of patches in pixels; 7 sees small parts, slower")
+
+
+def propagation_job(args: argparse.Namespace, engine: Engine) -> PropagationJob:
+    """The `PropagationJob` that the options describe."""
+    from core.pipeline.propagation import PropagationJob
+
+    job = PropagationJob.for_engine(engine)
+    changes = {name: getattr(args, name) for name in ("neighbours", "memory", "mirror", "refine")}
+    params = dataclasses.replace(
+        job.params, seed=args.seed, **{name: value for name, value in changes.items() if value is not None}
+    )
+    chosen = resolution(args, job.size, job.stride)
+    return PropagationJob(params, chosen.size, chosen.stride)
+
+
+def _propagate(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.label_files import read_label_folder
+    from core.pipeline.mask_files import write_masks
+    from core.pipeline.naming import check_writable
+    from core.pipeline.propagation import propagate
+
+    engine = engine_from(args)
+    refs = find_images(args.images)
+    job = propagation_job(args, engine)
+    check_writable(args.out)
+    labels = read_label_folder(args.labels, refs, ctx)
+    run, about = propagate(
+        engine,
+        refs,
+        labels.given,
+        job,
+        ctx.stage(0.0, 0.8),
+        names=labels.names,
+        colours=labels.colours,
+        ignore=args.ignore,
+    )
+    written = write_masks(run, engine, refs, args.out, ctx.stage(0.8, 1.0), overlays=args.overlays)
+    data: dict[str, object] = {"out": str(args.out), "note": run.note, **about}
+    data["labels"] = {str(value): name for value, name in run.names.items()}
+    data["images"] = [mask.as_dict() for mask in written]
+    return Outcome("\n".join(_lines(args.out, run.note, about, len(written))), data)
+
+
+def _lines(out: Path, note: str, about: dict[str, object], written: int) -> list[str]:
+    lines = [note, f"{written} label maps and report.json in {out}"]
+    estimate, following, findings = about["estimate"], about["next"], about["findings"]
+    if isinstance(estimate, dict):
+        trust = "" if estimate["trusted"] else " (a rough guess from so few)"
+        lines.append(
+            f"estimated mean IoU of what is not labelled: {100 * estimate['mean_iou']:.0f} %, "
+            f"judged by {estimate['from_images']} labelled images{trust}"
+        )
+    if isinstance(following, list) and following:
+        lines.append(f"label next: {', '.join(following[:3])}")
+    if isinstance(findings, list) and findings:
+        lines.append(f"{len(findings)} places in your labels deserve a look; report.json lists them")
+    return lines
