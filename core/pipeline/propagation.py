@@ -397,6 +397,11 @@ def propagate(
             return np.asarray(known[index].read())
         return np.asarray(state.labels(update.model, index, rgb))
 
+    def token_map(index: int) -> NDArray[np.uint8]:
+        if index in lessons:
+            return np.asarray(state.features[index].geometry.pool_nearest(known[index].read()), dtype=np.uint8)
+        return np.asarray(state.scores(update.model, index).token_labels, dtype=np.uint8)
+
     total = len(state.features)
     note = f"learnt {len(values)} parts from {len(lessons)} images, predicted {total - len(lessons)}"
     about: dict[str, object] = {
@@ -416,6 +421,7 @@ def propagate(
         note=note,
         about=about,
         pixels=label_map,
+        grid=token_map,
     )
     return run, about
 

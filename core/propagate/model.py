@@ -115,6 +115,15 @@ class PartScores:
         out: NDArray[np.uint16] = np.asarray(self.values, np.uint16)[self.probability.argmax(axis=-1)]
         return out
 
+    @property
+    def token_labels(self) -> NDArray[np.uint16]:
+        """Likeliest label of each token, at the tokens' own grid."""
+        rows, cols = self.likeness.shape
+        detail = self.probability.shape[0] // rows
+        mean = self.probability.reshape(rows, detail, cols, detail, -1).mean(axis=(1, 3))
+        out: NDArray[np.uint16] = np.asarray(self.values, np.uint16)[mean.argmax(axis=-1)]
+        return out
+
 
 def lesson(
     feature_map: FeatureMap,
