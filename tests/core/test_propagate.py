@@ -142,7 +142,7 @@ def test_no_labels_and_labels_without_a_part_are_named(scene):
     with pytest.raises(UsageError, match="shows a part"):
         fit([empty], PARAMS)
     model = fit([empty, *taught(maps, segments, 1)], PARAMS)  # beside others it teaches what is background
-    assert agreement(model, maps[3], segments[3]) > 0.95
+    assert agreement(model, maps[4], segments[4]) > 0.95
 
 
 def test_labels_of_another_size_are_refused_with_both_sizes(scene):
