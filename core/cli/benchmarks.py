@@ -35,6 +35,7 @@ __all__ = ["add_kinds"]
 def add_kinds(kinds: Subparsers) -> None:
     """Declare these kinds of `evaluate`."""
     _add_cosegmentation(kinds)
+    _add_video(kinds)
     _add_davis(kinds)
     _add_celeba(kinds)
     _add_spair(kinds)
@@ -109,6 +110,27 @@ def _cosegmentation(args: argparse.Namespace, ctx: JobContext) -> Outcome:
         dataset=args.dataset,
     )
     return _outcome(args, table, data)
+
+
+# Video --------------------------------------------------------------------------------------------------------------
+
+
+def _add_video(kinds: Subparsers) -> None:
+    video = kinds.add_parser("video", help="J and F, as in DAVIS, of label maps that `track` wrote")
+    video.add_argument("predicted", type=Path, metavar="DIR", help="label maps NNNNN.png, or a folder per sequence")
+    video.add_argument("truth", type=Path, metavar="TRUTH", help="the true ones, laid out alike")
+    video.add_argument("--ends", action="store_true", help="also score the first frame, which was given, and the last")
+    video.add_argument(
+        "--format", choices=["text", "markdown", "json"], default="text", help="how the table is printed (%(default)s)"
+    )
+    add_report_options(video)
+    video.set_defaults(command=_video)
+
+
+def _video(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.benchmarks.tracks import measure_tracks
+
+    return _outcome(args, measure_tracks(args.predicted, args.truth, ctx, ends=args.ends))
 
 
 # DAVIS --------------------------------------------------------------------------------------------------------------

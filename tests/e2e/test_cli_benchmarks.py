@@ -124,6 +124,43 @@ def test_a_mask_that_is_missing_or_of_another_size_is_named_and_the_other_sequen
     assert "nothing could be measured" in report["error"]["error"]
 
 
+# Label maps on disk --------------------------------------------------
+
+
+def test_label_maps_on_disk_are_scored_as_davis_does(davis, tmp_path, capsys):
+    truth, found = davis / "Annotations" / "480p", tmp_path / "found"
+    shutil.copytree(truth, found)
+    code, report = run(capsys, "video", found, truth)
+    assert code == 0
+    assert report["table"]["result"] == {"J&F": 100, "J": 100, "F": 100, "J recall": 100, "J decay": 0}
+    with Image.open(truth / "libby" / "00002.png") as image:
+        half = np.asarray(image).copy()
+    rows = np.flatnonzero(half.any(axis=1))
+    half[: (rows[0] + rows[-1]) // 2] = 0
+    Image.fromarray(half).save(found / "libby" / "00002.png")
+    code, report = run(capsys, "video", found / "libby", truth / "libby")
+    scored = report["table"]["categories"]["libby"]
+    with Image.open(truth / "libby" / "00002.png") as image:
+        whole = np.asarray(image) > 0
+    assert scored["J"] == pytest.approx((200 + 100 * (half > 0).sum() / whole.sum()) / 3, abs=1e-3)
+
+
+def test_a_sequence_or_frame_that_was_not_predicted_is_named(davis, tmp_path, capsys):
+    truth, found = davis / "Annotations" / "480p", tmp_path / "found"
+    shutil.copytree(truth / "libby", found / "libby")
+    code, report = run(capsys, "video", found, truth)
+    assert code == 1
+    assert "'blackswan' was not predicted" in report["failed"][0]["error"]
+    assert list(report["table"]["categories"]) == ["libby"]
+    (found / "libby" / "00003.png").unlink()
+    code, report = run(capsys, "video", found / "libby", truth / "libby")
+    assert code == 1
+    assert report["failed"][0]["file"].endswith("00003.png")
+    code, report = run(capsys, "video", tmp_path / "found", tmp_path / "found" / "nothing")
+    assert code == 1
+    assert "no such folder" in report["error"]["error"]
+
+
 # SPair-71k --------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from core.benchmarks.table import Row, Table
 from core.errors import ImageError, ProtocolError, UsageError
 from core.evaluate.cosegmentation import read_values
 from core.evaluate.datasets.layout import choose
-from core.evaluate.video import DavisSequence, davis_sequences, score_video
+from core.evaluate.video import DavisSequence, VideoScore, davis_sequences, score_video
 from core.jobs import JobContext
 from core.pipeline.benchmarks.plan import Plan, keep, mean_of, open_store, settings
 from core.pipeline.engine import Engine
@@ -23,7 +23,7 @@ from core.pipeline.tracking import TrackJob, frame_encoder
 from core.track import track
 from core.video import FolderFrames
 
-__all__ = ["COLUMNS", "measure_davis"]
+__all__ = ["COLUMNS", "measure_davis", "object_figures", "object_scores"]
 
 COLUMNS = ("J&F", "J", "F", "J recall", "J decay")
 
@@ -63,8 +63,8 @@ def measure_davis(
         return _measure(engine, sequence, job, part, single=single)
 
     found = run_items(sequences, lambda one: one.name, work, store, ctx)
-    rows = [Row(name, mean_of(_figures(each) for each in result["objects"])) for name, result in found.items()]
-    total = mean_of(_figures(each) for result in found.values() for each in result["objects"])
+    rows = [Row(name, mean_of(object_figures(each) for each in result["objects"])) for name, result in found.items()]
+    total = mean_of(object_figures(each) for result in found.values() for each in result["objects"])
     published = tuple(Row(row.name, (*row.values, None, None)) for row in PUBLISHED[f"davis-{year}"])
     title = f"DAVIS-{year}: {engine.info.name}, size {job.size}, stride {job.stride}, {job.params.tap}"
     notes = [f"{len(found)} sequences; the first mask given, the first and last frame not scored."]
@@ -73,7 +73,8 @@ def measure_davis(
     return keep(plan, Table(title, COLUMNS, tuple(rows), Row("mean over objects", total), published, tuple(notes)))
 
 
-def _figures(item: dict[str, float]) -> tuple[float | None, ...]:
+def object_figures(item: dict[str, float]) -> tuple[float | None, ...]:
+    """The same in the order of `COLUMNS`."""
     return (item["j"] + item["f"]) / 2, item["j"], item["f"], item["j_recall"], item["j_decay"]
 
 
@@ -122,19 +123,21 @@ def _measure(
         first = ctx.failures[failed]
         del ctx.failures[failed:]
         raise ImageError(first.what, path=first.path, hint=f"'{sequence.name}' is left out: scores would not compare")
-    return {
-        "frames": score.j.shape[1],
-        "objects": [
-            {
-                "object": name,
-                "j": float(score.j[row].mean()),
-                "f": float(score.f[row].mean()),
-                "j_recall": float((score.j[row] > 50).mean() * 100),
-                "j_decay": _decay(score.j[row]),
-            }
-            for row, name in enumerate(score.names)
-        ],
-    }
+    return {"frames": score.j.shape[1], "objects": object_scores(score)}
+
+
+def object_scores(score: VideoScore) -> list[dict[str, float]]:
+    """Figures of each object as plain values."""
+    return [
+        {
+            "object": name,
+            "j": float(score.j[row].mean()),
+            "f": float(score.f[row].mean()),
+            "j_recall": float((score.j[row] > 50).mean() * 100),
+            "j_decay": _decay(score.j[row]),
+        }
+        for row, name in enumerate(score.names)
+    ]
 
 
 def _decay(j: NDArray[np.float64]) -> float:
