@@ -155,6 +155,7 @@ class TemplateBank:
         descriptors: (V, K, 9, D) float32 of unit length: each view of a template, keypoint, and neighbour (`OFFSETS`).
         visible: (V, K) bool.
         layouts: (V, K, 2), see `PreparedTemplate`.
+        apart: (K, K) mean distance of two keypoints in the layouts that have both; infinite where none has.
         partner: (V,) index of the same template's other view, itself where there is none.
         known: (K,) bool, keypoints that any view shows.
         templates: Number of templates with any visible point.
@@ -185,6 +186,7 @@ class TemplateBank:
         self.descriptors = self.prepare(np.concatenate([template.samples for template in ready]))
         self.visible = np.concatenate([template.visible for template in ready])
         self.layouts = np.concatenate([template.layouts for template in ready])
+        self.apart = _distances(self.layouts, self.visible)
         partner: list[int] = []
         for template in ready:
             first = len(partner)
@@ -223,6 +225,17 @@ def sample_tokens(tokens: NDArray[np.float32], rc: NDArray[np.float64]) -> NDArr
     lower = tokens[r1, c0] * (1 - fc) + tokens[r1, c1] * fc
     mixed: NDArray[np.float32] = upper * (1 - fr) + lower * fr
     return mixed
+
+
+def _distances(layouts: NDArray[np.float64], visible: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(V, K, 2) and (V, K) -> (K, K)."""
+    count = visible.shape[1]
+    total, shown = np.zeros((count, count)), np.zeros((count, count))
+    for layout, seen in zip(layouts, visible, strict=True):  # one by one: all at once is large for many landmarks
+        both = seen[:, None] & seen
+        total += np.where(both, np.linalg.norm(layout[:, None] - layout, axis=-1), 0)
+        shown += both
+    return np.where(shown > 0, total / np.maximum(shown, 1), np.inf)
 
 
 def _layout(template: Template, order: NDArray[np.int64], mirrored: bool) -> NDArray[np.float64]:

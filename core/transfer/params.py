@@ -33,6 +33,8 @@ class TransferParams:
         prior: Whether the templates' layouts, voting by a generalised Hough transform, form a shape prior.
         scales: Sizes of the layouts tried, as shares of 0.6 of the longer side of what is looked at.
         hypotheses: Placed layouts that form the prior, the best ones.
+        locality: How near, as a share of the layout's size, other keypoints must lie to have a say in where one is: an
+            ear is told by the eyes, not by a hoof. Infinity lets all speak alike.
         spread: Standard deviation of a keypoint about its place in a layout, as a share of the layout's size.
         prior_weight: Exponent of the prior.
         facing_weight: How much views of templates that the vote agrees with count for more, 0 to 1.
@@ -53,7 +55,8 @@ class TransferParams:
     temperature: float = 0.04
     prior: bool = True
     scales: tuple[float, ...] = (0.5, 0.65, 0.8, 1.0, 1.25, 1.6)
-    hypotheses: int = 300
+    hypotheses: int = 600
+    locality: float = 0.4
     spread: float = 0.1
     prior_weight: float = 1.0
     facing_weight: float = 0.5
@@ -67,7 +70,7 @@ class TransferParams:
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} is {getattr(self, name)}", hint="It lies between 0 and 1")
-        for name in ("temperature", "spread"):
+        for name in ("temperature", "spread", "locality"):
             if getattr(self, name) <= 0:
                 raise UsageError(f"{name} is {getattr(self, name)}", hint="It is above 0")
         if self.whitening is not None and self.whitening <= 0:

@@ -15,7 +15,7 @@ from core.transfer.calibration import Calibration
 from core.transfer.decode import disc_sums, locate, point_cues
 from core.transfer.heatmaps import TargetMaps, compete, softmax_maps
 from core.transfer.params import TransferParams
-from core.transfer.prior import Vote, hough_vote
+from core.transfer.prior import Vote, facing_vote, hough_vote
 from core.transfer.skeleton import mirror_order
 from core.transfer.views import Box, View
 
@@ -166,11 +166,10 @@ def weigh(bank: TemplateBank, target: Target, params: TransferParams) -> Evidenc
     vote = None
     posterior = appearance
     if params.prior:
-        vote = hough_vote(appearance, pitch_xy, bank, params)
         for _ in range(params.rounds if params.facing_weight > 0 else 0):
-            share = (1 - params.facing_weight) / len(bank) + params.facing_weight * vote.view_weights
-            appearance = chances(share)
-            vote = hough_vote(appearance, pitch_xy, bank, params)
+            share = facing_vote(appearance, pitch_xy, bank, params)
+            appearance = chances((1 - params.facing_weight) / len(bank) + params.facing_weight * share)
+        vote = hough_vote(appearance, pitch_xy, bank, params)
         floor = _PRIOR_FLOOR / appearance[0].size
         logits = np.log(appearance + 1e-12) + params.prior_weight * np.log(vote.prior + floor)
         posterior = softmax_maps(logits)

@@ -2,7 +2,8 @@
 
 Every layout of the templates, and its mirror image where templates serve flipped, is tried at several sizes with its
 middle at every token; a placed layout is a hypothesis, and its score is the sum of what its keypoints find where they
-fall. The best hypotheses, each seen without the keypoint in question, make a mixture of Gaussians for that keypoint.
+fall. The best hypotheses make a mixture of Gaussians for each keypoint, weighted by what the keypoints *near* it find:
+limbs move, and a layout that fits the head says where the ear is whatever the legs do.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 from core.transfer.bank import TemplateBank
 from core.transfer.params import TransferParams
 
-__all__ = ["Vote", "hough_vote"]
+__all__ = ["Vote", "facing_vote", "hough_vote"]
 
 _FRAME_SHARE = 0.6
 """Typical size of a layout, as a share of the longer side of what is looked at: scale 1."""
+_NEAR, _FAR = 3.0, 0.2
+"""How much the finds of keypoints near and far count; 1 is what all count when all speak alike."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,13 +31,11 @@ class Vote:
     Attributes:
         prior: (K, rows, columns) float32, each keypoint's distribution over the grid given the others; uniform where
             no hypothesis knows the keypoint.
-        view_weights: (V,) share of the vote that each view's layouts won; sums to 1.
         size: Size of the object by the vote, image pixels (longer side of what its keypoints span).
         strength: Score of the best hypothesis divided by the number of keypoints it places.
     """
 
     prior: NDArray[np.float32]
-    view_weights: NDArray[np.float64]
     size: float
     strength: float
 
@@ -49,6 +50,12 @@ class _Hypotheses:
     xy_grid: NDArray[np.float64]
     own: NDArray[np.float32]
 
+    @property
+    def share(self) -> NDArray[np.float64]:
+        """Of the vote; sums to 1."""
+        share = np.exp((self.score - self.score.max()).astype(np.float64))
+        return np.asarray(share / share.sum())
+
 
 def hough_vote(
     chances: NDArray[np.float32], pitch_xy: NDArray[np.float64], bank: TemplateBank, params: TransferParams
@@ -59,37 +66,49 @@ def hough_vote(
         chances: (K, rows, columns), each keypoint's distribution over the grid.
         pitch_xy: (2,) distance of neighbouring tokens, image pixels.
         bank: The templates.
-        params: `scales`, `hypotheses`, `spread` and `max_layouts` count.
+        params: `scales`, `hypotheses`, `locality`, `spread` and `max_layouts` count.
     """
     rows, cols = chances.shape[1:]
-    frame = float((np.array([cols, rows]) * pitch_xy).max())
-    found = _best_hypotheses(chances, pitch_xy, _FRAME_SHARE * frame, bank, params)
-    # A hypothesis without the keypoint in question: its own find there must not speak for itself.
-    others = found.score[:, None] - found.own
+    found = _best_hypotheses(chances, pitch_xy, bank, params)
+    others = found.own @ _say(bank, params.locality)
     weights = np.exp(others - others.max(axis=0)) * bank.visible[found.view]
     weights /= np.maximum(weights.sum(axis=0), 1e-12)
     prior = _mixture(weights, found, pitch_xy, params.spread, (rows, cols))
     unknown = ~bank.visible[np.unique(found.view)].any(axis=0)
     prior[unknown] = 1 / (rows * cols)
-    share = np.exp(found.score - found.score.max()).astype(np.float64)
-    share /= share.sum()
     best = int(found.score.argmax())
     return Vote(
         prior,
-        np.bincount(found.view, share, minlength=len(bank)).astype(np.float64),
-        float(share @ found.size),
+        float(found.share @ found.size),
         float(found.score[best] / bank.visible[found.view[best]].sum()),
     )
+
+
+def facing_vote(
+    chances: NDArray[np.float32], pitch_xy: NDArray[np.float64], bank: TemplateBank, params: TransferParams
+) -> NDArray[np.float64]:
+    """(V,) share of the vote that each view's layouts win; sums to 1. Arguments as for `hough_vote`."""
+    found = _best_hypotheses(chances, pitch_xy, bank, params)
+    return np.bincount(found.view, found.share, minlength=len(bank)).astype(np.float64)
+
+
+def _say(bank: TemplateBank, locality: float) -> NDArray[np.float32]:
+    """(K, K) how much one keypoint's find counts for another's place: never for its own."""
+    say = np.ones(bank.apart.shape)
+    if np.isfinite(locality):
+        say = _FAR + _NEAR * np.exp(-((bank.apart / locality) ** 2))
+    np.fill_diagonal(say, 0)
+    return say.astype(np.float32)
 
 
 def _best_hypotheses(
     chances: NDArray[np.float32],
     pitch_xy: NDArray[np.float64],
-    unit: float,
     bank: TemplateBank,
     params: TransferParams,
 ) -> _Hypotheses:
     count, rows, cols = chances.shape
+    unit = _FRAME_SHARE * float((np.array([cols, rows]) * pitch_xy).max())
     # The root keeps one sharp keypoint from outvoting a dozen that are only fairly sure.
     finds = np.sqrt(chances)
     pad = max(rows, cols)

@@ -130,6 +130,7 @@ def test_each_piece_can_be_switched_off():
         {"rounds": 0},
         {"tolerance": 0.0},
         {"max_layouts": 1},
+        {"locality": np.inf},
     ]
     for change in changes:
         (found,) = transfer(templates, [wanted], SKELETON, dataclasses.replace(FULL, **change), silent())
@@ -194,6 +195,7 @@ def test_a_skeleton_of_one_point_works():
         ({"binned": 1.5}, "binned is 1.5"),
         ({"temperature": 0.0}, "temperature is 0.0"),
         ({"whitening": 0.0}, "whitening is 0.0"),
+        ({"locality": 0.0}, "locality is 0.0"),
         ({"scales": ()}, "scales"),
     ],
 )

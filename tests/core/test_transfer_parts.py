@@ -15,7 +15,7 @@ from core.transfer import Calibration, TemplateBank, TransferParams, ViewKey, bo
 from core.transfer.calibration import MIN_OUTCOMES
 from core.transfer.decode import CUES, disc_sums, locate, point_cues
 from core.transfer.heatmaps import compete, similarity_maps, softmax_maps
-from core.transfer.prior import hough_vote
+from core.transfer.prior import facing_vote, hough_vote
 from core.transfer.skeleton import derive_mirror_pairs, mirror_order
 from core.transfer.views import View
 from tests.core.transfer_scenes import CELL, LAYOUT, TAP, TWIN, features, template
@@ -155,6 +155,20 @@ def test_a_keypoint_does_not_vote_for_itself():
     assert np.abs(after[4] - before[4]).max() > 1e-5
 
 
+def test_near_keypoints_have_more_say_than_far_ones():
+    bank, chances = bank_and_chances()
+    pitch = np.array([8.0, 8.0])
+    tail = chances.copy()
+    tail[7] = np.roll(tail[7], 5, axis=1)
+
+    def change_of_an_eye(locality):
+        params = dataclasses.replace(PARAMS, hypotheses=10**9, locality=locality)
+        before, after = (hough_vote(c, pitch, bank, params).prior[1] for c in (chances, tail))
+        return np.abs(after - before).sum()
+
+    assert change_of_an_eye(0.4) < 0.5 * change_of_an_eye(np.inf)
+
+
 def test_the_vote_finds_place_size_and_facing_of_a_layout():
     bank = TemplateBank([template(seed=1), template(seed=2)], TWIN, PARAMS)
     chances = np.full((8, 20, 24), 1e-4, np.float32)
@@ -166,8 +180,9 @@ def test_the_vote_finds_place_size_and_facing_of_a_layout():
     params = dataclasses.replace(PARAMS, scales=(0.7, 12 / (0.6 * 24), 1.2))
     vote = hough_vote(chances, np.array([8.0, 8.0]), bank, params)
     np.testing.assert_allclose(vote.prior.sum(axis=(1, 2)), 1, atol=1e-4)
-    np.testing.assert_allclose(vote.view_weights.sum(), 1, atol=1e-6)
-    assert vote.view_weights[[1, 3]].sum() > 0.9  # the flipped views
+    facing = facing_vote(chances, np.array([8.0, 8.0]), bank, params)
+    np.testing.assert_allclose(facing.sum(), 1, atol=1e-6)
+    assert facing[[1, 3]].sum() > 0.9  # the flipped views
     assert abs(vote.size - 12 * CELL) < 2 * CELL
     for k in (1, 3, 6):
         peak = np.unravel_index(vote.prior[k].argmax(), (20, 24))
