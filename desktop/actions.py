@@ -248,6 +248,22 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "",
         "The same for every part of this image that is neither locked nor hidden",
     ),
+    ActionSpec(
+        "accept_predictions",
+        "&Accept predictions",
+        _PART,
+        ("Ctrl+Return",),
+        "reviewed",
+        "Make this image's predictions your own: no run replaces them",
+    ),
+    ActionSpec(
+        "accept_listed",
+        "Accept predictions of &all listed images",
+        _PART,
+        (),
+        "",
+        "Make the predictions of every image in the list your own",
+    ),
     ActionSpec("copy_part", "&Copy part", _PART, ("Ctrl+C",), "", "Copy the active part of this image"),
     ActionSpec("paste_part", "&Paste part", _PART, ("Ctrl+V",), "", "Paste the copied part into this image"),
     ActionSpec("new_instance", "&New instance", _POINTS, ("Shift+N",), "", "Begin another instance on this image"),
@@ -364,6 +380,9 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "&Part",
         (
+            "accept_predictions",
+            "accept_listed",
+            "-",
             "copy_part",
             "paste_part",
             "-",

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QColor
 
 from core.project.commands import (
     AcceptPredictions,
     AddPart,
+    Command,
+    Compound,
     DeleteParts,
     EditPart,
     MergeParts,
     RemoveImages,
+    ReorderParts,
     SetReviewState,
 )
 from core.project.document import Document
-from core.project.model import ImageState
+from core.project.model import ImageState, PartLabel
 from desktop.panels.parts import PartsPanel
 from desktop.session import Session
 from desktop.viewer import Viewer
@@ -28,15 +33,20 @@ class Annotator(QObject):
 
     Signals:
         parts_changed: The parts, after some came, went or look different.
+        list_wanted: Part whose images should be listed.
+        says: A line for the status bar.
         active_changed: The part that tools work with, 0 for none.
     """
 
     active_changed = Signal(int)
     parts_changed = Signal(object)
+    list_wanted = Signal(int)
+    says = Signal(str)
 
     def __init__(self, session: Session, viewer: Viewer, panel: PartsPanel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session, self._viewer, self._panel = session, viewer, panel
+        self._listed: Callable[[], Sequence[int]] = lambda: ()
         panel.rename.connect(self._rename)
         panel.recolour.connect(self._recolour)
         panel.show_part.connect(self._show)
@@ -44,6 +54,8 @@ class Annotator(QObject):
         panel.add.connect(self._add)
         panel.merge.connect(self._merge)
         panel.delete.connect(self._delete)
+        panel.reorder.connect(lambda order: self._session.do(ReorderParts(order)))
+        panel.wanted.connect(self._menu)
         panel.active_changed.connect(self.active_changed)
         panel.emphasised.connect(viewer.emphasise)
 
@@ -122,6 +134,38 @@ class Annotator(QObject):
         if parts:
             self._session.do(DeleteParts(parts))
 
+    @Slot(str, list)
+    def _menu(self, what: str, parts: list[int]) -> None:
+        """What the legend's menu asks for."""
+        document = self._document
+        if document is None:
+            return
+        if what == "accept":
+            self.accept([self._viewer.image(0)], parts)
+        elif what == "accept_listed":
+            self.accept(self._listed(), parts)
+        elif what == "list":
+            self.list_wanted.emit(parts[0])
+        else:
+            self._session.do(_looks(document, what, set(parts)))
+
+    def accept(self, images: Sequence[int], parts: Sequence[int] | None = None) -> None:
+        """Make predictions a person's own, in one step: from now on no run replaces them."""
+        command = AcceptPredictions([image for image in images if image], list(parts) if parts else None)
+        if self._session.do(command):
+            count = len(command.outcome.changed)
+            self.says.emit(f"Accepted predictions on {count:,} {'image' if count == 1 else 'images'}")
+        else:
+            self.says.emit("There are no predictions left to accept")
+
+    def accept_listed(self) -> None:
+        """Accept the predictions of all images of the list, as it is filtered."""
+        self.accept(self._listed())
+
+    def accept_shown(self) -> None:
+        """Accept the predictions of the image that is shown."""
+        self.accept([self._viewer.image(0)])
+
     def toggle_active(self) -> None:
         """Show or hide the active part."""
         document, part = self._document, self.active
@@ -135,6 +179,10 @@ class Annotator(QObject):
             self.choose(part)
             self._session.do(AcceptPredictions([self._viewer.image(pane)], [part]))
 
+    def set_listed(self, listed: Callable[[], Sequence[int]]) -> None:
+        """Say which images the list shows."""
+        self._listed = listed
+
     # Images -------------------------------------------------------------------------------------------------------
 
     def set_state(self, images: list[int], state: ImageState) -> bool:
@@ -145,3 +193,15 @@ class Annotator(QObject):
         """Take images out of the project; the files stay."""
         if images:
             self._session.do(RemoveImages(images))
+
+
+def _looks(document: Document, what: str, parts: set[int]) -> Command:
+    """Shows or locks parts, in one step."""
+    changes: dict[str, tuple[str, Callable[[PartLabel], EditPart]]] = {
+        "only": ("Show only some parts", lambda part: EditPart(part.id, visible=part.id in parts)),
+        "show_all": ("Show all parts", lambda part: EditPart(part.id, visible=True)),
+        "lock_others": ("Lock the other parts", lambda part: EditPart(part.id, locked=part.id not in parts)),
+        "unlock_all": ("Unlock all parts", lambda part: EditPart(part.id, locked=False)),
+    }
+    title, change = changes[what]
+    return Compound(title, [change(part) for part in document.parts])

@@ -131,6 +131,8 @@ class WindowCommands(QObject):
             "smooth": lambda: window.editor.change("Smooth", Smooth()),
             "refine": window.maskwork.refine.refine_active,
             "refine_all": window.maskwork.refine.refine_all,
+            "accept_predictions": window.annotator.accept_shown,
+            "accept_listed": window.annotator.accept_listed,
             "copy_part": self._copy_part,
             "paste_part": window.editor.paste,
             "new_instance": window.pointwork.points.begin_instance,

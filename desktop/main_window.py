@@ -193,6 +193,9 @@ class MainWindow(QMainWindow):
         self.start.open_recent.connect(self.files.open_recent)
         self.images.chosen.connect(self._on_chosen)
         self.images.chosen_right.connect(self.show_right)
+        self.annotator.set_listed(lambda: self.images.model.shown)
+        self.annotator.list_wanted.connect(self.images.show_part)
+        self.annotator.says.connect(self.status.show_place)
         self.annotator.parts_changed.connect(self.images.set_parts)
         self.images.images_with_part = self._images_with
         self.images.state_wanted.connect(self.annotator.set_state)

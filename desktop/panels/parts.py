@@ -2,101 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import (
-    QAbstractItemModel,
-    QEvent,
     QItemSelectionModel,
     QModelIndex,
-    QObject,
     QPersistentModelIndex,
-    QRect,
+    QPoint,
     QSize,
     Qt,
     Signal,
     Slot,
 )
-from PySide6.QtGui import QAction, QColor, QMouseEvent, QPainter
+from PySide6.QtGui import QAction, QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QMenu,
     QSlider,
     QStackedLayout,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
 from core.project.model import PartLabel
-from desktop.icons import pixmap
 from desktop.panels.parts_model import COLOUR, LOCK, NAME, SHARE, VISIBLE, PartsModel
-from desktop.theme import GRID, colours
+from desktop.panels.parts_rows import PartsTable, PartToggle
+from desktop.theme import GRID
 from desktop.widgets import EmptyState, action_button, icon_button, muted
 
 __all__ = ["PartsPanel"]
 
 Index = QModelIndex | QPersistentModelIndex
-
-
-class _Toggle(QStyledItemDelegate):
-    """An icon that says on or off, and asks for the other when clicked."""
-
-    clicked = Signal(int)
-
-    def __init__(self, on: str, off: str, attribute: str, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._on, self._off, self._attribute = on, off, attribute
-
-    def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:
-        return QSize(28, 30)
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        part: PartLabel = index.data(Qt.ItemDataRole.UserRole)
-        theme = colours()
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(option.rect, option.palette.highlight().color())
-        on = bool(getattr(part, self._attribute))
-        usual = on if self._attribute == "visible" else not on
-        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
-        colour = theme.text if hovered else theme.muted if usual and self._attribute == "visible" else theme.faint
-        if self._attribute == "locked" and on:
-            colour = theme.warning
-        drawing = pixmap(self._on if on else self._off, 16, colour, painter.device().devicePixelRatioF())
-        centre = option.rect.center()
-        painter.drawPixmap(QRect(centre.x() - 7, centre.y() - 7, 16, 16), drawing)
-
-    def editorEvent(
-        self, event: QEvent, _model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index
-    ) -> bool:
-        if (
-            event.type() == QEvent.Type.MouseButtonRelease
-            and isinstance(event, QMouseEvent)
-            and event.button() == Qt.MouseButton.LeftButton
-            and option.rect.contains(event.position().toPoint())
-        ):
-            self.clicked.emit(index.row())
-            return True
-        return False
-
-
-class _Table(QTableView):
-    hovered = Signal(int)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        index = self.indexAt(event.position().toPoint())
-        self.hovered.emit(index.row() if index.isValid() else -1)
-        super().mouseMoveEvent(event)
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self.hovered.emit(-1)
-        super().leaveEvent(event)
 
 
 class PartsPanel(QWidget):
@@ -107,6 +47,9 @@ class PartsPanel(QWidget):
         emphasised: Part under the pointer, 0 for none.
         rename, recolour, show_part, lock_part: Part and its new value.
         add, merge, delete: New part wanted; parts to merge into the first; parts to delete.
+        reorder: All parts in their new order.
+        wanted: What else is asked for by the menu, and the parts that it is for: `accept`, `accept_listed`, `only`,
+            `show_all`, `lock_others`, `unlock_all` or `list`.
         opacity_changed: Opacity of overlays in [0, 1].
     """
 
@@ -119,6 +62,8 @@ class PartsPanel(QWidget):
     add = Signal()
     merge = Signal(list)
     delete = Signal(list)
+    reorder = Signal(list)
+    wanted = Signal(str, list)
     opacity_changed = Signal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -137,13 +82,14 @@ class PartsPanel(QWidget):
         self.add_button = icon_button("plus", "Add a part", quiet=True)
         self.merge_button = icon_button("merge", "Merge the selected parts on all images", quiet=True)
         self.delete_button = icon_button("trash", "Delete the selected parts on all images", quiet=True)
+        self.accept_button = icon_button("reviewed", "Accept the predictions of this image", quiet=True)
         self.summary = muted(small=True)
         self._layout()
         self._connect()
         self._update_buttons()
 
-    def _make_table(self) -> _Table:
-        table = _Table()
+    def _make_table(self) -> PartsTable:
+        table = PartsTable()
         table.setAccessibleName("Parts")
         table.setModel(self.model)
         table.setMouseTracking(True)
@@ -163,8 +109,8 @@ class PartsPanel(QWidget):
             table.setColumnWidth(column, width)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(SHARE, QHeaderView.ResizeMode.ResizeToContents)
-        self._eye = _Toggle("eye", "eye-off", "visible", table)
-        self._lock = _Toggle("lock", "unlock", "locked", table)
+        self._eye = PartToggle("eye", "eye-off", "visible", table)
+        self._lock = PartToggle("lock", "unlock", "locked", table)
         table.setItemDelegateForColumn(VISIBLE, self._eye)
         table.setItemDelegateForColumn(LOCK, self._lock)
         return table
@@ -183,7 +129,7 @@ class PartsPanel(QWidget):
         tools = QHBoxLayout()
         tools.setContentsMargins(10, 4, 12, 8)
         tools.setSpacing(4)
-        for button in (self.add_button, self.merge_button, self.delete_button):
+        for button in (self.add_button, self.merge_button, self.delete_button, self.accept_button):
             tools.addWidget(button)
         self._tools = tools
         tools.addStretch(1)
@@ -207,6 +153,11 @@ class PartsPanel(QWidget):
         self.add_button.clicked.connect(self.add)
         self.merge_button.clicked.connect(self._merge)
         self.delete_button.clicked.connect(self._delete)
+        self.accept_button.clicked.connect(lambda: self.wanted.emit("accept", []))
+        self.table.moved.connect(self._moved)
+        self.table.delete_pressed.connect(self._delete)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._menu)
 
     def add_tool(self, action: QAction) -> None:
         """Put a button for an action beside those for parts."""
@@ -310,6 +261,48 @@ class PartsPanel(QWidget):
     def _delete(self) -> None:
         self.delete.emit(self.selected)
 
+    @Slot(int, int)
+    def _moved(self, row: int, before: int) -> None:
+        """A row was dragged: the parts in their new order."""
+        order = [part.id for part in self.model.parts]
+        moved = order.pop(row)
+        order.insert(before - (before > row), moved)
+        self.reorder.emit(order)
+
+    @Slot(QPoint)
+    def _menu(self, at: QPoint) -> None:
+        if self.table.indexAt(at).isValid():
+            self.menu().popup(self.table.viewport().mapToGlobal(at))
+
+    def menu(self) -> QMenu:
+        """What can be done with the selected parts."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        parts = self.selected
+        one, all_parts = len(parts) == 1, self.model.parts
+
+        def add(text: str, do: Callable[[], object], enabled: bool = True) -> None:
+            action = menu.addAction(text)
+            action.setEnabled(enabled)
+            action.triggered.connect(lambda _checked=False: do())
+
+        current = self.table.currentIndex()
+        add("Rename", lambda: self.table.edit(self.model.index(current.row(), NAME)), one)
+        add("Change colour…", lambda: self._on_clicked(self.model.index(current.row(), COLOUR)), one)
+        menu.addSeparator()
+        add("Show only these" if not one else "Show only this", lambda: self.wanted.emit("only", parts), bool(parts))
+        add("Show all", lambda: self.wanted.emit("show_all", []), any(not part.visible for part in all_parts))
+        add("Lock the others", lambda: self.wanted.emit("lock_others", parts), len(all_parts) > len(parts))
+        add("Unlock all", lambda: self.wanted.emit("unlock_all", []), any(part.locked for part in all_parts))
+        menu.addSeparator()
+        add("Accept predictions on this image", lambda: self.wanted.emit("accept", parts), bool(parts))
+        add("Accept predictions on all listed images", lambda: self.wanted.emit("accept_listed", parts), bool(parts))
+        add("List the images that have it", lambda: self.wanted.emit("list", parts), one)
+        menu.addSeparator()
+        add("Merge on all images", self._merge, len(parts) >= 2)
+        add("Delete on all images", self._delete, bool(parts))
+        return menu
+
     def _update_buttons(self) -> None:
         chosen, total = len(self.selected), self.model.rowCount()
         self.merge_button.setEnabled(chosen >= 2)
@@ -322,5 +315,6 @@ class PartsPanel(QWidget):
         self.delete_button.setToolTip(
             "Delete the selected parts on all images" if chosen else "Select the parts to delete"
         )
+        self.accept_button.setEnabled(bool(total))
         noun = "part" if total == 1 else "parts"
         self.summary.setText(f"{total} {noun}" if chosen < 2 else f"{chosen} of {total} selected")
