@@ -8,11 +8,13 @@ kept, and painted when there are.
 from __future__ import annotations
 
 import math
+import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QObject, QPointF, QRect, Qt, Signal, Slot
+from PySide6.QtCore import QObject, QPointF, QRect, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QImage, QPainter
 
 from core.jobs import JobContext
@@ -34,6 +36,7 @@ __all__ = ["GRAINS", "SnapDesk", "SnapTool"]
 GRAINS = (900, 300, 120)
 """Regions in an image: fine, medium, coarse."""
 _SLOT = "regions"
+_AHEAD_MS = 10
 
 
 class SnapDesk(QObject):
@@ -58,6 +61,10 @@ class SnapDesk(QObject):
         self._photos: dict[int, Photo] = {}
         self._count = GRAINS[1]
         self._asked: tuple[int, bool, int] | None = None
+        self._ahead = QTimer(self)
+        self._ahead.setInterval(_AHEAD_MS)
+        self._ahead.timeout.connect(self._work_ahead)
+        self._rest: tuple[Clusters, Iterator[int]] | None = None
         features.arrived.connect(self._on_features)
         features.failed.connect(self._on_failed)
         features.cleared.connect(self.clear)
@@ -67,12 +74,17 @@ class SnapDesk(QObject):
     def clear(self) -> None:
         """Forget all regions."""
         self._kept.clear()
-        self._asked = None
+        self._asked = self._rest = None
 
     def get(self, image: int) -> Clusters | None:
         """The regions of an image, None while there are none."""
         kept = self._kept.get(image)
         return kept[0] if kept is not None else None
+
+    @property
+    def working_ahead(self) -> bool:
+        """Whether regions are still being worked out between events."""
+        return self._rest is not None
 
     def set_grain(self, index: int) -> None:
         """Choose how fine regions are, an index into `GRAINS`; those of the image in work are found anew."""
@@ -145,7 +157,22 @@ class SnapDesk(QObject):
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         self._say(image)
+        self._rest = (outcome.result, iter(range(len(outcome.result))))
+        self._ahead.start()
         self.found.emit(image)
+
+    @Slot()
+    def _work_ahead(self) -> None:
+        """Work out the pixels of some more regions between events, so that a fast stroke finds them ready."""
+        end = time.monotonic() + _AHEAD_MS / 2000
+        while self._rest is not None and time.monotonic() < end:
+            index = next(self._rest[1], None)
+            if index is None:
+                self._rest = None
+            else:
+                self._rest[0].region(index)
+        if self._rest is None:
+            self._ahead.stop()
 
 
 class SnapTool(TipTool):
