@@ -115,6 +115,25 @@ class CosegmentParams:
         return dataclasses.replace(cls.paper(heads), method="baseline", threshold=threshold)
 
     @classmethod
+    def paper_for(cls, defaults: ModelDefaults) -> CosegmentParams:
+        """The paper's algorithm with its settings for a model: in the supervised ViT, keys of block 9 above 0.01.
+
+        Models without a class token, which the paper compares by their features alone, are seeded by the border.
+        """
+        return dataclasses.replace(
+            cls.paper(defaults.saliency_heads),
+            threshold=defaults.paper_threshold,
+            saliency="background" if defaults.saliency_layer is None else "cls",
+            saliency_tap=defaults.paper_tap,
+            tap=defaults.paper_tap,
+        )
+
+    @classmethod
+    def baseline_for(cls, defaults: ModelDefaults) -> CosegmentParams:
+        """The saliency baseline with the model's threshold: 0.04 for DINO, 0.01 for the supervised ViT."""
+        return dataclasses.replace(cls.paper_for(defaults), method="baseline", threshold=defaults.baseline_threshold)
+
+    @classmethod
     def for_model(cls, defaults: ModelDefaults) -> CosegmentParams:
         """What serves a model best, from the registry."""
         paper = defaults.cosegment_method == "paper"

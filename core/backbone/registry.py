@@ -70,6 +70,9 @@ class ModelDefaults:
         saliency_method: `cls` (paper), `background` (distance from the border's descriptors) or `mean` of both.
         saliency_threshold: A cluster is foreground above it.
         match_saliency_threshold: Both ends of a pair must exceed it.
+        paper_tap: Descriptors that the paper's co-segmentation and its saliency baseline read in this model.
+        paper_threshold: Saliency above which the paper's co-segmentation takes a cluster for salient.
+        baseline_threshold: Saliency above which the paper's saliency baseline takes a token for foreground.
         cosegment_method: `paper`, or `seeded` (the improved pipeline).
         segment_size, segment_stride: Longest side and patch distance for masks, pixels.
         points_size, points_stride: The same for correspondences and keypoints.
@@ -85,6 +88,9 @@ class ModelDefaults:
     saliency_method: SaliencyMethod
     saliency_threshold: float
     match_saliency_threshold: float
+    paper_tap: Tap
+    paper_threshold: float
+    baseline_threshold: float
     cosegment_method: CosegmentMethod
     segment_size: int
     segment_stride: int
@@ -95,7 +101,7 @@ class ModelDefaults:
     def from_dict(cls, data: dict[str, Any]) -> ModelDefaults:
         """Read from plain values as they stand in the registry file."""
         values = dict(data)
-        for name in ("match_tap", "transfer_tap", "cosegment_tap", "parts_tap", "saliency_tap"):
+        for name in ("match_tap", "transfer_tap", "cosegment_tap", "parts_tap", "saliency_tap", "paper_tap"):
             values[name] = Tap.parse(values[name])
         heads = values["saliency_heads"]
         values["saliency_heads"] = None if heads is None else tuple(heads)
@@ -228,7 +234,7 @@ def user_model(description: dict[str, Any]) -> ModelInfo:
     values = dict(description)
     base = dict(_registry()["defaults"][values.pop("family")])
     patch, depth = int(values["patch"]), int(values["depth"])
-    for name in ("match_tap", "transfer_tap", "cosegment_tap", "parts_tap", "saliency_tap"):
+    for name in ("match_tap", "transfer_tap", "cosegment_tap", "parts_tap", "saliency_tap", "paper_tap"):
         tap = Tap.parse(base[name])
         base[name] = str(Tap(min(tap.layer, depth - 1), tap.facet))
     if base["saliency_layer"] is not None:

@@ -75,7 +75,9 @@ def landmark_job(args: argparse.Namespace, engine: Engine) -> LandmarkJob:
     from core.pipeline.parts import PartsJob
 
     own = LandmarkJob.for_engine(engine, args.parts, paper=args.paper)
-    params = PartsParams.paper(args.parts) if args.method == "paper" else own.parts.params
+    params = own.parts.params
+    if args.method == "paper":
+        params = dataclasses.replace(PartsParams.paper(args.parts), tap=engine.defaults.paper_tap)
     params = dataclasses.replace(params, seed=args.seed)
     descriptors = own.descriptors if args.descriptors is None else args.descriptors
     if args.paper:

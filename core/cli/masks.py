@@ -98,8 +98,8 @@ def cosegment_job(args: argparse.Namespace, engine: Engine) -> CosegmentJob:
     params = {
         "default": own,
         "seeded": dataclasses.replace(CosegmentParams(), heads=own.heads, saliency_tap=own.saliency_tap, tap=own.tap),
-        "paper": CosegmentParams.paper(engine.defaults.saliency_heads),
-        "baseline": CosegmentParams.baseline(heads=engine.defaults.saliency_heads),
+        "paper": CosegmentParams.paper_for(engine.defaults),
+        "baseline": CosegmentParams.baseline_for(engine.defaults),
     }[args.method]
     changes = {
         "saliency": args.saliency,
@@ -151,7 +151,8 @@ def _parts(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     else:
         paper = args.method == "paper"
         params = PartsParams.paper(args.parts) if paper else PartsParams.for_model(engine.defaults, args.parts)
-        params = dataclasses.replace(params, stages=args.stages, seed=args.seed)
+        tap = engine.defaults.paper_tap if paper else params.tap
+        params = dataclasses.replace(params, stages=args.stages, seed=args.seed, tap=tap)
         if args.crf is not None:
             params = dataclasses.replace(params, crf=args.crf)
         job = PartsJob(cosegment_job(args, engine), params, args.augment)

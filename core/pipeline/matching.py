@@ -44,7 +44,11 @@ class MatchJob:
     def paper(cls, engine: Engine, pairs: int = 10, seed: int = 0) -> MatchJob:
         """The paper's (section 5.3): 224 pixels, stride 4 where the patch allows, log-binned keys of layer 9."""
         stride = 4 if engine.info.patch % 4 == 0 else engine.defaults.points_stride
-        return cls(MatchParams.paper(pairs, seed), (224, 224), stride)
+        params = MatchParams.paper(pairs, seed)
+        if not engine.info.has_class_token:
+            # Block outputs stand for keys where there are none; there is no class attention either.
+            params = dataclasses.replace(params, tap=engine.defaults.match_tap)
+        return cls(params, (224, 224), stride)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
