@@ -35,6 +35,7 @@ __all__ = [
     "match_saliency",
     "nearest_neighbours",
     "select_pairs",
+    "soft_cycle",
 ]
 
 Selection = Literal["kmeans", "farthest"]
@@ -251,7 +252,7 @@ def match_pair(
     rc_a, rc_b = _rc(buddies.a, a.grid_hw), _rc(buddies.b, b.grid_hw)
     xy_a, xy_b = a.geometry.grid_to_image(rc_a), b.geometry.grid_to_image(rc_b)
     back = token_similarities(desc_b, rc_b, desc_a, params.hierarchy)
-    return Matches(xy_a, xy_b, buddies.score, _soft_cycle(back, a.geometry.token_centres(), xy_a))
+    return Matches(xy_a, xy_b, buddies.score, soft_cycle(back, a.geometry.token_centres(), xy_a))
 
 
 def match_saliency(feature_map: FeatureMap, defaults: ModelDefaults) -> NDArray[np.float32]:
@@ -329,9 +330,7 @@ def _farthest(places: NDArray[np.float64], quality: NDArray[np.floating], count:
     return np.sort(np.array(chosen, dtype=np.int64))
 
 
-def _soft_cycle(
-    back: NDArray[np.float32], centres: NDArray[np.float64], xy: NDArray[np.float64]
-) -> NDArray[np.float32]:
+def soft_cycle(back: NDArray[np.float32], centres: NDArray[np.float64], xy: NDArray[np.float64]) -> NDArray[np.float32]:
     """(N, rows, columns) similarities of the partners to image a -> (N,) rms distance from `xy`, pixels."""
     logits = back.reshape(len(back), -1).astype(np.float64) / _CYCLE_TEMPERATURE
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))

@@ -12,8 +12,9 @@ from PySide6.QtGui import QColor
 
 from core.imaging import ImageRef
 from core.jobs import JobContext
-from core.pipeline.matching import MatchJob, MatchRun, match_images
+from core.pipeline.matching import MatchJob, MatchRun, match_images, match_points
 from core.project.commands import (
+    AddMatch,
     Command,
     DeleteMatches,
     LockMatches,
@@ -35,9 +36,9 @@ from desktop.settings import Settings
 from desktop.viewer import Viewer
 from desktop.worker import Job, JobRunner, Outcome
 
-__all__ = ["PairDesk", "match_job"]
+__all__ = ["PairDesk", "match_job", "mate_job"]
 
-_SLOT = "matches"
+_SLOT, _MATE = "matches", "mate"
 
 
 def match_job(
@@ -51,6 +52,18 @@ def match_job(
         found = match_images(engine, a, b, job, ctx)
         params = json.dumps(dataclasses.asdict(job), default=str)
         return found, Provenance("match", params, choice.name, engine.plan.weights_sha256)
+
+    return run
+
+
+def mate_job(
+    choice: ModelChoice, a: ImageRef, b: ImageRef, xy: tuple[float, float]
+) -> Callable[[Backend, JobContext], MatchRun]:
+    """A job that finds the mate in b of a place in a."""
+
+    def run(backend: Backend, ctx: JobContext) -> MatchRun:
+        engine = backend.engine(choice)
+        return match_points(engine, a, b, [xy], MatchJob.for_engine(engine), ctx)
 
     return run
 
@@ -84,6 +97,7 @@ class PairDesk(QObject):
         self._active = False
         self._matches: MatchSet | None = None
         self._proposal: Command | None = None
+        self._mate: Command | None = None
         self._hovered, self._selected = -1, -1
         panel.colour_by.set_index(1 if settings.preferences.line_colour == "confidence" else 0)
         panel.count_changed.connect(self._count_changed)
@@ -97,6 +111,8 @@ class PairDesk(QObject):
         tool.line_clicked.connect(self._line_clicked)
         tool.line_double_clicked.connect(self._line_accepted)
         tool.end_dragged.connect(self._end_dragged)
+        tool.clicked.connect(self._place_clicked)
+        tool.part_double_clicked.connect(self._part_double_clicked)
         runner.answered.connect(self._answered)
 
     # The pair -----------------------------------------------------------------------------------------------------
@@ -206,6 +222,8 @@ class PairDesk(QObject):
 
     @Slot(str, object, object)
     def _answered(self, slot: str, job: Job, outcome: Outcome) -> None:
+        if slot == _MATE and not outcome.cancelled:
+            self._mate_found(job, outcome)
         if slot != _SLOT or outcome.cancelled:
             return
         self.says.emit("")
@@ -229,6 +247,44 @@ class PairDesk(QObject):
             self._matches = proposed
             self._show()
         self.says.emit(outcome.warnings[0] if outcome.warnings else "")
+
+    # A place's mate -----------------------------------------------------------------------------------------------
+
+    @Slot(int, float, float)
+    def _place_clicked(self, pane: int, x: float, y: float) -> None:
+        """A click on a place that no line ends at: look for its mate in the other image."""
+        document, pair = self._session.document, self.pair
+        if document is None or self._choice is None or not self._active or not self._ready():
+            return
+        here, there = (pair[pane], pair[1 - pane])
+        fn = mate_job(self._choice, document.image_ref(here), document.image_ref(there), (x, y))
+        self._runner.ask(_MATE, Job("Find mate", fn, "mate", tag=(document, pair, pane)))
+
+    def _mate_found(self, job: Job, outcome: Outcome) -> None:
+        document, pair, pane = job.tag
+        if outcome.failure is not None:
+            self.trouble.emit(outcome.failure.text)
+            return
+        bridge = self._session.bridge
+        if bridge is None or bridge.document is not document or self.pair != pair:
+            return
+        found = outcome.result.matches
+        ends = [tuple(found.xy_a[0].tolist()), tuple(found.xy_b[0].tolist())]
+        left, right = ends if pane == 0 else ends[::-1]
+        score, cycle = float(found.score[0]), float(found.cycle_error[0])
+        command = AddMatch(pair[0], pair[1], left, right, score, cycle, MatchState.PROPOSED)
+        if self._session.do(command) and self._matches is not None:
+            self._mate = command
+            self._panel.choose(len(self._matches) - 1)
+            self.says.emit(f"Cosine {score:.2f}, cycle error {cycle:.0f} px. Drag it, Enter accepts, Esc rejects.")
+
+    @Slot(int, int)
+    def _part_double_clicked(self, _pane: int, part: int) -> None:
+        """The two clicks meant the part under them, not a place whose mate is wanted."""
+        bridge = self._session.bridge
+        if part and bridge is not None and self._mate is not None and bridge.last is self._mate:
+            bridge.undo()
+        self._mate = None
 
     # Judging ------------------------------------------------------------------------------------------------------
 
@@ -299,6 +355,7 @@ class PairDesk(QObject):
     @Slot(int)
     def _row_hovered(self, index: int) -> None:
         self._hovered = index
+        self._panel.model.set_hovered(index)
         self._mark()
 
     @Slot(int)

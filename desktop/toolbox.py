@@ -32,6 +32,7 @@ _HINTS = {
     "polygon": "Click corners, Enter closes",
     "wand": "Click, then drag right for more or left for less. Shift adds a place",
     "fill": "Click a region to give it to the active part",
+    "keypoint": "Click places the keypoint named, right-click places it hidden. Drag moves one, N skips one",
 }
 _SIZED = ("brush", "snap", "eraser")
 _MODED = ("rectangle", "lasso", "polygon", "fill", "wand")

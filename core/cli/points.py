@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 from pathlib import Path
 
 from core.cli.options import (
@@ -35,6 +36,9 @@ def add_parsers(commands: Subparsers) -> None:
     )
     group.add_argument("--bin", type=int, metavar="N", help="levels of log-binning (paper: 2)")
     group.add_argument("--threshold", type=float, metavar="T", help="both ends must be more salient than this")
+    group.add_argument(
+        "--at", nargs="+", type=_place, metavar="X,Y", help="the mates of these places of A instead of the best pairs"
+    )
     group.add_argument("--selection", choices=["kmeans", "farthest"], help="how k pairs are chosen among best buddies")
     add_engine_options(match)
     add_feature_options(match)
@@ -59,8 +63,19 @@ def add_parsers(commands: Subparsers) -> None:
     transfer.set_defaults(command=_transfer)
 
 
+def _place(text: str) -> tuple[float, float]:
+    x, comma, y = text.partition(",")
+    try:
+        place = float(x), float(y)
+    except ValueError:
+        place = (float("nan"), float("nan"))
+    if not comma or not all(math.isfinite(value) for value in place):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a place: write X,Y in pixels, 120,85")
+    return place
+
+
 def _match(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.matching import MatchJob, match_images, write_matches
+    from core.pipeline.matching import MatchJob, match_images, match_points, write_matches
 
     engine = engine_from(args)
     make = MatchJob.paper if args.method == "paper" else MatchJob.for_engine
@@ -74,7 +89,10 @@ def _match(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     )
     job = MatchJob(params, chosen.size, chosen.stride)
     refs = [ImageRef(path, path.name) for path in (args.image_a, args.image_b)]
-    run = match_images(engine, refs[0], refs[1], job, ctx)
+    if args.at:
+        run = match_points(engine, refs[0], refs[1], args.at, job, ctx)
+    else:
+        run = match_images(engine, refs[0], refs[1], job, ctx)
     data = write_matches(run, refs[0], refs[1], engine, job, args.out)
     return Outcome(f"{len(run.matches)} pairs in {args.out}", {"out": str(args.out), **data})
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.cache import FeatureSet
-from core.errors import ImageError
+from core.errors import ImageError, UsageError
 from core.files import write_json
 from core.geometry import Size
 from core.imaging import ImageRef
 from core.jobs import JobContext
 from core.matching import Matches, MatchParams, match_pair, match_saliency
+from core.mates import find_mates
 from core.pipeline.engine import Engine
 
-__all__ = ["MatchJob", "MatchRun", "match_features", "match_images", "write_matches"]
+__all__ = ["MatchJob", "MatchRun", "match_features", "match_images", "match_points", "write_matches"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +76,19 @@ def match_images(engine: Engine, a: ImageRef, b: ImageRef, job: MatchJob, ctx: J
         UsageError: A request the model cannot answer.
         JobCancelledError: Cancelled.
     """
+    return match_features(engine, _features(engine, a, b, job, ctx.stage(0.0, 0.8)), job, ctx.stage(0.8, 1.0))
+
+
+def _features(engine: Engine, a: ImageRef, b: ImageRef, job: MatchJob, ctx: JobContext) -> FeatureSet:
+    """Features of both images; one that cannot be used is the error of the command, not one of a batch."""
     quiet = len(ctx.failures)
     taps = [job.params.tap or engine.defaults.match_tap, engine.defaults.saliency_tap]
-    features = engine.features([a, b], taps, job.size, job.stride, ctx.stage(0.0, 0.8))
+    features = engine.features([a, b], taps, job.size, job.stride, ctx)
     if len(features) < 2:
         first = ctx.failures[quiet]
-        del ctx.failures[quiet:]  # it is the error of the command, not one of a batch
+        del ctx.failures[quiet:]
         raise ImageError(first.what, path=first.path, hint=first.hint)
-    return match_features(engine, features, job, ctx.stage(0.8, 1.0))
+    return features
 
 
 def match_features(engine: Engine, features: FeatureSet, job: MatchJob, ctx: JobContext) -> MatchRun:
@@ -93,6 +100,24 @@ def match_features(engine: Engine, features: FeatureSet, job: MatchJob, ctx: Job
     saliency_b = match_saliency(b, defaults) if threshold > 0 else None
     matches = match_pair(a, b, saliency_a, saliency_b, job.params, ctx)
     return MatchRun(matches, a.geometry.image_hw, b.geometry.image_hw)
+
+
+def match_points(
+    engine: Engine, a: ImageRef, b: ImageRef, xy: Sequence[tuple[float, float]], job: MatchJob, ctx: JobContext
+) -> MatchRun:
+    """The mates in b of given places of a, in their order.
+
+    Raises:
+        ImageError: One of the images cannot be used.
+        UsageError: A place lies outside image a.
+        JobCancelledError: Cancelled.
+    """
+    features = _features(engine, a, b, job, ctx)
+    hw_a, hw_b = features[0].geometry.image_hw, features[1].geometry.image_hw
+    for x, y in xy:
+        if not (-0.5 <= x <= hw_a[1] - 0.5 and -0.5 <= y <= hw_a[0] - 0.5):
+            raise UsageError(f"({x:g}, {y:g}) lies outside the image of {hw_a[1]} x {hw_a[0]} pixels", path=a.path)
+    return MatchRun(find_mates(features[0], features[1], xy, job.params), hw_a, hw_b)
 
 
 def write_matches(

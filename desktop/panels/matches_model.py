@@ -53,6 +53,7 @@ class MatchesModel(QAbstractTableModel):
         self._doubt: NDArray[np.float64] = np.empty(0)
         self._order: NDArray[np.intp] = np.empty(0, np.intp)
         self._by, self._descending = -1, True
+        self._hovered = -1
 
     def set_matches(self, matches: MatchSet | None, colour_list: Sequence[QColor], image_hw: tuple[int, int]) -> None:
         """Show these matches; `image_hw` is the size of the first image."""
@@ -66,6 +67,13 @@ class MatchesModel(QAbstractTableModel):
     def matches(self) -> MatchSet | None:
         """The matches shown."""
         return self._matches
+
+    def set_hovered(self, index: int) -> None:
+        """Mark the row of the match under the pointer, -1 for none."""
+        before, self._hovered = self._hovered, index
+        for row in (self.row_of(before), self.row_of(index)):
+            if row >= 0:
+                self.dataChanged.emit(self.index(row, COLOUR), self.index(row, STATE))
 
     def index_of(self, row: int) -> int:
         """Index of the match in a row, -1 outside."""
@@ -139,6 +147,8 @@ class MatchesModel(QAbstractTableModel):
                 return swatch((colour.red(), colour.green(), colour.blue()), 12)
             if column == STATE and matches.locked[number]:
                 return icon("lock", colours().warning)
+        if role == Qt.ItemDataRole.BackgroundRole and number == self._hovered:
+            return QColor(colours().hover)
         if role == Qt.ItemDataRole.ForegroundRole:
             return QColor(self._tone(number, state))
         if role == Qt.ItemDataRole.FontRole and state == MatchState.REJECTED:

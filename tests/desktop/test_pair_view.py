@@ -179,3 +179,69 @@ def test_similarity_answers_while_a_long_job_runs(qtbot, paired, jobs):
     qtbot.mouseMove(paired.canvas, point(paired, 0, (60, 45)))
     jobs.gate.set()
     qtbot.waitUntil(lambda: paired.canvas.panes[1].heat is not None, timeout=10_000)
+
+
+# The mate of a place ------------------------------------------------------------------------------------------------
+
+
+def free_place(window):
+    """A place of the left image that no line passes."""
+    for x in range(30, 100, 6):
+        for y in range(25, 75, 6):
+            if window.canvas.line_at(point(window, 0, (x, y)).toPointF()) is None:
+                return x, y
+    raise AssertionError("lines are everywhere")
+
+
+def test_a_click_on_the_left_proposes_a_mate_that_can_be_dragged_accepted_and_undone(qtbot, paired):
+    count = len(paired.pairs.matches)
+    xy = free_place(paired)
+    qtbot.mouseClick(paired.canvas, Qt.MouseButton.LeftButton, pos=point(paired, 0, xy))
+    qtbot.waitUntil(lambda: len(paired.pairs.matches) == count + 1, timeout=10_000)
+    matches = paired.pairs.matches
+    assert matches.xy_a[-1] == pytest.approx(xy, abs=1)
+    assert matches.state[-1] == MatchState.PROPOSED
+    assert np.isfinite(matches.score[-1])
+    assert paired.pairs.selected == count
+    assert "Drag it" in paired.status.place.text()
+    start = point(paired, 1, matches.xy_b[-1])
+    goal = start + QPoint(12, -9)
+    qtbot.mousePress(paired.canvas, Qt.MouseButton.LeftButton, pos=start)
+    qtbot.mouseMove(paired.canvas, start + QPoint(6, -4))
+    qtbot.mouseMove(paired.canvas, goal)
+    qtbot.mouseRelease(paired.canvas, Qt.MouseButton.LeftButton, pos=goal)
+    assert len(paired.pairs.matches) == count + 1
+    assert paired.pairs.matches.state[-1] == MatchState.ACCEPTED
+    paired.session.bridge.undo()
+    paired.session.bridge.undo()
+    assert len(paired.pairs.matches) == count
+
+
+def test_a_click_on_the_right_proposes_a_mate_on_the_left(qtbot, paired):
+    paired.matches.count.box.setValue(1)
+    qtbot.waitUntil(lambda: len(paired.pairs.matches) == 1, timeout=10_000)
+    at = next(
+        (x, y)
+        for x in range(20, 70, 6)
+        for y in range(20, 80, 6)
+        if paired.canvas.line_at(point(paired, 1, (x, y)).toPointF()) is None
+    )
+    qtbot.mouseClick(paired.canvas, Qt.MouseButton.LeftButton, pos=point(paired, 1, at))
+    qtbot.waitUntil(lambda: len(paired.pairs.matches) == 2, timeout=10_000)
+    assert paired.pairs.matches.xy_b[-1] == pytest.approx(at, abs=1)
+
+
+def test_delete_removes_the_chosen_match(qtbot, paired):
+    count = len(paired.pairs.matches)
+    paired.matches.choose(1)
+    qtbot.keyClick(paired.canvas, Qt.Key.Key_Delete)
+    assert len(paired.pairs.matches) == count - 1
+
+
+def test_hovering_a_line_marks_its_row(qtbot, paired):
+    model = paired.matches.model
+    qtbot.mouseMove(paired.canvas, point(paired, 0, paired.pairs.matches.xy_a[1]))
+    qtbot.waitUntil(lambda: paired.canvas._hovered_line == 1)
+    row = model.row_of(1)
+    assert model.data(model.index(row, 2), Qt.ItemDataRole.BackgroundRole) is not None
+    assert model.data(model.index(model.row_of(0), 2), Qt.ItemDataRole.BackgroundRole) is None

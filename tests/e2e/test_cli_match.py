@@ -56,3 +56,15 @@ def test_an_image_that_cannot_be_read_is_named(tmp_path, capsys):
     assert code == 1
     assert report["error"]["file"].endswith("bad.jpg")
     assert not (tmp_path / "m.json").exists()
+
+
+def test_the_mate_of_a_place_in_the_same_image_is_that_place(tmp_path, capsys):
+    cow = resource_path("samples", "cow.jpg")
+    code, report = run(capsys, "match", cow, cow, "--at", "112,344", "300,300", "--out", tmp_path / "m.json")
+    assert code == 0
+    assert [pair["xy_a"] for pair in report["pairs"]] == [[112, 344], [300, 300]]
+    for pair in report["pairs"]:
+        assert np.hypot(*np.subtract(pair["xy_a"], pair["xy_b"])) < 12
+    code, report = run(capsys, "match", cow, cow, "--at", "5000,3", "--out", tmp_path / "n.json")
+    assert code == 2
+    assert "outside" in str(report["error"])

@@ -221,7 +221,7 @@ class MoveMatchEnd(Command):
 
 @dataclass(eq=False)
 class AddMatch(Command):
-    """Add a match by hand; it is accepted."""
+    """Add a match by hand; it is accepted, unless its mate was merely proposed."""
 
     image_a: int
     image_b: int
@@ -229,6 +229,7 @@ class AddMatch(Command):
     xy_b: tuple[float, float]
     score: float = float("nan")
     cycle_error: float = float("nan")
+    state: MatchState = MatchState.ACCEPTED
 
     @property
     def text(self) -> str:
@@ -242,7 +243,7 @@ class AddMatch(Command):
             [self.xy_b],
             [self.score],
             [self.cycle_error],
-            MatchState.ACCEPTED,
+            self.state,
         )
         old = read_pair(edit, self.image_a, self.image_b)
         provenance = 0 if old is None else old.provenance
