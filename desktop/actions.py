@@ -459,6 +459,28 @@ class Actions(QObject):
     def __iter__(self) -> Iterator[QAction]:
         return iter(self._made.values())
 
+    def keys(self, name: str) -> tuple[str, ...]:
+        """Shortcuts of an action as they are written."""
+        return tuple(
+            key.toString(QKeySequence.SequenceFormat.NativeText) for key in self._made[name].shortcuts() if key.count()
+        )
+
+    def defaults(self, name: str) -> tuple[str, ...]:
+        """Shortcuts of an action before anybody changed them."""
+        return _SPECS[name].keys
+
+    def owner(self, key: str) -> str:
+        """The action that has a shortcut, empty for none."""
+        wanted = QKeySequence(key)
+        return next((name for name, made in self._made.items() if wanted in made.shortcuts()), "") if key else ""
+
+    def set_keys(self, name: str, keys: tuple[str, ...] | None) -> None:
+        """Give an action other shortcuts; None gives it its own again."""
+        action, spec = self._made[name], _SPECS[name]
+        wanted = spec.keys if keys is None else keys
+        action.setShortcuts([QKeySequence(key) for key in wanted])
+        action.setToolTip(tooltip(spec, wanted))
+
     def enable(self, names: Iterable[str], enabled: bool, reason: str = "") -> None:
         """Enable or disable actions; a disabled one says why where the pointer rests on it."""
         for name in names:

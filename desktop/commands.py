@@ -319,10 +319,14 @@ class WindowCommands(QObject):
                 return True
         elif kind == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and watched is QApplication.focusWidget():
             number = event.key() - Qt.Key.Key_1
-            if 0 <= number < 9 and not event.modifiers() and self._w.isActiveWindow() and not _typing():
+            if 0 <= number < 9 and not event.modifiers() and self._listening() and not _typing():
                 self._w.parts.choose_row(number)
                 return True
         return super().eventFilter(watched, event)
+
+    def _listening(self) -> bool:
+        """Whether keys are meant for the window, not for a dialog before it."""
+        return self._w.isActiveWindow() and QApplication.activeModalWidget() is None
 
     # Preferences --------------------------------------------------------------------------------------------------
 
@@ -388,7 +392,7 @@ class WindowCommands(QObject):
             ImportDialog(bridge.document, self._w.session.folder, self._w.light, bridge.push, self._w).open()
 
     def _shortcuts(self) -> None:
-        ShortcutsDialog(self._w.actions_, self._w).open()
+        ShortcutsDialog(self._w.actions_, self._w.settings, self._w).open()
 
     def _about(self) -> None:
         box = QMessageBox(self._w)

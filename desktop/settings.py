@@ -121,6 +121,14 @@ class Settings(QObject):
             return {}
         return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 
+    def set_shortcut(self, action: str, key: str | None) -> None:
+        """Remember the shortcut of an action, empty for none; None forgets that it was changed."""
+        changed = self.shortcuts()
+        changed.pop(action, None)
+        if key is not None:
+            changed[action] = key
+        self._store.setValue("shortcuts", json.dumps(changed))
+
     def layout(self, name: str) -> QByteArray | None:
         """Saved geometry of the window or of a splitter."""
         value = self._store.value(f"layout/{name}")

@@ -269,6 +269,10 @@ QHeaderView::section {{ background: {c.panel}; color: {c.muted}; border: none;
 QTableView {{ gridline-color: transparent; selection-background-color: {_mix(c.accent, c.panel, 0.3)};
     selection-color: {c.text}; }}
 QTableView::item {{ padding: 2px 6px; }}
+QTreeView {{ selection-background-color: {_mix(c.accent, c.panel, 0.3)}; selection-color: {c.text}; }}
+QTreeView::item {{ padding: 4px 2px; }}
+QTreeView::item:hover {{ background: {c.hover}; }}
+QTreeView::item:selected {{ background: {_mix(c.accent, c.panel, 0.3)}; color: {c.text}; }}
 QTableView#images {{ selection-background-color: transparent; }}
 
 QScrollBar:vertical {{ width: 12px; background: transparent; margin: 0; }}

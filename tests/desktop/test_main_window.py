@@ -456,19 +456,6 @@ def test_both_themes_draw_the_window_differently(qtbot, opened):
     assert abs(qimage_to_rgb(opened.grab().toImage()).mean() - dark) < 5
 
 
-def test_f1_lists_every_shortcut(qtbot, opened):
-    from PySide6.QtWidgets import QLabel
-
-    from desktop.actions import ACTIONS, plain
-    from desktop.dialogs.shortcuts import ShortcutsDialog
-
-    press(qtbot, opened, Qt.Key.Key_F1)
-    dialog = opened.findChild(ShortcutsDialog)
-    words = {label.text() for label in dialog.findChildren(QLabel)}
-    assert {plain(spec.text) for spec in ACTIONS if spec.keys} <= words
-    dialog.close()
-
-
 def test_no_two_actions_share_a_shortcut(window):
     keys = [key.toString() for action in window.actions_ for key in action.shortcuts()]
     assert len(keys) == len(set(keys))
