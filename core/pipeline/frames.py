@@ -1,0 +1,190 @@
+"""Use case: frames of a video file as images in a folder, so that a project refers to them as to any others."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.errors import ImageError, UsageError
+from core.files import atomic_folder, output_errors, write_json
+from core.jobs import JobContext
+from core.video import Frame, VideoFrames
+
+__all__ = [
+    "FRAMES_NOTE",
+    "Extracted",
+    "FrameChoice",
+    "FramesNote",
+    "VideoFacts",
+    "extract_frames",
+    "read_frames_note",
+    "video_facts",
+]
+
+FRAMES_NOTE = "frames.json"
+"""File beside extracted frames that tells where they come from and when they are."""
+_LAYOUT = "frames-1"
+_QUALITY = 95
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """What there is to know about a video before its frames are taken.
+
+    Attributes:
+        path: The file.
+        count: Number of frames.
+        hw: Height and width, upright.
+        fps: Mean frames per second, 0 where the video does not tell.
+        frame_bytes: Size of one frame as JPEG, for an estimate.
+    """
+
+    path: Path
+    count: int
+    hw: tuple[int, int]
+    fps: float
+    frame_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrameChoice:
+    """Which frames of a video are taken, and how they are stored.
+
+    Attributes:
+        start: First frame.
+        stop: The frame after the last; None for the end of the video.
+        every: Take every n-th frame.
+        exact: PNG, which loses nothing, instead of JPEG at high quality.
+    """
+
+    start: int = 0
+    stop: int | None = None
+    every: int = 1
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        if self.start < 0 or self.every < 1 or (self.stop is not None and self.stop <= self.start):
+            raise UsageError("this chooses no frame", hint="The first frame comes before the last; every n-th from 1")
+
+    def indices(self, count: int) -> range:
+        """The chosen frames of a video with so many."""
+        return range(self.start, count if self.stop is None else min(self.stop, count), self.every)
+
+
+@dataclass(frozen=True, slots=True)
+class FramesNote:
+    """Where the frames of a folder come from.
+
+    Attributes:
+        video: Name of the video file.
+        fps: Frames per second of the sequence, 0 if unknown.
+        times: Seconds from the start of the video by file name; empty where the video does not tell.
+    """
+
+    video: str
+    fps: float
+    times: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What was written.
+
+    Attributes:
+        folder: Where.
+        count: How many frames.
+        note: Where they come from.
+    """
+
+    folder: Path
+    count: int
+    note: FramesNote
+
+
+def video_facts(path: Path, ctx: JobContext) -> VideoFacts:
+    """Look at a video: its length, size and rate.
+
+    Raises:
+        CounterpartError: PyAV is not installed.
+        ImageError: Not a video, or no frame of it can be read.
+    """
+    source = VideoFrames(path, ctx)
+    first = next(source.frames(ctx, 0, 1))
+    return VideoFacts(path, len(source), source.hw, source.fps, len(_encoded(first.rgb, exact=False)))
+
+
+def extract_frames(video: Path, out: Path, choice: FrameChoice, ctx: JobContext) -> Extracted:
+    """Write frames of a video as images, named by their index, with `frames.json` beside them.
+
+    One frame is held at a time. The folder appears when all of it is there; cancelled or failed, nothing is left.
+    Damage in the video costs the frames that it hits, which `ctx.warnings` tells.
+
+    Raises:
+        CounterpartError: PyAV is not installed.
+        UsageError: The choice has no frame of this video.
+        ImageError: Not a video, no frame can be read, or its size changes within the choice.
+        OutputError: The folder cannot be written.
+        JobCancelledError: Cancelled.
+    """
+    source = VideoFrames(video, ctx)
+    wanted = choice.indices(len(source))
+    if not wanted:
+        raise UsageError(f"the video has {len(source)} frames; none was chosen", path=video, hint="Begin earlier")
+    digits = max(5, len(str(len(source) - 1)))
+    suffix = ".png" if choice.exact else ".jpg"
+    times: dict[str, float] = {}
+    count = 0
+    with atomic_folder(out) as folder:
+        for frame in _frames(source, wanted, ctx):
+            if frame.index not in wanted:
+                continue
+            ctx.step(count, len(wanted), f"Frame {frame.index} of {video.name}")
+            name = f"{frame.index:0{digits}d}{suffix}"
+            with output_errors(out):
+                (folder / name).write_bytes(_encoded(frame.rgb, exact=choice.exact))
+            if frame.time_s is not None:
+                times[name] = round(frame.time_s, 6)
+            count += 1
+        if not count:
+            raise ImageError("no frame of this part of the video can be read", path=video, hint="Choose other frames")
+        note = FramesNote(video.name, round(source.fps / choice.every, 4), times)
+        write_json(
+            folder / FRAMES_NOTE, {"layout": _LAYOUT, "video": note.video, "fps": note.fps, "times": times}, indent=1
+        )
+    ctx.step(count, count, "Every frame is there")
+    return Extracted(out, count, note)
+
+
+def _frames(source: VideoFrames, wanted: range, ctx: JobContext) -> Iterator[Frame]:
+    try:
+        yield from source.frames(ctx, wanted.start, wanted[-1] + 1)
+    except ImageError as error:
+        raise ImageError(error.what, path=error.path, hint="Choose only frames before it, or only from it on") from None
+
+
+def _encoded(rgb: NDArray[np.uint8], *, exact: bool) -> bytes:
+    buffer = io.BytesIO()
+    if exact:
+        Image.fromarray(rgb).save(buffer, "PNG", compress_level=3)
+    else:
+        Image.fromarray(rgb).save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
+    return buffer.getvalue()
+
+
+def read_frames_note(folder: Path) -> FramesNote | None:
+    """What `extract_frames` wrote down beside the frames; None where there is nothing readable of the kind."""
+    try:
+        found = json.loads((folder / FRAMES_NOTE).read_text(encoding="utf-8"))
+        if found["layout"] != _LAYOUT:
+            return None
+        times = {str(name): float(seconds) for name, seconds in found["times"].items()}
+        return FramesNote(str(found["video"]), float(found["fps"]), times)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
