@@ -34,6 +34,7 @@ from core.project.commands.points import (
     SetVisibility,
 )
 from core.project.commands.settings import NoteSettings, SetSettings
+from core.project.commands.tracking import TakeTrack
 
 __all__ = [
     "AcceptPredictions",
@@ -76,4 +77,5 @@ __all__ = [
     "SetSettings",
     "SetVisibility",
     "SwapKeypoints",
+    "TakeTrack",
 ]

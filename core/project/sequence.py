@@ -1,0 +1,64 @@
+"""A project whose images are the frames of one video, in the order of their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from core.project.model import ImageRecord
+
+__all__ = ["DOUBT_LIMIT", "SEQUENCE", "FrameState", "Sequence", "frame_state", "sequence_of"]
+
+SEQUENCE = "sequence"
+"""Key of the project's setting."""
+DOUBT_LIMIT = 0.3
+"""A propagated frame with more doubt is doubtful: its labels are expected to overlap less than 70 % with the truth."""
+_FPS = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """That the images are frames.
+
+    Attributes:
+        fps: Frames per second, for playing and for the time shown.
+        video: Name of the video file that they come from; empty if unknown.
+    """
+
+    fps: float = _FPS
+    video: str = ""
+
+    def setting(self) -> dict[str, object]:
+        """As the project keeps it, for `SetSettings`."""
+        return {SEQUENCE: {"fps": self.fps, "video": self.video}}
+
+
+def sequence_of(settings: Mapping[str, object]) -> Sequence | None:
+    """What a project's settings say; None where its images are not frames."""
+    found = settings.get(SEQUENCE)
+    if not isinstance(found, Mapping):
+        return None
+    fps, video = found.get("fps"), found.get("video")
+    usable = isinstance(fps, int | float) and not isinstance(fps, bool) and 0 < fps <= 1000
+    return Sequence(float(fps) if usable else _FPS, video if isinstance(video, str) else "")  # type: ignore[arg-type]
+
+
+class FrameState(IntEnum):
+    """Whose the labels of a frame are."""
+
+    NONE = 0
+    SKIPPED = 1
+    PROPAGATED = 2
+    DOUBTFUL = 3
+    ANNOTATED = 4
+
+
+def frame_state(record: ImageRecord) -> FrameState:
+    """Of a frame, by its record alone: what a person touched or confirmed is annotated."""
+    if record.state in ("edited", "reviewed"):
+        return FrameState.ANNOTATED
+    if record.state == "predicted":
+        doubtful = record.doubt is not None and record.doubt > DOUBT_LIMIT
+        return FrameState.DOUBTFUL if doubtful else FrameState.PROPAGATED
+    return FrameState.SKIPPED if record.state == "skipped" else FrameState.NONE
