@@ -45,7 +45,7 @@ class ActionSpec:
     repeat: bool = False
 
 
-_FILE, _EDIT, _VIEW, _IMAGES, _TOOLS, _PART, _POINTS, _RUN, _PAIR, _HELP = (
+_FILE, _EDIT, _VIEW, _IMAGES, _TOOLS, _PART, _POINTS, _RUN, _PAIR, _VIDEO, _HELP = (
     "File",
     "Edit",
     "View",
@@ -55,12 +55,14 @@ _FILE, _EDIT, _VIEW, _IMAGES, _TOOLS, _PART, _POINTS, _RUN, _PAIR, _HELP = (
     "Keypoints",
     "Run",
     "Pairs",
+    "Video",
     "Help",
 )
 
 ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("open_folder", "Open &folder…", _FILE, ("Ctrl+U",), "open-folder", "Start with a folder of images"),
     ActionSpec("open_project", "&Open project…", _FILE, ("Ctrl+O",), "open-project"),
+    ActionSpec("open_video", "Open &video…", _FILE, ("Ctrl+Shift+O",), "video", "Start with frames of a video file"),
     ActionSpec("open_samples", "Open sample &photographs", _FILE, (), "samples", "Try the program on its own pictures"),
     ActionSpec("add_images", "&Add images…", _FILE, ("Ctrl+I",), "add-images", "Add images to this project"),
     ActionSpec(
@@ -281,6 +283,54 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "lock_match", "&Lock match", _PAIR, ("L",), "lock", "Keep the selected match when matches are found anew"
     ),
+    ActionSpec(
+        "sequence",
+        "Images are &frames of one video",
+        _VIDEO,
+        (),
+        "",
+        "Show the timeline, and propagate masks and keypoints from frame to frame",
+        True,
+    ),
+    ActionSpec("play", "&Play or pause", _VIDEO, ("J",), "play", "Play the frames from here"),
+    ActionSpec("next_frame", "&Next frame", _VIDEO, (".",), "step-forward", repeat=True),
+    ActionSpec("previous_frame", "Pre&vious frame", _VIDEO, (",",), "step-back", repeat=True),
+    ActionSpec("next_doubtful", "Next &doubtful frame", _VIDEO, ("Ctrl+Right",), "doubt-forward"),
+    ActionSpec("previous_doubtful", "Previous d&oubtful frame", _VIDEO, ("Ctrl+Left",), "doubt-back"),
+    ActionSpec("next_annotated", "Next &annotated frame", _VIDEO, ("Ctrl+Shift+Right",)),
+    ActionSpec("previous_annotated", "Previous a&nnotated frame", _VIDEO, ("Ctrl+Shift+Left",)),
+    ActionSpec(
+        "propagate_all",
+        "P&ropagate",
+        _VIDEO,
+        ("Ctrl+Shift+P",),
+        "propagate",
+        "Carry what you annotated to all other frames. What you drew or confirmed stays",
+    ),
+    ActionSpec(
+        "propagate_here",
+        "Propagate from &here",
+        _VIDEO,
+        ("Ctrl+P",),
+        "",
+        "Carry this frame both ways, as far as the next annotated frames",
+    ),
+    ActionSpec(
+        "propagate_forward",
+        "Propagate &forward from here",
+        _VIDEO,
+        ("Ctrl+Alt+P",),
+        "",
+        "Carry this frame to those after it, as far as the next annotated one",
+    ),
+    ActionSpec(
+        "propagate_backward",
+        "Propagate &backward from here",
+        _VIDEO,
+        (),
+        "",
+        "Carry this frame to those before it, as far as the last annotated one",
+    ),
     ActionSpec("shortcuts", "&Keyboard shortcuts", _HELP, ("F1",), "keyboard"),
     ActionSpec("about", "&About Counterpart", _HELP, (), "info"),
 )
@@ -291,6 +341,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "&File",
         (
             "open_folder",
+            "open_video",
             "open_project",
             "open_samples",
             "recent",
@@ -399,6 +450,25 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("&Keypoints", ("new_instance", "skip_point", "delete_point", "-", "swap_sides", "-", "skeletons")),
     ("&Run", ("run", "cancel_job")),
+    (
+        "Vi&deo",
+        (
+            "sequence",
+            "-",
+            "propagate_all",
+            "propagate_here",
+            "propagate_forward",
+            "propagate_backward",
+            "-",
+            "play",
+            "next_frame",
+            "previous_frame",
+            "next_doubtful",
+            "previous_doubtful",
+            "next_annotated",
+            "previous_annotated",
+        ),
+    ),
     ("&Help", ("shortcuts", "about")),
 )
 """The menu bar: `-` is a line, `recent` the menu of recent projects."""
@@ -414,6 +484,8 @@ GESTURES: tuple[tuple[str, str, str], ...] = (
     ("Shape tools", "Shift with the wand", "Add a place to the region"),
     ("Brushes", "Ctrl held", "Erase"),
     ("Brushes", "Shift and click", "A straight line from the last stroke"),
+    ("Timeline", "Click or drag", "Go to a frame"),
+    ("Timeline", "Left, Right, Home, End; Shift for ten", "Step, while it has the focus"),
     ("Canvas", "Double-click", "Accept a match, or a predicted part of this image"),
 )
 """What is done with the pointer or with many keys, for the F1 sheet: section, keys, what it does."""

@@ -179,7 +179,7 @@ class Layout:
     def _splitters(self) -> QSplitter:
         panels = self._panels
         work = QWidget()
-        column = QVBoxLayout(work)
+        column = self._column = QVBoxLayout(work)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(panels.canvas, 1)
@@ -227,6 +227,10 @@ class Layout:
     def show_tab(self, panel: QWidget) -> None:
         """Bring a panel to the front."""
         self.tabs.setCurrentWidget(panel)
+
+    def add_below(self, panel: QWidget) -> None:
+        """Put a panel below the canvas; it shows and hides itself."""
+        self._column.addWidget(panel)
 
     # Memory -------------------------------------------------------------------------------------------------------
 

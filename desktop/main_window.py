@@ -46,6 +46,7 @@ from desktop.settings import Settings
 from desktop.status import StatusBar
 from desktop.tasks import TASKS, make_jobs, make_previews
 from desktop.toolbox import ToolOptions
+from desktop.tracking import TrackDesk
 from desktop.viewer import Viewer
 from desktop.viewing import ViewDesk
 from desktop.widgets import Notice
@@ -100,6 +101,7 @@ class MainWindow(QMainWindow):
         self.commands = WindowCommands(self)
         self.follower = DocumentFollower(self)
         self.relinks = RelinkDesk(self)
+        self.tracking = TrackDesk(self)
         self.layout_.restore()
         self.show_session()
 
@@ -444,6 +446,7 @@ class MainWindow(QMainWindow):
         self.commands.stop()
         self.pointwork.stop()
         self.relinks.stop()
+        self.tracking.stop()
         self.runner.shutdown()
         self.light.shutdown()
         self.viewer.close()

@@ -21,6 +21,7 @@ from core.imaging import IMAGE_SUFFIXES, ImageRef, find_images
 from core.project.commands import AddImages, Command
 from core.project.document import Document
 from core.resources import resource_path
+from core.video import VIDEO_SUFFIXES
 from desktop.document_bridge import DocumentBridge
 from desktop.loader import Loader
 from desktop.settings import Settings
@@ -55,6 +56,7 @@ class Session(QObject):
         closing: The document is about to be closed.
         busy: What is being read, empty when nothing is.
         trouble: Kind (`warning`, `error`) and text of something that did not work.
+        video_wanted: A video file that was dropped or named; its frames have to be taken first.
     """
 
     opened = Signal()
@@ -62,6 +64,7 @@ class Session(QObject):
     renamed = Signal()
     busy = Signal(str)
     trouble = Signal(str, str)
+    video_wanted = Signal(object)
 
     def __init__(self, settings: Settings, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -118,16 +121,19 @@ class Session(QObject):
         projects = [path for path in paths if path.suffix == PROJECT_SUFFIX and path.is_file()]
         folders = [path for path in paths if path.is_dir()]
         images = [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+        videos = [path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
         if projects:
             self.open_project(projects[0])
         elif len(folders) == 1 and not images:
             self.open_folder(folders[0])
         elif folders or images:
             self.add([*folders, *images])
+        elif videos:
+            self.video_wanted.emit(videos[0])
         else:
             missing = [path for path in paths if not path.exists()]
             first = (missing or list(paths))[0]
-            what = "does not exist" if missing else "is neither a project, a folder nor an image"
+            what = "does not exist" if missing else "is neither a project, a folder, an image nor a video"
             self.trouble.emit("error", f"{first} {what}.")
 
     def open_folder(self, folder: Path) -> None:

@@ -1,0 +1,150 @@
+"""The timeline below the canvas: the frames of a sequence, playing them, and propagating through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from core.project.sequence import FrameState
+from desktop.actions import Actions
+from desktop.panels.frame_track import FrameTrack, state_colour
+from desktop.theme import GRID, colours, small_font
+from desktop.widgets import action_button, line, muted
+
+__all__ = ["TimelinePanel"]
+
+_WORDS = {
+    FrameState.ANNOTATED: "annotated",
+    FrameState.PROPAGATED: "propagated",
+    FrameState.DOUBTFUL: "doubtful",
+    FrameState.NONE: "empty",
+    FrameState.SKIPPED: "skipped",
+}
+_ALWAYS = (FrameState.ANNOTATED, FrameState.PROPAGATED, FrameState.DOUBTFUL)
+
+
+class _Legend(QWidget):
+    """How many frames are in each state, each with its colour."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts: dict[FrameState, int] = {}
+        self.setFont(small_font(self.font()))
+        self.setMinimumHeight(20)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(40)
+
+    def set_counts(self, counts: dict[FrameState, int]) -> None:
+        """Show numbers of frames."""
+        if counts != self._counts:
+            self._counts = counts
+            self.setToolTip("\n".join(f"{count:,} {_WORDS[state]}" for state, count in counts.items()))
+            self.setAccessibleName(", ".join(f"{count} {_WORDS[state]}" for state, count in counts.items()))
+            self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        theme, metrics = colours(), self.fontMetrics()
+        entries = [(state, f"{count:,} {_WORDS[state]}") for state, count in self._counts.items()]
+        # From the right, so that it ends where the buttons begin; what does not fit is in the tooltip.
+        total = 0
+        while entries and (total := sum(metrics.horizontalAdvance(text) + 26 for _, text in entries)) > self.width():
+            entries.pop()
+        x = self.width() - total if entries else 0
+        for state, text in entries:
+            painter.setPen(QColor(theme.faint) if state is FrameState.NONE else Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(state_colour(state, theme)))
+            painter.drawRoundedRect(x, self.height() // 2 - 4, 8, 8, 2, 2)
+            painter.setPen(QColor(theme.muted))
+            box = self.rect().adjusted(x + 13, 0, 0, 0)
+            painter.drawText(box, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
+            x += metrics.horizontalAdvance(text) + 26
+
+
+class TimelinePanel(QWidget):
+    """Shown while the project's images are frames of one video.
+
+    Args:
+        actions: Of the window.
+        describe: What there is to say about a frame.
+
+    Signals:
+        fps_changed: Frames per second that the person chose.
+    """
+
+    fps_changed = Signal(float)
+
+    def __init__(self, actions: Actions, describe: Callable[[int], str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.track = FrameTrack(describe)
+        self.place = muted()
+        self.place.setMinimumWidth(self.place.fontMetrics().horizontalAdvance("Frame 00,000 of 00,000 · 00:00.00 "))
+        self.legend = _Legend()
+        self.fps = QDoubleSpinBox()
+        self.fps.setRange(0.1, 240)
+        self.fps.setDecimals(1)
+        self.fps.setSuffix(" fps")
+        self.fps.setToolTip("Frames per second when playing, and for the time shown")
+        self.fps.setAccessibleName("Frames per second")
+        self.fps.setKeyboardTracking(False)
+        self.fps.valueChanged.connect(self.fps_changed)
+        self.propagate = self._propagate_button(actions)
+        row = QHBoxLayout()
+        row.setContentsMargins(GRID, 4, GRID, 0)
+        row.setSpacing(2)
+        for name in ("previous_doubtful", "previous_frame", "play", "next_frame", "next_doubtful"):
+            row.addWidget(action_button(actions[name]))
+        row.addSpacing(GRID)
+        row.addWidget(self.place)
+        row.addWidget(self.legend, 1)
+        row.addSpacing(GRID)
+        row.addWidget(self.fps)
+        row.addSpacing(GRID)
+        row.addWidget(self.propagate)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 2)
+        whole.setSpacing(2)
+        whole.addWidget(line())
+        whole.addLayout(row)
+        whole.addWidget(self.track)
+
+    def _propagate_button(self, actions: Actions) -> QToolButton:
+        button = QToolButton()
+        button.setDefaultAction(actions["propagate_all"])
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        menu = QMenu(button)
+        for name in ("propagate_here", "propagate_forward", "propagate_backward", "-", "propagate_all"):
+            if name == "-":
+                menu.addSeparator()
+            else:
+                menu.addAction(actions[name])
+        button.setMenu(menu)
+        return button
+
+    def set_states(self, states: NDArray[np.uint8]) -> None:
+        """Show (N,) states of frames."""
+        self.track.set_states(states)
+        found = np.bincount(states, minlength=len(FrameState))
+        order = (*_ALWAYS, FrameState.NONE, FrameState.SKIPPED)
+        self.legend.set_counts({state: int(found[state]) for state in order if found[state] or state in _ALWAYS})
+
+    def set_place(self, frame: int, time_s: float) -> None:
+        """Put the cursor on a frame and say where that is."""
+        self.track.set_current(frame)
+        minutes, seconds = divmod(max(time_s, 0.0), 60)
+        self.place.setText(f"Frame {frame + 1:,} of {self.track.count:,} · {int(minutes)}:{seconds:05.2f}")
+
+    def set_fps(self, fps: float) -> None:
+        """Show the rate; tells nobody."""
+        was = self.fps.blockSignals(True)
+        self.fps.setValue(fps)
+        self.fps.blockSignals(was)

@@ -1,0 +1,41 @@
+"""The job that propagates through a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.jobs import JobContext
+from core.pipeline.sequence import SequencePlan, SequenceResult, propagate_sequence
+from core.pipeline.tracking import TrackJob
+from core.project.document import Document
+from desktop.backend import Backend, ModelChoice
+
+__all__ = ["TrackTicket", "track_job"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackTicket:
+    """What a propagation was started for.
+
+    Attributes:
+        document: The project.
+        plan: What it works from.
+        title: Name of the step that it comes to.
+    """
+
+    document: Document
+    plan: SequencePlan
+    title: str
+
+
+def track_job(
+    choice: ModelChoice, plan: SequencePlan, done: Callable[[int, float], None]
+) -> Callable[[Backend, JobContext], SequenceResult]:
+    """A job that carries annotations through frames. `done` hears of each frame, on the worker thread."""
+
+    def run(backend: Backend, ctx: JobContext) -> SequenceResult:
+        engine = backend.engine(choice)
+        return propagate_sequence(engine, plan, TrackJob.for_engine(engine), ctx, done)
+
+    return run

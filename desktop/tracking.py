@@ -1,0 +1,377 @@
+"""Videos in the window: opening one, the timeline, and propagating through it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtWidgets import QFileDialog
+
+from core.errors import CounterpartError
+from core.pipeline.frames import FramesNote, read_frames_note
+from core.pipeline.sequence import Direction, SequenceResult, plan_sequence, sequence_command, span_from
+from core.project.commands import SetSettings
+from core.project.sequence import SEQUENCE, FrameState, Sequence, frame_state, sequence_of
+from core.video import VIDEO_SUFFIXES
+from desktop.icons import icon
+from desktop.panels.image_model import describe
+from desktop.panels.timeline import TimelinePanel
+from desktop.playing import Player
+from desktop.track_jobs import TrackTicket, track_job
+from desktop.worker import Job, Outcome
+
+if TYPE_CHECKING:
+    from desktop.main_window import MainWindow
+
+__all__ = ["TrackDesk"]
+
+_KIND = "track"
+_MOVES = (
+    "play",
+    "next_frame",
+    "previous_frame",
+    "next_doubtful",
+    "previous_doubtful",
+    "next_annotated",
+    "previous_annotated",
+)
+_CARRIES = ("propagate_all", "propagate_here", "propagate_forward", "propagate_backward")
+_NO_SEQUENCE = "The images are not frames of one video (menu Video)"
+
+
+class TrackDesk(QObject):
+    """Keeps the timeline in step with the document, and turns propagations into commands, on behalf of a window."""
+
+    _arrived = Signal(object, int)
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._w = window
+        self._images: tuple[int, ...] = ()
+        self._place: dict[int, int] = {}
+        self._note: FramesNote | None = None
+        self._job: Job | None = None
+        self.panel = TimelinePanel(window.actions_, self._describe)
+        self.panel.hide()
+        window.layout_.add_below(self.panel)
+        self.player = Player(self._frame_shown, self)
+        self.player.wanted.connect(self.go)
+        self.player.changed.connect(self._playing)
+        self.panel.track.wanted.connect(self._scrubbed)
+        self.panel.fps_changed.connect(self._fps_chosen)
+        self._connect_actions()
+        self._arrived.connect(self._on_arrived)
+        window.session.opened.connect(self._opened)
+        window.session.closing.connect(self._closing)
+        window.session.video_wanted.connect(self.open_video)
+        window.images.chosen.connect(self._image_chosen)
+        window.desk.choice_changed.connect(self.refresh_ready)
+        window.runner.succeeded.connect(self._succeeded)
+        window.runner.ended.connect(self._ended)
+        self.refresh_ready()
+
+    def _connect_actions(self) -> None:
+        for name, do in {
+            "open_video": self.ask_video,
+            "sequence": self.toggle_sequence,
+            "play": self.play_or_pause,
+            "next_frame": lambda: self.step(1),
+            "previous_frame": lambda: self.step(-1),
+            "next_doubtful": lambda: self.jump(1, FrameState.DOUBTFUL),
+            "previous_doubtful": lambda: self.jump(-1, FrameState.DOUBTFUL),
+            "next_annotated": lambda: self.jump(1, FrameState.ANNOTATED),
+            "previous_annotated": lambda: self.jump(-1, FrameState.ANNOTATED),
+            "propagate_all": lambda: self.propagate(None),
+            "propagate_here": lambda: self.propagate("both"),
+            "propagate_forward": lambda: self.propagate("forward"),
+            "propagate_backward": lambda: self.propagate("backward"),
+        }.items():
+            self._w.actions_[name].triggered.connect(lambda _checked=False, do=do: do())
+
+    def stop(self) -> None:
+        """The window is going."""
+        self.player.pause()
+
+    # Opening ------------------------------------------------------------------------------------------------------
+
+    def ask_video(self) -> None:
+        """Ask for a video file."""
+        dialog = QFileDialog(self._w, "Open video", str(self._w.session.folder))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setNameFilter(f"Videos ({' '.join(f'*{suffix}' for suffix in sorted(VIDEO_SUFFIXES))});;All files (*)")
+        dialog.fileSelected.connect(lambda path: self.open_video(Path(path)))
+        dialog.open()
+
+    @Slot(object)
+    def open_video(self, video: Path) -> None:
+        """Ask which frames of a video are wanted, take them, and open them."""
+        from desktop.dialogs.video import VideoDialog
+
+        dialog = VideoDialog(video, self._w.light, self._w)
+        dialog.ready.connect(self._frames_ready)
+        dialog.open()
+
+    @Slot(object, str)
+    def _frames_ready(self, folder: Path, warnings: str) -> None:
+        self._w.session.open_folder(folder)
+        if warnings:
+            self._w.tell("warning", warnings)
+
+    @Slot()
+    def _opened(self) -> None:
+        bridge = self._w.session.bridge
+        assert bridge is not None
+        document = bridge.document
+        bridge.images_changed.connect(self._images_changed)
+        bridge.states_changed.connect(self._states_changed)
+        bridge.settings_changed.connect(self._settings_changed)
+        first = next(iter(document.image_ids), 0)
+        self._note = read_frames_note(document.image_path(first).parent) if first else None
+        if self._note is not None and SEQUENCE not in document.settings:
+            fps = self._note.fps or Sequence().fps
+            document.note_settings(Sequence(fps, self._note.video).setting())
+        self.refresh()
+
+    @Slot()
+    def _closing(self) -> None:
+        self.player.pause()
+        self._images, self._place, self._note = (), {}, None
+        self.panel.hide()
+        self.refresh_ready()
+
+    # What is shown ------------------------------------------------------------------------------------------------
+
+    @property
+    def sequence(self) -> Sequence | None:
+        """What the project says about being a video."""
+        document = self._w.session.document
+        return sequence_of(document.settings) if document is not None else None
+
+    @property
+    def frame(self) -> int:
+        """The frame that is shown, from 0; -1 for none."""
+        return self._place.get(self._w.images.current, -1)
+
+    def refresh(self) -> None:
+        """Show the frames of the document."""
+        document, sequence = self._w.session.document, self.sequence
+        shown = document is not None and sequence is not None and len(document) > 0
+        self._images = document.image_ids if document is not None and shown else ()
+        self._place = {image: frame for frame, image in enumerate(self._images)}
+        if not shown:
+            self.player.pause()
+        else:
+            assert sequence is not None
+            self.panel.set_fps(sequence.fps)
+            self._show_states()
+            self._image_chosen(self._w.images.current)
+        self.panel.setVisible(shown)
+        self.refresh_ready()
+
+    def _show_states(self) -> None:
+        document = self._w.session.document
+        if document is not None:
+            states = [frame_state(document.image(image)) for image in self._images]
+            self.panel.set_states(np.array(states, dtype=np.uint8))
+
+    @Slot()
+    def refresh_ready(self) -> None:
+        """Enable what can be done now, with the reason where it cannot."""
+        actions, document = self._w.actions_, self._w.session.document
+        sequence = self.sequence is not None and bool(self._images)
+        actions["sequence"].setChecked(self.sequence is not None)
+        actions.enable(("sequence",), document is not None, "Open a folder of frames first")
+        actions.enable(_MOVES, sequence, _NO_SEQUENCE)
+        if not sequence:
+            actions.enable(_CARRIES, False, _NO_SEQUENCE)
+        elif document is not None and document.read_only:
+            actions.enable(("sequence", *_CARRIES), False, "The project is open for looking only")
+        elif self._w.desk.choice is None:
+            actions.enable(_CARRIES, False, "Install a model in the Run panel first")
+        elif self._job is not None:
+            actions.enable(_CARRIES, False, "Propagating already; the status bar can cancel it")
+        else:
+            actions.enable(_CARRIES, True)
+
+    @Slot()
+    def _images_changed(self) -> None:
+        document = self._w.session.document
+        if document is not None and self._images and document.image_ids == self._images:
+            self._show_states()
+        else:
+            self.refresh()
+
+    @Slot()
+    def _states_changed(self) -> None:
+        if self._images:
+            self._show_states()
+
+    @Slot(object)
+    def _settings_changed(self, keys: tuple[str, ...]) -> None:
+        if SEQUENCE in keys:
+            self.refresh()
+
+    @Slot(int)
+    def _image_chosen(self, image: int) -> None:
+        frame = self._place.get(image, -1)
+        if frame >= 0:
+            self.panel.set_place(frame, self._time_of(frame))
+
+    def _time_of(self, frame: int) -> float:
+        """Seconds from the start of the video, from the video itself where it is known."""
+        document, sequence = self._w.session.document, self.sequence
+        if document is None or sequence is None:
+            return 0.0
+        name = Path(document.image(self._images[frame]).path).name
+        known = self._note.times if self._note is not None else {}
+        return known[name] if name in known else frame / sequence.fps
+
+    def _describe(self, frame: int) -> str:
+        document = self._w.session.document
+        if document is None or not 0 <= frame < len(self._images):
+            return ""
+        return f"Frame {frame + 1}: {describe(document.image(self._images[frame]), '')}"
+
+    def toggle_sequence(self) -> None:
+        """The images are frames of one video, or not any more: one step of undo."""
+        wanted = self._w.actions_["sequence"].isChecked()
+        known = self._note
+        sequence = Sequence(known.fps or Sequence().fps, known.video) if known is not None else Sequence()
+        self._w.session.do(SetSettings(sequence.setting() if wanted else {SEQUENCE: False}))
+        self.refresh_ready()
+        document = self._w.session.document
+        sizes = {record.hw for record in document.images() if min(record.hw) > 0} if document is not None else set()
+        if wanted and len(sizes) > 1:
+            self._w.tell("warning", "These images differ in size; labels are carried between frames of one size only.")
+
+    @Slot(float)
+    def _fps_chosen(self, fps: float) -> None:
+        document, sequence = self._w.session.document, self.sequence
+        if document is not None and sequence is not None:
+            document.note_settings(dataclasses.replace(sequence, fps=fps).setting())
+
+    # Moving -------------------------------------------------------------------------------------------------------
+
+    @Slot(int)
+    def go(self, frame: int) -> None:
+        """Show a frame."""
+        if not 0 <= frame < len(self._images):
+            return
+        panel, image = self._w.images, self._images[frame]
+        if panel.model.row(image) < 0:  # the list's filter hides it, but the timeline shows it
+            panel.search.clear()
+            panel.state.setCurrentIndex(0)
+            panel.model.set_filter("", "")
+        panel.select(image)
+
+    @Slot(int)
+    def _scrubbed(self, frame: int) -> None:
+        self.player.pause()
+        self.go(frame)
+
+    def step(self, by: int) -> None:
+        """Go some frames on."""
+        self.player.pause()
+        self.go(min(max(self.frame + by, 0), len(self._images) - 1))
+
+    def jump(self, direction: int, state: FrameState) -> None:
+        """Go to the next frame of a state in a direction; the status bar says when there is none."""
+        self.player.pause()
+        found = np.flatnonzero(self.panel.track.states == state)
+        ahead = found[found > self.frame] if direction > 0 else found[found < self.frame][::-1]
+        if len(ahead):
+            self.go(int(ahead[0]))
+        else:
+            word = "doubtful" if state is FrameState.DOUBTFUL else "annotated"
+            self._w.status.show_place(f"No more {word} frames {'after' if direction > 0 else 'before'} this one")
+
+    def play_or_pause(self) -> None:
+        """Play from the frame that is shown, or stop."""
+        sequence = self.sequence
+        if self.player.playing:
+            self.player.pause()
+        elif sequence is not None:
+            self.player.play(self.frame, len(self._images), sequence.fps)
+
+    @Slot(bool)
+    def _playing(self, playing: bool) -> None:
+        self._w.actions_["play"].setIcon(icon("pause" if playing else "play"))
+
+    def _frame_shown(self) -> bool:
+        pane = self._w.canvas.panes[0]
+        return bool(pane.image_key == self._w.viewer.image(0) or pane.photo is None)
+
+    # Propagating --------------------------------------------------------------------------------------------------
+
+    def propagate(self, direction: Direction | None) -> None:
+        """Carry annotations to all frames, or from the frame shown as far as its annotated neighbours."""
+        document, choice = self._w.session.document, self._w.desk.choice
+        if document is None or choice is None or self._job is not None:
+            return
+        self.player.pause()
+        try:
+            span = None if direction is None else span_from(document, self.frame, direction)
+            plan = plan_sequence(document, document.revision, span)
+        except CounterpartError as error:
+            self._w.tell("warning", str(error))
+            return
+        title = "Propagate" if direction is None else f"Propagate from frame {self.frame + 1}"
+        arrived = self._arrived.emit
+        job = Job(
+            title,
+            track_job(choice, plan, lambda frame, _doubt: arrived(plan, frame)),
+            _KIND,
+            tag=TrackTicket(document, plan, title),
+        )
+        self._job = job
+        self.panel.track.set_span(range(plan.start, plan.stop))
+        self.refresh_ready()
+        self._w.runner.submit(job)
+
+    @Slot(object, int)
+    def _on_arrived(self, plan: object, frame: int) -> None:
+        if self._job is not None and self._job.tag.plan is plan:
+            self.panel.track.arrived(frame)
+
+    @Slot(object, object)
+    def _succeeded(self, job: Job, outcome: Outcome) -> None:
+        if job.kind != _KIND or not isinstance(outcome.result, SequenceResult):
+            return
+        ticket: TrackTicket = job.tag
+        if self._w.session.document is not ticket.document:
+            return
+        command = sequence_command(ticket.plan, outcome.result, ticket.title)
+        self._w.session.do(command)
+        self._report(ticket, outcome, command.outcome.changed, command.outcome.skipped)
+
+    @Slot(object, object)
+    def _ended(self, job: Job, _outcome: Outcome) -> None:
+        if job is self._job:
+            self._job = None
+            self.panel.track.set_span(None)
+            self.refresh_ready()
+
+    def _report(
+        self, ticket: TrackTicket, outcome: Outcome, changed: list[int], skipped: list[tuple[int, str]]
+    ) -> None:
+        result: SequenceResult = outcome.result
+        document = ticket.document
+        doubtful = sum(frame_state(document.image(image)) is FrameState.DOUBTFUL for image in changed)
+        count = f"{len(changed):,} frame{'' if len(changed) == 1 else 's'}"
+        words = [f"Propagated to {count}." if result.complete else f"Cancelled; what was finished is kept: {count}."]
+        if doubtful:
+            words.append(
+                f"{doubtful:,} of them {'is' if doubtful == 1 else 'are'} doubtful: Ctrl+Right goes to the next."
+            )
+        if outcome.failures:
+            words.append(f"{len(outcome.failures)} could not be used: {outcome.failures[0]}")
+        if skipped:
+            image, why = skipped[0]
+            more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+            words.append(f"Left as they are: {document.image(image).name}{more} ({why}).")
+        words += outcome.warnings
+        self._w.tell("warning" if outcome.failures or skipped else "info", " ".join(words))
