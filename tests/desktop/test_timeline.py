@@ -135,7 +135,7 @@ def test_a_project_remembers_that_it_is_a_sequence_and_its_rate(qtbot, sequence,
     sequence.session.close()
     assert not sequence.tracking.panel.isVisible()
     sequence.session.open_folder(frames_folder)
-    qtbot.waitUntil(lambda: sequence.tracking.panel.isVisible())
+    qtbot.waitUntil(sequence.tracking.panel.isVisible)
     assert sequence.tracking.panel.fps.value() == 10
     assert sequence.session.document.settings[SEQUENCE]["fps"] == 10
 
