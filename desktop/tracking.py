@@ -263,9 +263,7 @@ class TrackDesk(QObject):
             return
         panel, image = self._w.images, self._images[frame]
         if panel.model.row(image) < 0:  # the list's filter hides it, but the timeline shows it
-            panel.search.clear()
-            panel.state.setCurrentIndex(0)
-            panel.model.set_filter("", "")
+            panel.show_all()
         panel.select(image)
 
     @Slot(int)

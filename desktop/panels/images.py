@@ -297,6 +297,16 @@ class ImagesPanel(QWidget):
         self._filter_row.setVisible(bool(chosen.describe()))
         self.select(keep)
 
+    def show_all(self) -> None:
+        """Give up search and filter, at once: an image that they hide is wanted. The order stays."""
+        for control in (self.search, self.state):
+            control.blockSignals(True)
+        self.search.clear()
+        self.state.setCurrentIndex(0)
+        for control in (self.search, self.state):
+            control.blockSignals(False)
+        self.filter.clear_filter()
+
     @Slot()
     def _count_soon(self) -> None:
         if not self._counting.isActive():
