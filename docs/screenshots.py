@@ -160,6 +160,31 @@ class Studio:
         self.window.explorer.region.marked.emit(0, left * width, top * height, right * width, bottom * height)
         self.settle()
 
+    def correct(self, x: float, y: float) -> None:
+        """Take the snapped brush, go closer, and point at a place given in shares of width and height."""
+        window = self.window
+        window.notice.hide()
+        window.parts.choose_row(0)
+        window.toolbox.choose("snap")
+        self.wait("the regions", lambda: window.maskwork.snaps.get(window.images.current) is not None)
+        self.wait("their features", lambda: "features and colour" in window.options.hint.toolTip())
+        photo = window.canvas.panes[0].photo
+        assert photo is not None
+        height, width = photo.hw
+        window.canvas.zoom_in(2.2)
+        window.canvas.look_at(0, x * width, y * height)
+        window.actions_["crosshair"].setChecked(True)
+        at = QPointF(*window.canvas.panes[0].view.to_widget((x * width, y * height)))
+        self._mouse(QEvent.Type.MouseMove, at, Qt.MouseButton.NoButton)
+        self.settle()
+
+    def rest(self) -> None:
+        """Put the tool down and see the whole image."""
+        self.window.actions_["crosshair"].setChecked(False)
+        self.window.toolbox.choose("select")
+        self.window.canvas.fit()
+        self.settle()
+
     def _mouse(self, kind: QEvent.Type, at: QPointF, button: Qt.MouseButton) -> None:
         canvas = self.window.canvas
         held = button if kind == QEvent.Type.MouseButtonPress else Qt.MouseButton.NoButton
@@ -245,6 +270,9 @@ def take(studio: Studio, out: Path, wanted: set[str]) -> None:
     studio.name_parts(MAIN, {"body": (0.5, 0.45), "head": (0.17, 0.48), "legs": (0.4, 0.75)})
     studio.name_parts("bison.jpg", {"fleece": (0.5, 0.5)})
     shot("window")
+    studio.correct(0.37, 0.56)
+    shot("tools")
+    studio.rest()
     window.actions_["theme"].trigger()
     studio.settle(1.0)
     shot("window-light")
