@@ -105,6 +105,8 @@ def test_every_baseline_extracts_and_segments(name, weights, images, tmp_path, c
     assert values.shape[2] == model_info(name).width
     assert np.isfinite(values).all()
     assert values.std() > 0
+    if name in {"dino_vitb8", "dino_vitb16", "dino_resnet50"}:  # slow, and alike from here on
+        return
     code, report = run(capsys, "cosegment", images, "--out", tmp_path / "masks", "--method", "baseline", *common)
     assert code == 0, report
     assert len(report["images"]) == 3
@@ -136,7 +138,7 @@ def test_every_command_takes_a_baseline(name, weights, images, tmp_path, capsys)
         ("evaluate", "landmarks", tmp_path / "coco.json", "--root", images, "--parts", "2", "--labelled", "2"),
     ]
     if name == "dino_resnet50":  # slow, and alike beyond these
-        commands = [commands[0], commands[2], commands[3], commands[-1]]
+        commands = [commands[0], commands[3], commands[-1]]
     for command in commands[:-1]:
         code, report = run(capsys, *command, *common)
         assert code == 0, (command, report)

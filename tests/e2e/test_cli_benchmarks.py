@@ -326,6 +326,15 @@ def test_sets_in_folders_with_their_masks_below_are_measured(msrc, tmp_path, cap
     assert report["table"]["published"]["paper, dino_vits8, stride 8"]["J"] == 71.5
 
 
+def test_images_and_masks_without_folders_are_one_set(msrc, tmp_path, capsys):
+    (msrc / "cow" / "GroundTruth").rename(tmp_path / "masks")
+    (msrc / "cow").rename(tmp_path / "images")
+    code, report = run(capsys, "cosegmentation", "--root", tmp_path, "--limit", "2", *SMALL)
+    assert code == 0, report
+    assert list(report["sets"]) == [tmp_path.name]
+    assert len(report["sets"][tmp_path.name]["images"]) == 2
+
+
 def test_an_image_without_a_mask_and_a_damaged_one_are_named(msrc, capsys):
     masks = sorted((msrc / "cow" / "GroundTruth").iterdir())
     masks[0].unlink()

@@ -20,7 +20,7 @@ from core.evaluate.landmarks import by_image_side, inter_ocular, score_landmarks
 from core.imaging import find_images
 from core.jobs import JobContext, silent
 from core.landmarks import LandmarkParams, PartMaps, fit_landmarks, predict_landmarks
-from core.parts import PartsParams, discover_parts
+from core.parts import PartsParams, apply_codebook, discover_parts
 from core.pipeline.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,9 +38,12 @@ def part_maps(engine: Engine, features: FeatureSet, k: int) -> tuple[list[PartMa
     """Unsupervised parts of every image, without and with descriptors."""
     found = cosegment(features, CosegmentParams.for_model(engine.defaults), silent())
     params = PartsParams.for_model(engine.defaults, k)
-    parts = discover_parts(features, [image.score for image in found.images], params, silent())
+    parts = discover_parts(features, [image.score for image in found.images], params, silent(), judge=found.model)
+    assert parts.codebook is not None
+    # As the codebook finds them, which is what new images give.
+    known = apply_codebook(features, parts.codebook, silent())
     plain, with_descriptors = [], []
-    for image, feature_map in zip(parts.images, features, strict=True):
+    for image, feature_map in zip(known.images, features, strict=True):
         values = feature_map.flat(params.tap).reshape(*feature_map.grid_hw, -1)
         plain.append(PartMaps(image.scores, feature_map.geometry))
         with_descriptors.append(PartMaps(image.scores, feature_map.geometry, values))
@@ -100,9 +103,9 @@ def main() -> None:
         plain, with_descriptors = part_maps(engine, features, k)
         rows = [
             ("centroids (paper)", "by side", plain, truth, LandmarkParams.paper()),
-            ("**part scores**", "by side", plain, truth, LandmarkParams()),
-            ("part scores and descriptors", "by side", with_descriptors, truth, LandmarkParams()),
-            ("part scores", "as given", plain, raw, LandmarkParams()),
+            ("part scores", "by side", plain, truth, LandmarkParams()),
+            ("**part scores and descriptors (default)**", "by side", with_descriptors, truth, LandmarkParams()),
+            ("part scores and descriptors", "as given", with_descriptors, raw, LandmarkParams()),
         ]
         for title, naming, maps, places, params in rows:
             cells = measure(maps, places, eyes, params, args.labelled, args.draws)

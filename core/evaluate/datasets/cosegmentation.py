@@ -1,7 +1,7 @@
 """Co-segmentation data sets: which images form a set, and where their true masks are.
 
 Three layouts, told apart by what is there
-    images/SET, masks/SET   with labels/SET where pixels are unlabelled (this program's own)
+    images/SET, masks/SET   with labels/SET where pixels are unlabelled (this program's own); one set without SET
     SET/GroundTruth         images in a folder per set, masks below it: Internet300 and MSRC as Rubinstein et al. (CVPR
                             2013) publish them, also PASCAL-CO; the folders may lie deeper, as in Data/MSRC/Cow
     PASCAL VOC              JPEGImages, SegmentationClass, ImageSets/Segmentation: a set per class (Faktor and Irani,
@@ -66,7 +66,8 @@ def find_layout(root: Path, ctx: JobContext, categories: Sequence[str] = (), spl
         UsageError: No such set.
     """
     if (root / "images").is_dir() and (root / "masks").is_dir():
-        kind, sets = "images and masks", find_sets(root)
+        alone = _one_set(root, ctx)
+        kind, sets = "images and masks", [alone] if alone else find_sets(root)
     elif (root / "SegmentationClass").is_dir() and (root / "JPEGImages").is_dir():
         kind, sets = "PASCAL VOC", _voc(root, split or "trainval", categories, ctx)
     else:
@@ -90,6 +91,22 @@ def _dataset(kind: str, root: Path, sets: Sequence[TruthSet]) -> str:
     return "pascal-co" if "pascal" in text and "co" in root.name.lower() else ""
 
 
+def _one_set(root: Path, ctx: JobContext) -> TruthSet | None:
+    """Images directly in `images` are one set."""
+    return _paired(root.name, _images(root / "images"), root / "masks", ctx)
+
+
+def _paired(name: str, files: Sequence[Path], masks: Path, ctx: JobContext) -> TruthSet | None:
+    found = []
+    for file in files:
+        mask = _mask_of(masks, file.stem)
+        if mask is None:
+            ctx.fail(ProtocolError("this image has no mask", path=file, hint=f"Expected one in {masks}"))
+        else:
+            found.append(TruthImage(file, mask))
+    return TruthSet(name, tuple(found)) if found else None
+
+
 # Set per folder -----------------------------------------------------------------------------------------------------
 
 
@@ -103,15 +120,10 @@ def _folders(root: Path, ctx: JobContext) -> Iterator[TruthSet]:
             files = _images(home / place)
             if not files:
                 continue
-            found = []
-            for file in files:
-                mask = _mask_of(masks, file.stem)
-                if mask is None:
-                    ctx.fail(ProtocolError("this image has no mask", path=file, hint=f"Expected one in {masks}"))
-                else:
-                    found.append(TruthImage(file, mask))
-            if found:
-                yield TruthSet(home.relative_to(root).as_posix() if home != root else root.name, tuple(found))
+            name = home.relative_to(root).as_posix() if home != root else root.name
+            one = _paired(name, files, masks, ctx)
+            if one is not None:
+                yield one
             break
 
 
