@@ -272,6 +272,17 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("skip_point", "&Skip this keypoint", _POINTS, ("N",), "", "Leave it out and go on with the next"),
     ActionSpec("delete_point", "&Delete keypoint or match", _POINTS, ("Del",), "", "Take what is chosen away"),
     ActionSpec(
+        "target_strip",
+        "Strip of &targets",
+        _VIEW,
+        ("T",),
+        "",
+        "Below two images, a row of all others with their points",
+        True,
+        "",
+        True,
+    ),
+    ActionSpec(
         "swap_sides", "S&wap left and right", _POINTS, ("Shift+X",), "", "Exchange the sides of the active instance"
     ),
     ActionSpec("skeletons", "S&keletons…", _POINTS, (), "", "Names, order, edges and sides of the keypoints"),
@@ -370,6 +381,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "zoom_in",
             "zoom_out",
             "-",
+            "target_strip",
             "overlay",
             "part_visible",
             "outlines",

@@ -289,6 +289,7 @@ class WindowCommands(QObject):
                 window.show_right(other)
         window.layout_.show_tab(window.matches if paired else window.parts)
         window.pairs.set_active(paired)
+        window.pointwork.refresh_strip()
         window.probe.image_shown()
         window.mark_sides()
         self.refresh()

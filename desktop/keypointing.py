@@ -136,6 +136,7 @@ class KeypointDesk(QObject):
     def set_editing(self, editing: bool) -> None:
         """The keypoint tool was taken or put away."""
         self.layer.editing = editing
+        self._canvas.lines_wanted = not editing
         self._canvas.update()
         if editing and self._document is not None and self.skeleton is None:
             self.skeletons_wanted.emit()
@@ -192,7 +193,7 @@ class KeypointDesk(QObject):
                 ],
             )
         hit = self._selected
-        pane = self._pane if self._pane < self._canvas.count else 0
+        pane = self.layer.focus = self._pane if self._pane < self._canvas.count else 0
         self.layer.selected = None if hit is None else (pane, hit)
         points = self.active(self.image)
         chosen = hit.index if hit is not None and points is not None and hit.instance == points.instance else -1

@@ -168,6 +168,7 @@ class MainWindow(QMainWindow):
             models,
         )
         self.pointwork.connect_desk(self.desk)
+        self.pointwork.connect_probe(self.probe)
         self.explorer = ExploreDesk(
             self.session,
             self.explore,

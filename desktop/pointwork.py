@@ -10,9 +10,13 @@ from PySide6.QtCore import QObject, Slot
 from core.pipeline.transfer import TransferJob
 from core.project.commands import Command
 from desktop.backend import ModelChoice
+from desktop.canvas.instances import Drawn, point_colours
 from desktop.checking import CheckDesk
 from desktop.keypointing import KeypointDesk
+from desktop.panels.strip import TargetStrip
+from desktop.pinselect import PinOptions, PinSelect
 from desktop.pointindex import PointIndex
+from desktop.probe_view import ProbeView
 from desktop.running import RunDesk
 from desktop.transferring import KIND, TransferDesk
 
@@ -32,6 +36,8 @@ class PointWork(QObject):
         index: The instances of the project.
         points: Places, moves and judges points.
         transfers: Transfers them to other images.
+        strip: Below two images, all others with their points.
+        pins: Makes selections of pinned similarity maps.
         checks: Says which to look at first, and how good transfer is.
     """
 
@@ -68,10 +74,22 @@ class PointWork(QObject):
         self.checks.confirmed.connect(self.transfers.confirmed)
         self.transfers.swaps_found.connect(self.checks.note_swaps)
         self._pending: tuple[int, int, int] | None = None
+        self.strip = TargetStrip(window.thumbnails, window.images.model.record, self._drawn)
+        window.layout_.add_below(self.strip)
+        self.strip.chosen.connect(window.show_right)
+        window.actions_["target_strip"].toggled.connect(self.refresh_strip)
+        pin_options = PinOptions()
+        window.options.add(pin_options)
+        self.pins = PinSelect(window.canvas, window.editor, pin_options, self)
 
     def connect_desk(self, desk: RunDesk) -> None:
         """The Run panel's task of keypoints is carried out here."""
         desk.others[KIND] = self.transfers.run
+
+    def connect_probe(self, probe: ProbeView) -> None:
+        """A pinned similarity can be made a selection."""
+        probe.pinned_maps.connect(self.pins.set_heats)
+        self.pins.selected.connect(probe.unpin)
 
     def _start_transfer(self) -> None:
         panel = self._w.run_panel
@@ -96,6 +114,7 @@ class PointWork(QObject):
     def image_shown(self) -> None:
         """A pane shows another image."""
         self.points.image_shown()
+        self.refresh_strip()
         if self._pending is not None and self._w.canvas.panes[0].image_key == self._pending[0]:
             self.look_at(*self._pending)
 
@@ -122,6 +141,7 @@ class PointWork(QObject):
     def stop(self) -> None:
         """The window is going."""
         self.checks.stop()
+        self.pins.stop()
 
     @Slot()
     def skeletons_changed(self) -> None:
@@ -135,6 +155,7 @@ class PointWork(QObject):
         self.index.reset(self._w.session.document, skeleton.id if skeleton is not None else 0)
         self.transfers.refresh()
         self.checks.reset()
+        self.refresh_strip()
 
     @Slot(object)
     def keypoints_changed(self, images: tuple[int, ...]) -> None:
@@ -143,12 +164,33 @@ class PointWork(QObject):
         self.points.refresh()
         self.transfers.refresh()
         self.checks.refresh_soon()
+        self.refresh_strip()
 
     @Slot(str)
     def _tool_changed(self, tool: str) -> None:
         if tool == "keypoint" and not self.checks.panel.isVisible():
             self._w.layout_.show_tab(self._w.keypoints)
         self.points.set_editing(tool == "keypoint")
+
+    # The strip ----------------------------------------------------------------------------------------------------
+
+    def _drawn(self, image: int) -> list[Drawn]:
+        skeleton = self.points.skeleton
+        if skeleton is None or skeleton.id != self.index.skeleton:
+            return []
+        tones = point_colours(skeleton)
+        return [Drawn(each, skeleton, tones) for each in self.index.by_image.get(image, ())]
+
+    @Slot()
+    def refresh_strip(self) -> None:
+        """Show the strip where there are two images and points to be seen on others."""
+        window = self._w
+        wanted = window.actions_["target_strip"].isChecked() and window.canvas.count == 2
+        shown = wanted and bool(self.index.by_image)
+        if shown:
+            left, right = window.viewer.image(0), window.viewer.image(1)
+            self.strip.show_images([image for image in window.images.model.shown if image != left], right)
+        self.strip.setVisible(shown)
 
     # Skeletons ----------------------------------------------------------------------------------------------------
 

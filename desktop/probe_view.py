@@ -23,10 +23,12 @@ class ProbeView(QObject):
 
     Signals:
         heats: A `Heat` by image for the image list, empty when there is none.
+        pinned_maps: A `Heat` by pane while a place is pinned, empty when none is.
         says: A line for the status bar.
     """
 
     heats = Signal(object)
+    pinned_maps = Signal(object)
     says = Signal(str)
 
     def __init__(
@@ -78,6 +80,7 @@ class ProbeView(QObject):
             self._canvas.set_heat(pane, None)
         self._canvas.set_probe(None, None)
         self.heats.emit({})
+        self.pinned_maps.emit({})
         self.says.emit("")
 
     @Slot(int, float, float, bool)
@@ -124,6 +127,8 @@ class ProbeView(QObject):
             self._canvas.set_probe(source, xy, pinned=self._pinned is not None)
         if self._pinned is not None:
             self.heats.emit(heats)
+            panes = {pane: self._canvas.panes[pane].heat for pane in shown}
+            self.pinned_maps.emit({pane: heat for pane, heat in panes.items() if heat is not None})
         others = [heats[key] for key in heats if key != image]
         best = max((float(heat.values.max()) for heat in others), default=None)
         if best is not None:

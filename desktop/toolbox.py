@@ -102,6 +102,12 @@ class ToolOptions(QWidget):
         self.grain.chosen.connect(self.grain_changed)
         self.show_for("select")
 
+    def add(self, widget: QWidget) -> None:
+        """Take in what a tool needs beyond these; whoever adds it shows and hides it."""
+        layout = self.layout()
+        assert isinstance(layout, QHBoxLayout)
+        layout.insertWidget(layout.count() - 2, widget)
+
     @Slot(float)
     def _tolerance(self, percent: float) -> None:
         self.tolerance_changed.emit(percent / 100)

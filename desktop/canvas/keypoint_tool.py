@@ -46,6 +46,7 @@ class KeypointLayer:
         selected: Pane and point that is chosen.
         preview: Pane, instance and the places (K, 2) that a drag has given it so far.
         editing: Whether the keypoint tool is active: the active instance then has its box.
+        focus: The pane that was worked in last.
     """
 
     def __init__(self, canvas: Canvas) -> None:
@@ -55,6 +56,7 @@ class KeypointLayer:
         self.selected: tuple[int, PointHit] | None = None
         self.preview: tuple[int, int, NDArray[np.float64]] | None = None
         self.editing = False
+        self.focus = 0
 
     def set_drawn(self, pane: int, drawn: Sequence[Drawn]) -> None:
         """Show these instances on a pane."""
@@ -75,7 +77,7 @@ class KeypointLayer:
 
     def frame(self, pane: int) -> Frame | None:
         """The box of the active instance."""
-        active = self.active(pane) if self.editing else None
+        active = self.active(pane) if self.editing and pane == self.focus else None
         return None if active is None else Frame.around(active, self._canvas.panes[pane].view)
 
     def hit(self, pane: int, position: QPointF) -> PointHit | None:
@@ -83,7 +85,9 @@ class KeypointLayer:
         return hit_point(self.drawn(pane), self._canvas.panes[pane].view, position)
 
     def paint(self, painter: QPainter) -> None:
-        """Draw everything, in widget positions."""
+        """Draw everything, in widget positions. Where there are match lines, points are left to the keypoint tool."""
+        if not self.editing and self._canvas.count == 2 and self._canvas.lines is not None:
+            return
         for index, pane in enumerate(self._canvas.shown()):
             if pane.photo is None or pane.heat is not None:
                 continue

@@ -39,6 +39,7 @@ class Stage(QWidget):
     Attributes:
         panes: Both panes, shown or not.
         overlay_shown: Whether anything lies over the images.
+        lines_wanted: Whether lines between the images are drawn; not while points of one are worked on.
         layers: What further draws over the images, in widget positions, after the lines.
         linked: Whether both images are zoomed and moved together.
     """
@@ -53,6 +54,7 @@ class Stage(QWidget):
         self.setMinimumSize(320, 240)
         self.panes = [Pane(), Pane()]
         self.overlay_shown = True
+        self.lines_wanted = True
         self.layers: list[Callable[[QPainter], None]] = []
         self.linked = False
         self._count = 1
@@ -275,7 +277,7 @@ class Stage(QWidget):
     def _lines_shown(self) -> bool:
         """Lines lie between two images, and stand back while a map lies over one."""
         plain = all(pane.photo is not None and pane.heat is None for pane in self.shown())
-        return self._count == 2 and self.overlay_shown and plain
+        return self._count == 2 and self.overlay_shown and self.lines_wanted and plain
 
     def _paint_base(self) -> None:
         dpr = self.devicePixelRatioF()
