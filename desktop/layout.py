@@ -220,10 +220,6 @@ class Layout:
         """The Explore panel has its own button and needs the height: the Run panel makes room."""
         self._panels.run.setVisible(self.tabs.currentWidget() is not self._panels.explore)
 
-    def add_below(self, widget: QWidget) -> None:
-        """Put something under the canvas."""
-        self._column.addWidget(widget)
-
     def add_tab(self, panel: QWidget, words: str) -> None:
         """Offer a further panel beside the canvas."""
         self.tabs.addTab(panel, words)
