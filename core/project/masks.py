@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ProjectError, UsageError
 from core.project.edit import Edit
 from core.project.model import BACKGROUND, Labels, PartLabel, PartState, mask_bbox
-from core.project.rows import read_box, read_part_states
+from core.project.rows import read_part_states, tile_labels
+from core.project.schema import Key, Row
 from core.project.tiles import (
     PackedLabels,
     TileDamagedError,
     encode_tile,
     relabel_tile,
     tile_boxes,
-    tiles_bbox,
 )
 
 __all__ = [
@@ -71,29 +74,86 @@ def assign_box(
     if hw is not None and hw != size:
         raise UsageError(f"labels of {hw[1]} x {hw[0]} pixels do not fit an image of {size[1]} x {size[0]}")
     bbox, mask, values = _clipped(size, bbox, mask, values)
-    if not mask.any():
+    strokes = list(_tile_strokes(edit, image, size, bbox, mask, values))
+    exact = _union(stroke.changed for stroke in strokes if stroke.changed is not None)
+    if exact is None:
         return False
-    outer_box = _tile_aligned(size, bbox)
-    outer = read_box(edit, "label_tiles", image, size, outer_box)
-    region = outer[_inside(outer_box, bbox)]
-    locked = [part.id for part in edit.all_parts().values() if part.locked]
-    if locked:
-        mask = mask & ~np.isin(region, locked)
-    wanted = np.broadcast_to(np.asarray(values), region.shape)
-    changed = mask & (region != wanted)
-    tight = mask_bbox(changed)
-    if tight is None:
-        return False
-    old, new = region[changed], wanted[changed]
-    _refuse_unknown(edit, new)
-    region[changed] = new
-    exact = (bbox[0] + tight[0], bbox[1] + tight[1], bbox[0] + tight[2], bbox[1] + tight[3])
+    delta: Counter[int] = Counter()
+    for stroke in strokes:
+        delta.update(stroke.gained)
+        delta.subtract(stroke.lost)
+    _refuse_unknown(edit, {part for stroke in strokes for part in stroke.gained})
     _put_header(edit, image, size)
-    _touch(edit, image, size, bbox, mask)
-    _put_tiles(edit, "label_tiles", image, size, outer, outer_box, exact)
-    edit.boxes[image] = _union(edit.boxes.get(image), exact)
-    _recount(edit, image, _delta(old, new))
+    for stroke in strokes:
+        if stroke.changed is not None:
+            _put_tile(edit, "label_tiles", (image, stroke.number), stroke.labels, stroke.was)
+        _touch(edit, (image, stroke.number), stroke.hw, stroke.inside, stroke.mask)
+    known = edit.boxes.get(image)
+    edit.boxes[image] = exact if known is None else _union([known, exact]) or exact
+    _recount(edit, image, {part: gain for part, gain in delta.items() if part != BACKGROUND})
     return True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _TileStroke:
+    """What a stroke does to one tile.
+
+    Attributes:
+        number: Of the tile.
+        labels: The tile's labels afterwards.
+        was: Its row before.
+        inside: The part of the tile that the stroke's box covers.
+        mask: Pixels of that part that a person decided on.
+        changed: (top, left, bottom, right) box in the image of the pixels that changed, None for none.
+        gained: Pixels that got each label.
+        lost: Pixels that had each label before.
+    """
+
+    number: int
+    labels: Labels
+    was: Row | None
+    inside: tuple[slice, slice]
+    mask: NDArray[np.bool_]
+    changed: Box4 | None
+    gained: dict[int, int]
+    lost: dict[int, int]
+
+    @property
+    def hw(self) -> tuple[int, int]:
+        """Height and width of the tile."""
+        return self.labels.shape[0], self.labels.shape[1]
+
+
+def _tile_strokes(
+    edit: Edit, image: int, hw: tuple[int, int], bbox: Box4, mask: NDArray[np.bool_], values: int | Labels
+) -> Iterator[_TileStroke]:
+    """A stroke tile by tile: a long thin one costs the tiles it crosses, not its box."""
+    locked = [part.id for part in edit.all_parts().values() if part.locked]
+    for number, tile_box in tile_boxes(hw, bbox):
+        cut = _intersection(tile_box, bbox)
+        here = _inside(bbox, cut)
+        own = mask[here]
+        if not cv2.countNonZero(own.view(np.uint8)):
+            continue
+        was = edit.get("label_tiles", (image, number))
+        labels = tile_labels(was, tile_box, number)
+        inside = _inside(tile_box, cut)
+        region = labels[inside]
+        if locked:
+            own = own & ~np.isin(region, locked)
+        wanted = values if isinstance(values, int) else values[here]
+        changing = own & (region != wanted)
+        tight = mask_bbox(changing)
+        if tight is None:
+            yield _TileStroke(number, labels, was, inside, own, None, {}, {})
+            continue
+        lost = _counts(region, changing)
+        gained = {wanted: sum(lost.values())} if isinstance(wanted, int) else _counts(wanted, changing)
+        if labels.itemsize == 1 and max(gained) > 255:
+            labels = labels.astype(np.uint16)
+        np.copyto(labels[inside], np.asarray(wanted, labels.dtype), where=changing)
+        place = (cut[0] + tight[0], cut[1] + tight[1], cut[0] + tight[2], cut[1] + tight[3])
+        yield _TileStroke(number, labels, was, inside, own, place, gained, lost)
 
 
 def write_packed(
@@ -202,16 +262,15 @@ def _clipped(
     return inside, mask[cut], values if isinstance(values, int) else values[cut]
 
 
-def _refuse_unknown(edit: Edit, labels: Labels) -> None:
+def _refuse_unknown(edit: Edit, labels: set[int]) -> None:
     known = edit.all_parts()
-    for label in np.flatnonzero(np.bincount(labels)):
-        if label != BACKGROUND and int(label) not in known:
+    for label in sorted(labels):
+        if label != BACKGROUND and label not in known:
             raise UsageError(f"there is no part {label}", hint="Add it first")
 
 
-def _tile_aligned(hw: tuple[int, int], bbox: Box4) -> Box4:
-    """The smallest box of whole tiles around a box."""
-    return tiles_bbox(hw, (number for number, _ in tile_boxes(hw, bbox)))
+def _intersection(a: Box4, b: Box4) -> Box4:
+    return max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
 
 
 def _inside(outer: Box4, inner: Box4) -> tuple[slice, slice]:
@@ -220,13 +279,8 @@ def _inside(outer: Box4, inner: Box4) -> tuple[slice, slice]:
     return slice(inner[0] - top, inner[2] - top), slice(inner[1] - left, inner[3] - left)
 
 
-def _put_tiles(
-    edit: Edit, table: str, image: int, hw: tuple[int, int], outer: Labels, outer_box: Box4, changed: Box4
-) -> None:
-    """Write the tiles that a changed box touches, from an array that covers them."""
-    for number, box in tile_boxes(hw, changed):
-        tile = outer[_inside(outer_box, box)]
-        edit.put(table, (image, number), (encode_tile(tile),) if tile.any() else None)
+def _put_tile(edit: Edit, table: str, key: Key, tile: Labels, was: Row | None) -> None:
+    edit.put(table, key, (encode_tile(tile),) if cv2.countNonZero(tile) else None, was)
 
 
 def _put_header(edit: Edit, image: int, hw: tuple[int, int]) -> None:
@@ -237,24 +291,27 @@ def _put_header(edit: Edit, image: int, hw: tuple[int, int]) -> None:
         edit.put_image(dataclasses.replace(record, height=hw[0], width=hw[1]))
 
 
-def _touch(edit: Edit, image: int, hw: tuple[int, int], bbox: Box4, mask: NDArray[np.bool_]) -> None:
-    """Remember which pixels a person decided on, so that no prediction takes them back."""
-    outer_box = _tile_aligned(hw, bbox)
+def _touch(edit: Edit, key: Key, hw: tuple[int, int], inside: tuple[slice, slice], mask: NDArray[np.bool_]) -> None:
+    """Remember which pixels of a tile a person decided on, so that no prediction takes them back."""
+    was = edit.get("touched_tiles", key)
     try:
-        outer = read_box(edit, "touched_tiles", image, hw, outer_box)
-    except ProjectError:
-        outer = np.zeros((outer_box[2] - outer_box[0], outer_box[3] - outer_box[1]), np.uint16)
-    region = outer[_inside(outer_box, bbox)]
-    region |= mask
-    _put_tiles(edit, "touched_tiles", image, hw, outer, outer_box, bbox)
+        tile = tile_labels(was, (0, 0, *hw), cast("int", key[1]))
+    except ProjectError:  # what was touched before is lost, what is touched now is not
+        tile = np.zeros(hw, np.uint8)
+    region = tile[inside]
+    union = region | mask
+    if not np.array_equal(union, region):
+        region[...] = union
+        _put_tile(edit, "touched_tiles", key, tile, was)
 
 
-def _delta(old: Labels, new: Labels) -> dict[int, int]:
-    """Pixels that each part gains, negative for a loss."""
-    length = int(max(old.max(), new.max())) + 1
-    gained, lost = np.bincount(new, minlength=length), np.bincount(old, minlength=length)
-    involved = np.flatnonzero(gained + lost)
-    return {int(part): int(gained[part] - lost[part]) for part in involved if part != BACKGROUND}
+def _counts(labels: Labels, mask: NDArray[np.bool_]) -> dict[int, int]:
+    """Pixels of every label that occurs under a mask within a tile."""
+    if labels.dtype == np.uint8:
+        counts = cv2.calcHist([labels], [0], mask.view(np.uint8), [256], [0, 256]).reshape(-1).astype(np.int64)
+    else:
+        counts = np.bincount(labels[mask])
+    return {int(label): int(counts[label]) for label in np.flatnonzero(counts)}
 
 
 def _recount(edit: Edit, image: int, delta: Mapping[int, int]) -> None:
@@ -264,8 +321,13 @@ def _recount(edit: Edit, image: int, delta: Mapping[int, int]) -> None:
         edit.put("label_parts", (image, part), ("reviewed" if state == "reviewed" else "edited", pixels + gain))
 
 
-def _union(a: Box4 | None, b: Box4) -> Box4:
-    return b if a is None else (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
+def _union(boxes: Iterable[Box4]) -> Box4 | None:
+    """The box around some boxes, None for none."""
+    listed = list(boxes)
+    if not listed:
+        return None
+    tops, lefts, bottoms, rights = zip(*listed, strict=True)
+    return min(tops), min(lefts), max(bottoms), max(rights)
 
 
 def protected_parts(edit: Edit, image: int, parts: Mapping[int, PartLabel]) -> set[int]:

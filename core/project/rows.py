@@ -51,6 +51,7 @@ __all__ = [
     "read_touched",
     "skeleton_row",
     "skeleton_value",
+    "tile_labels",
 ]
 
 _DIGITS: Final = re.compile("[0-9]+")
@@ -297,15 +298,33 @@ def read_box(
         row = reader.get(table, (image, number))
         if row is None:
             continue
-        try:
-            tile = decode_tile(cast("bytes", row[0]))
-        except TileDamagedError as error:
-            raise _damaged(error) from None
-        if tile.shape != (y1 - y0, x1 - x0):
-            raise _damaged(TileDamagedError(f"tile {number} of {tile.shape}"))
+        tile = tile_labels(row, (y0, x0, y1, x1), number)
         y, x, y_end, x_end = max(y0, top), max(x0, left), min(y1, bottom), min(x1, right)
         out[y - top : y_end - top, x - left : x_end - left] = tile[y - y0 : y_end - y0, x - x0 : x_end - x0]
     return out
+
+
+def tile_labels(row: Row | None, box: tuple[int, int, int, int], number: int) -> NDArray[np.unsignedinteger]:
+    """The (height, width) labels of a tile's row, a new uint8 or uint16 array; background where there is no row.
+
+    Args:
+        row: Of `label_tiles` or `touched_tiles`.
+        box: (top, left, bottom, right) of the tile.
+        number: Of the tile, for the error.
+
+    Raises:
+        ProjectError: They are damaged.
+    """
+    shape = (box[2] - box[0], box[3] - box[1])
+    if row is None:
+        return np.zeros(shape, np.uint8)
+    try:
+        tile = decode_tile(cast("bytes", row[0]))
+    except TileDamagedError as error:
+        raise _damaged(error) from None
+    if tile.shape != shape:
+        raise _damaged(TileDamagedError(f"tile {number} of {tile.shape}"))
+    return tile if tile.flags.writeable else tile.copy()
 
 
 def read_labels(reader: Reader, image: int) -> tuple[NDArray[np.unsignedinteger], int] | None:

@@ -1,7 +1,7 @@
 """What the tests of the project share: small documents, random commands, and a way to compare bit by bit."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -193,19 +193,24 @@ _COMMANDS: list[Callable[[Situation], Command]] = [
     lambda s: _instance(s, lambda points: commands.MarkTemplates([points.instance], s.chance(0.5))),
     lambda s: _instance(s, lambda points: commands.ConfirmKeypoints([points.instance])),
     lambda s: _instance(s, lambda points: commands.RemoveInstances([points.instance])),
+    lambda s: _instance(s, lambda points: commands.ClearKeypoints(points.instance, [0])),
+    lambda s: _instance(s, lambda points: commands.SwapKeypoints(points.instance, [(0, len(points) - 1)])),
     _add_skeleton,
     _remove_skeleton,
 ]
 
 
-def random_command(document: Document, rng: np.random.Generator, folder: Path) -> Command:
-    """Any command, with inputs that mostly make sense."""
+def random_commands(document: Document, rng: np.random.Generator, folder: Path) -> Iterator[Command]:
+    """Commands with inputs that mostly make sense, without end: in each round every kind, in another order."""
     situation = Situation(document, rng, folder)
-    if not situation.images:
-        return _add_images(situation)
-    if not situation.parts:
-        return _add_part(situation)
-    return _COMMANDS[int(rng.integers(0, len(_COMMANDS)))](situation)
+    while True:
+        for choice in rng.permutation(len(_COMMANDS)):
+            if not situation.images:
+                yield _add_images(situation)
+            elif not situation.parts:
+                yield _add_part(situation)
+            else:
+                yield _COMMANDS[choice](situation)
 
 
 def play(
@@ -219,13 +224,14 @@ def play(
     """Push random commands, now and then undoing and redoing some. `shown` hears of each step once it is saved."""
     rng = np.random.default_rng(seed)
     history = history or History(document)
+    commands_to_come = random_commands(document, rng, folder)
     for step in range(count):
         if rng.random() < 0.15:
             for _ in range(rng.integers(1, 4)):
                 history.undo()
             for _ in range(rng.integers(0, 4)):
                 history.redo()
-        command = random_command(document, rng, folder)
+        command = next(commands_to_come)
         if rng.random() < 0.1:
             command = Compound("two", [command, AddPart(f"c{rng.integers(0, 10**9)}")])
         try:
