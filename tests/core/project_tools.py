@@ -148,6 +148,21 @@ def _xy(s: Situation) -> tuple[float, float]:
     return x, y
 
 
+def _predict_keypoints(s: Situation) -> Command:
+    return commands.PredictKeypoints({s.image: [_points(s, Origin.TRANSFERRED)]})
+
+
+def _confirm_keypoints(s: Situation) -> Command:
+    """Confirm an instance that a transfer has placed, where there is one."""
+    found = [
+        points.instance
+        for image in s.images
+        for points in s.document.keypoints(image)
+        if (points.origin == Origin.TRANSFERRED).any()
+    ]
+    return commands.ConfirmKeypoints([int(s.rng.choice(found))]) if found else _predict_keypoints(s)
+
+
 def _set_keypoints(s: Situation) -> Command:
     def turned(points: KeypointSet) -> Command:
         return commands.SetKeypoints(dataclasses.replace(points, xy=points.xy + s.rng.random(2)))
@@ -179,7 +194,7 @@ _COMMANDS: list[Callable[[Situation], Command]] = [
     lambda s: SetSettings({str(s.rng.integers(0, 3)): None if s.chance(0.5) else float(s.rng.random())}),
     lambda s: commands.AddInstance(s.image, _points(s, Origin.USER)),
     _change_skeleton,
-    lambda s: commands.PredictKeypoints({s.image: [_points(s, Origin.TRANSFERRED)]}),
+    _predict_keypoints,
     _move_keypoint,
     _matches,
     lambda s: _pair(s, lambda a, b: commands.SetMatchState(a, b, [0], MatchState(int(s.rng.integers(0, 3))))),
@@ -191,7 +206,7 @@ _COMMANDS: list[Callable[[Situation], Command]] = [
     _set_keypoints,
     lambda s: _instance(s, lambda points: commands.SetVisibility(points.instance, 0, int(s.rng.integers(0, 3)))),
     lambda s: _instance(s, lambda points: commands.MarkTemplates([points.instance], s.chance(0.5))),
-    lambda s: _instance(s, lambda points: commands.ConfirmKeypoints([points.instance])),
+    _confirm_keypoints,
     lambda s: _instance(s, lambda points: commands.RemoveInstances([points.instance])),
     lambda s: _instance(s, lambda points: commands.ClearKeypoints(points.instance, [0])),
     lambda s: _instance(s, lambda points: commands.SwapKeypoints(points.instance, [(0, len(points) - 1)])),
