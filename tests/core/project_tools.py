@@ -132,8 +132,8 @@ def _matches(s: Situation) -> Command:
 
 
 def _instance(s: Situation, make: Callable[[KeypointSet], Command]) -> Command:
-    """A command on an instance of an image, where it has one."""
-    there = s.document.keypoints(s.image)
+    """A command on an instance, where there is one."""
+    there = [points for image in s.images for points in s.document.keypoints(image)]
     return make(there[int(s.rng.integers(0, len(there)))]) if there else _add_part(s)
 
 
@@ -205,7 +205,7 @@ _COMMANDS: list[Callable[[Situation], Command]] = [
     lambda s: commands.RelinkImages({s.image: s.folder / f"moved{s.rng.integers(0, 9)}" / "there.jpg"}),
     _set_keypoints,
     lambda s: _instance(s, lambda points: commands.SetVisibility(points.instance, 0, int(s.rng.integers(0, 3)))),
-    lambda s: _instance(s, lambda points: commands.MarkTemplates([points.instance], s.chance(0.5))),
+    lambda s: _instance(s, lambda points: commands.MarkTemplates([points.instance], not points.template)),
     _confirm_keypoints,
     lambda s: _instance(s, lambda points: commands.RemoveInstances([points.instance])),
     lambda s: _instance(s, lambda points: commands.ClearKeypoints(points.instance, [0])),
