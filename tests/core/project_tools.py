@@ -93,7 +93,7 @@ def _set_labels(s: Situation) -> Command:
     return commands.SetLabels(s.image, (top, top, top + 60, top + 60), values)
 
 
-def _replace_masks(s: Situation) -> Command:
+def _replace_masks(s: Situation) -> commands.ReplaceMasks:
     chosen = s.rng.choice(s.images, min(2, len(s.images)), replace=False)
     block = np.ones((50, 45), np.uint16)
     results = {int(image): np.kron(s.rng.choice([0, *s.parts], (6, 6)), block) for image in chosen}
@@ -148,7 +148,7 @@ def _xy(s: Situation) -> tuple[float, float]:
     return x, y
 
 
-def _predict_keypoints(s: Situation) -> Command:
+def _predict_keypoints(s: Situation) -> commands.PredictKeypoints:
     return commands.PredictKeypoints({s.image: [_points(s, Origin.TRANSFERRED)]})
 
 
@@ -181,20 +181,23 @@ def _add_skeleton(s: Situation) -> Command:
 
 _COMMANDS: list[Callable[[Situation], Command]] = [
     _add_images,
-    _add_part,
+    *[_add_part] * 2,
     *[_paint] * 4,
     _set_labels,
     *[_replace_masks] * 2,
     lambda s: commands.AcceptPredictions([s.image]),
     _review,
     lambda s: commands.MergeParts([s.part], s.part),
-    lambda s: commands.DeleteParts([s.part]) if s.chance(0.3) else commands.EditPart(s.part, locked=s.chance(0.3)),
+    lambda s: commands.DeleteParts([s.part]),
+    lambda s: commands.EditPart(s.part, locked=s.chance(0.3), name=f"e{s.rng.integers(0, 10**9)}"),
     lambda s: commands.ReorderParts(s.rng.permutation(s.parts).tolist()),
-    lambda s: commands.RemoveImages([s.image]) if s.chance(0.3) else commands.ClearLabels([s.image]),
+    lambda s: commands.RemoveImages([s.image]),
+    lambda s: commands.ClearLabels([s.image]),
     lambda s: SetSettings({str(s.rng.integers(0, 3)): None if s.chance(0.5) else float(s.rng.random())}),
     lambda s: commands.AddInstance(s.image, _points(s, Origin.USER)),
     _change_skeleton,
     _predict_keypoints,
+    lambda s: commands.TakeTrack(_replace_masks(s), _predict_keypoints(s), {s.image: float(s.rng.random())}),
     _move_keypoint,
     _matches,
     lambda s: _pair(s, lambda a, b: commands.SetMatchState(a, b, [0], MatchState(int(s.rng.integers(0, 3))))),
