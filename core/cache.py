@@ -167,6 +167,24 @@ class FeatureCache:
             self._memory.clear()
             self._memory_used = 0
 
+    def clear(self) -> int:
+        """Remove every entry, from memory and from disk; the bytes that are free on disk now."""
+        self.forget()
+        if self.folder is None:
+            return 0
+        freed = 0
+        for _, file, size in self._entries():
+            with contextlib.suppress(OSError):
+                file.unlink()
+                freed += size
+        with self._lock:
+            self._disk_used = None
+        return freed
+
+    def on_disk_bytes(self) -> int:
+        """What the folder holds, counted anew."""
+        return 0 if self.folder is None else sum(size for _, _, size in self._entries())
+
     # Memory -------------------------------------------------------------------------------------------------------
 
     def _lookup(self, key: str, image_sha256: str, spec: FeatureSpec) -> _Part | None:

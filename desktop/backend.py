@@ -19,6 +19,7 @@ from core.imaging import ImageRef
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
 from desktop.panels.run import ModelEntry
+from desktop.settings import Preferences
 from desktop.warmup import warm_up
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "EngineState",
     "FeaturesRequest",
     "ModelChoice",
+    "backend_maker",
     "features_job",
     "import_job",
     "install_job",
@@ -76,10 +78,14 @@ class Backend:
 
     Args:
         memory_bytes: Bound of the features kept in memory.
+        disk_bytes: Bound of the features kept on disk.
+        folder: Where they are kept; None for the user's cache folder.
     """
 
-    def __init__(self, memory_bytes: int = 1024 * 1024 * 1024) -> None:
-        self.cache = FeatureCache(cache_dir(), memory_bytes=memory_bytes)
+    def __init__(
+        self, memory_bytes: int = 1024 * 1024 * 1024, disk_bytes: int = 10_000_000_000, folder: Path | None = None
+    ) -> None:
+        self.cache = FeatureCache(folder or cache_dir(), disk_bytes, memory_bytes)
         self._choice: ModelChoice | None = None
         self._engine: Engine | None = None
 
@@ -115,9 +121,24 @@ class Backend:
         stats = self.cache.stats()
         return CacheUse(stats.memory_bytes, stats.disk_bytes)
 
+    def cache_bytes(self) -> int:
+        """What the cache holds on disk, counted anew."""
+        return self.cache.on_disk_bytes()
+
+    def clear_cache(self) -> None:
+        """Remove all features that are kept."""
+        self.cache.clear()
+
     def close(self) -> None:
         """Let go of the weights."""
         self._engine = None
+
+
+def backend_maker(preferences: Preferences) -> Callable[[], Backend]:
+    """Makes the backend that a person's settings ask for, when it is called on the worker's thread."""
+    memory, disk = preferences.memory_mb * 1024 * 1024, preferences.disk_gb * 1_000_000_000
+    folder = Path(preferences.cache_folder).expanduser() if preferences.cache_folder else None
+    return lambda: Backend(memory, disk, folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -340,6 +340,7 @@ class WindowCommands(QObject):
     def _preferences(self) -> None:
         preferences = self._w.settings.preferences
         self._w.canvas.wheel_zooms = preferences.wheel_zooms
+        self._w.parts.set_opacity(preferences.overlay_opacity)
         self._w.actions_["outlines"].setChecked(not preferences.overlay_fill)
         if colours().dark != (preferences.theme != "light"):
             self.retint()
@@ -360,7 +361,10 @@ class WindowCommands(QObject):
         window.canvas.refresh()
 
     def _settings(self) -> None:
-        PreferencesDialog(self._w.settings, self._w).open()
+        dialog = PreferencesDialog(self._w.settings, self._w.runner, self._w)
+        dialog.shortcuts_wanted.connect(self._shortcuts)
+        dialog.cache_cleared.connect(self._w.desk.ask_state)
+        dialog.open()
 
     # Windows ------------------------------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ from desktop.widgets import Notice
 
 __all__ = ["Layout"]
 
+_BAR_PX = 48
 _OPTIONS = (
     "undo",
     "redo",
@@ -54,8 +55,6 @@ _OPTIONS = (
     "actual_size",
     "<>",
     "export",
-    "theme",
-    "shortcuts",
 )
 _TOOLS = (
     "tool_select",
@@ -167,11 +166,14 @@ class Layout:
                 if name == "-":
                     bar.addSeparator()
                 elif name == "<>":
+                    # In a narrow window the end is cut off: a bar that lacks room would leave all of it out.
                     policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
                     self._panels.options.setSizePolicy(policy)
+                    self._panels.options.setMinimumWidth(1)
                     bar.addWidget(self._panels.options)
                 else:
                     bar.addAction(actions[name])
+        options.setFixedHeight(_BAR_PX)  # whatever it holds, and whenever a theme comes
         self._window.addToolBar(Qt.ToolBarArea.TopToolBarArea, options)
         self._window.addToolBar(Qt.ToolBarArea.LeftToolBarArea, tools)
         self._window.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QMainWindow
 from core.project.model import ImageRecord
 from desktop.actions import Actions
 from desktop.annotating import Annotator
-from desktop.backend import Backend, model_entries
+from desktop.backend import backend_maker, model_entries
 from desktop.banner import Banner
 from desktop.canvas.canvas import Canvas
 from desktop.commands import WindowCommands
@@ -85,8 +85,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.setIconSize(QSize(20, 20))
         self.settings = settings
-        memory = settings.preferences.memory_mb * 1024 * 1024
-        self.runner = JobRunner(make_backend or (lambda: Backend(memory)), self)
+        self.runner = JobRunner(make_backend or backend_maker(settings.preferences), self)
         self.light = JobRunner(lambda: None, self)
         self.session = Session(settings, self)
         self.actions_ = Actions(self, settings.shortcuts())

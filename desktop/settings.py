@@ -35,6 +35,8 @@ class Preferences:
         device: Device for the encoder.
         precision: Arithmetic of the encoder.
         memory_mb: Bound of the features kept in memory, megabytes.
+        disk_gb: Bound of the features kept on disk, gigabytes.
+        cache_folder: Where features are kept on disk, empty for the user's cache folder.
     """
 
     theme: Literal["dark", "light", "system"] = "dark"
@@ -50,6 +52,8 @@ class Preferences:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     memory_mb: int = 1024
+    disk_gb: int = 10
+    cache_folder: str = ""
 
 
 def settings_file() -> Path:

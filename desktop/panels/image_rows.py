@@ -114,11 +114,13 @@ class RowDelegate(QStyledItemDelegate):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(theme.danger if problem else state_colour(record.state, theme)))
         painter.drawEllipse(QRectF(box.left(), box.center().y() - 3, 7, 7))
+        room = box.adjusted(13, 0, 0, 0)
         text = problem or STATE_NAMES[record.state]
         if not problem and record.doubt is not None and record.state == "predicted":
-            text += f" · doubt {record.doubt:.0%}"
+            doubt = f"doubt {record.doubt:.0%}"
+            # The dot's colour says that it is predicted; where there is room, words do too.
+            text = f"{text} · {doubt}" if metrics.horizontalAdvance(f"{text} · {doubt}") <= room.width() else doubt
         painter.setPen(QColor(theme.danger if problem else theme.muted))
-        room = box.adjusted(13, 0, 0, 0)
         painter.drawText(
             room, Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(text, Qt.TextElideMode.ElideRight, room.width())
         )

@@ -79,6 +79,7 @@ class FakeBackend:
     def __init__(self) -> None:
         self.engines: dict[str, FakeEngine] = {}
         self.closed = False
+        self.cached = 340_000_000
         self.thread = threading.get_ident()
 
     @property
@@ -93,6 +94,12 @@ class FakeBackend:
 
     def cache_use(self):
         return CacheUse(12_000_000, 340_000_000)
+
+    def cache_bytes(self) -> int:
+        return self.cached
+
+    def clear_cache(self) -> None:
+        self.cached = 0
 
     def forget(self) -> None:
         self.engines.clear()
