@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 __all__ = ["CUES", "disc_sums", "locate", "point_cues"]
 
-CUES = ("mass", "appearance", "vote", "templates")
+CUES = ("mass", "appearance", "vote", "templates", "box", "twin")
 """What the score is made of: log odds of the mass within the tolerance, log odds of the same without the prior,
-strength of the best hypothesis, log number of templates that show the keypoint."""
+strength of the best hypothesis, log number of templates that show the keypoint, whether the target's box was given (1
+or 0), log odds of the point and its mirror twin belonging the other way round (the least there is without a twin)."""
+_LEAST_TWIN = 0.02
 _LEAST = 1e-4
 _REFINE = 2.0
 """Least reach of the refinement, tokens."""
@@ -69,6 +71,9 @@ def point_cues(
     appearance: NDArray[np.float32],
     strength: float,
     shown: NDArray[np.integer],
+    swap: NDArray[np.floating],
+    *,
+    boxed: bool,
 ) -> NDArray[np.float64]:
     """(K, len(CUES)) of each point.
 
@@ -77,6 +82,8 @@ def point_cues(
         appearance: (K,) of the distribution before the prior, at the same place.
         strength: Of the vote.
         shown: (K,) number of templates that show the keypoint.
+        swap: (K,) chance of a swap with the twin.
+        boxed: Whether the target's box was given.
     """
     return np.stack(
         [
@@ -84,6 +91,8 @@ def point_cues(
             _log_odds(appearance),
             np.full(len(mass), strength, np.float64),
             np.log(np.maximum(shown, 1)),
+            np.full(len(mass), float(boxed)),
+            _log_odds(np.clip(swap, _LEAST_TWIN, 1 - _LEAST_TWIN)),
         ],
         axis=1,
     )

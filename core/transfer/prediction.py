@@ -133,11 +133,14 @@ def predict(
     around = disc_sums(evidence.appearance, evidence.radius_rc)
     keypoints = np.arange(len(rc))
     near = np.clip(np.rint(rc).astype(np.int64), 0, np.array(around.shape[1:]) - 1)
+    swap = _swap_chance(evidence, rc, bank)
     cues = point_cues(
         mass,
         around[keypoints, near[:, 0], near[:, 1]],
         0.0 if evidence.vote is None else evidence.vote.strength,
         _shown(bank),
+        swap,
+        boxed=target.box is not None,
     )
     score = (calibration or Calibration.built_in()).chance(cues).astype(np.float32)
     known = bank.known
@@ -146,7 +149,7 @@ def predict(
         np.where(known[:, None], target.views[0].to_image(rc), np.nan),
         np.where(known, visibility, 0).astype(np.uint8),
         np.where(known, score, 0).astype(np.float32),
-        np.where(known, _swap_chance(evidence, rc, bank), 0).astype(np.float32),
+        np.where(known, swap, 0).astype(np.float32),
         cues,
     )
 

@@ -234,7 +234,7 @@ def outcomes(count=4000, seed=0):
 
 def test_a_fit_recovers_what_made_the_outcomes():
     found = Calibration.fit(*outcomes())
-    np.testing.assert_allclose(found.weights, [0.8, 0, -0.3, 0], atol=0.12)
+    np.testing.assert_allclose(found.weights, [0.8, 0, -0.3, 0, 0, 0], atol=0.12)
     np.testing.assert_allclose(found.bias, 0.5, atol=0.12)
 
 
@@ -264,5 +264,5 @@ def test_the_built_in_calibration_says_where_it_comes_from():
 
 def test_more_mass_means_a_higher_score():
     masses = np.linspace(0, 1, 11).astype(np.float32)
-    cues = point_cues(masses, masses, 0.3, np.full(11, 5))
+    cues = point_cues(masses, masses, 0.3, np.full(11, 5), np.zeros(11), boxed=False)
     assert (np.diff(Calibration.built_in().chance(cues)) >= 0).all()
