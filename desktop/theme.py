@@ -201,6 +201,11 @@ QToolButton:checked {{ background: {_mix(c.accent, c.window, 0.28)}; }}
 QToolButton:focus {{ border: 1px solid {c.accent}; padding: 4px; }}
 QToolButton#quiet {{ padding: 3px; }}
 QToolButton[popupMode="2"]::menu-indicator {{ image: none; }}
+QToolButton#split {{ background: {c.raised}; border: 1px solid {c.border}; padding: 4px 26px 4px 8px; }}
+QToolButton#split:hover {{ background: {c.hover}; }}
+QToolButton#split:disabled {{ background: {c.panel}; }}
+QToolButton#split::menu-button {{ border: none; border-left: 1px solid {c.border}; width: 20px; }}
+QToolButton#split::menu-arrow {{ image: url(@down@); width: 10px; height: 10px; }}
 QToolButton#segmentLeft, QToolButton#segmentRight {{ background: {c.raised}; border: 1px solid {c.border};
     padding: 4px 10px; }}
 QToolButton#segmentLeft {{ border-top-right-radius: 0; border-bottom-right-radius: 0; border-right: none; }}

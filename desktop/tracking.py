@@ -67,6 +67,7 @@ class TrackDesk(QObject):
         window.session.opened.connect(self._opened)
         window.session.closing.connect(self._closing)
         window.session.video_wanted.connect(self.open_video)
+        window.start.open_video.connect(self.ask_video)
         window.images.chosen.connect(self._image_chosen)
         window.desk.choice_changed.connect(self.refresh_ready)
         window.runner.succeeded.connect(self._succeeded)

@@ -86,10 +86,12 @@ class VideoDialog(QDialog):
         form = form_grid()
         for label, box, time in (("From", self.first, self.first_time), ("To", self.last, self.last_time)):
             box.setPrefix("frame ")
+            box.setAlignment(Qt.AlignmentFlag.AlignRight)
             box.setAccessibleName(f"{label} frame")
             form.addRow(field_label(label), _row(box, time))
         self.every.setRange(1, 1000)
         self.every.setPrefix("every ")
+        self.every.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.every.setSpecialValueText("every frame")
         self.every.setAccessibleName("Take every n-th frame")
         self.every.setToolTip("Slow movement needs fewer frames: every second or third halves or thirds the work")
@@ -132,8 +134,8 @@ class VideoDialog(QDialog):
 
     @property
     def choice(self) -> FrameChoice:
-        """The frames that are wanted."""
-        return FrameChoice(self.first.value(), self.last.value() + 1, self.every.value(), self.exact.isChecked())
+        """The frames that are wanted. People count them from 1."""
+        return FrameChoice(self.first.value() - 1, self.last.value(), self.every.value(), self.exact.isChecked())
 
     @Slot()
     def _chosen(self) -> None:
@@ -142,7 +144,7 @@ class VideoDialog(QDialog):
             return
         self.last.setMinimum(self.first.value())
         for box, time in ((self.first, self.first_time), (self.last, self.last_time)):
-            time.setText(_clock(box.value(), facts.fps))
+            time.setText(_clock(box.value() - 1, facts.fps))
         count = len(self.choice.indices(facts.count))
         size = count * facts.frame_bytes * (_PNG_TIMES if self.exact.isChecked() else 1) / 1e6
         amount = f"{size / 1000:.1f} GB" if size >= 1000 else f"{max(round(size), 1)} MB"
@@ -216,8 +218,8 @@ class VideoDialog(QDialog):
         rate = f"{facts.fps:.3g} frames a second · {_clock(facts.count, facts.fps)}" if facts.fps else "no times"
         self.about.setText(f"{facts.count:,} frames · {width} × {height} pixels · {rate}")
         for box in (self.first, self.last):
-            box.setRange(0, facts.count - 1)
-        self.last.setValue(facts.count - 1)
+            box.setRange(1, facts.count)
+        self.last.setValue(facts.count)
         self.every.setMaximum(max(facts.count, 1))
         self.every.setValue(max(math.ceil(facts.count / _MANY), 1))
         self._set_ready(True)

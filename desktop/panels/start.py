@@ -22,12 +22,13 @@ class StartPage(QWidget):
     """Open a folder, the samples, or something recent.
 
     Signals:
-        open_folder, open_samples, open_project: A button was pressed.
+        open_folder, open_samples, open_video, open_project: A button was pressed.
         open_recent: A recent project or folder was chosen.
     """
 
     open_folder = Signal()
     open_samples = Signal()
+    open_video = Signal()
     open_project = Signal()
     open_recent = Signal(object)
 
@@ -47,13 +48,15 @@ class StartPage(QWidget):
         self.folder = QPushButton("Open folder…")
         self.folder.setObjectName("primary")
         self.samples = QPushButton("Use sample photographs")
+        self.video = QPushButton("Open video…")
         self.project = QPushButton("Open project…")
         self.folder.clicked.connect(self.open_folder)
         self.samples.clicked.connect(self.open_samples)
+        self.video.clicked.connect(self.open_video)
         self.project.clicked.connect(self.open_project)
         buttons = QHBoxLayout()
         buttons.setSpacing(GRID)
-        for button in (self.folder, self.samples, self.project):
+        for button in (self.folder, self.video, self.project, self.samples):
             button.setMinimumHeight(34)
             buttons.addWidget(button)
         buttons.addStretch(1)
@@ -79,11 +82,11 @@ class StartPage(QWidget):
         column.addLayout(head)
         column.addSpacing(2 * GRID)
         column.addLayout(buttons)
-        column.addWidget(muted("or drop a folder, images or a project anywhere in this window", small=True))
+        column.addWidget(muted("or drop a folder, images, a video or a project anywhere in this window", small=True))
         column.addSpacing(2 * GRID)
         column.addWidget(self._recent_box)
         middle = QWidget()
-        middle.setFixedWidth(540)
+        middle.setFixedWidth(max(540, buttons.sizeHint().width()))
         middle.setLayout(column)
         across = QHBoxLayout()
         across.addStretch(1)
@@ -101,6 +104,7 @@ class StartPage(QWidget):
         self._mark.setPixmap(pixmap("counterpart", 64, scale=self.devicePixelRatioF()))
         self.folder.setIcon(icon("open-folder", colours().on_accent))
         self.samples.setIcon(icon("samples"))
+        self.video.setIcon(icon("video"))
         self.project.setIcon(icon("open-project"))
 
     def set_recent(self, paths: Sequence[Path]) -> None:

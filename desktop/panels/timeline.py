@@ -25,6 +25,7 @@ _WORDS = {
     FrameState.NONE: "empty",
     FrameState.SKIPPED: "skipped",
 }
+_ENTRY_PX = 23
 _ALWAYS = (FrameState.ANNOTATED, FrameState.PROPAGATED, FrameState.DOUBTFUL)
 
 
@@ -52,11 +53,11 @@ class _Legend(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         theme, metrics = colours(), self.fontMetrics()
         entries = [(state, f"{count:,} {_WORDS[state]}") for state, count in self._counts.items()]
-        # From the right, so that it ends where the buttons begin; what does not fit is in the tooltip.
-        total = 0
-        while entries and (total := sum(metrics.horizontalAdvance(text) + 26 for _, text in entries)) > self.width():
-            entries.pop()
-        x = self.width() - total if entries else 0
+        total = self._width(entries)
+        if total > self.width():  # the words are in the tooltip
+            entries = [(state, f"{count:,}") for state, count in self._counts.items()]
+            total = self._width(entries)
+        x = self.width() - total
         for state, text in entries:
             painter.setPen(QColor(theme.faint) if state is FrameState.NONE else Qt.PenStyle.NoPen)
             painter.setBrush(QColor(state_colour(state, theme)))
@@ -64,7 +65,10 @@ class _Legend(QWidget):
             painter.setPen(QColor(theme.muted))
             box = self.rect().adjusted(x + 13, 0, 0, 0)
             painter.drawText(box, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
-            x += metrics.horizontalAdvance(text) + 26
+            x += metrics.horizontalAdvance(text) + _ENTRY_PX
+
+    def _width(self, entries: list[tuple[FrameState, str]]) -> int:
+        return sum(self.fontMetrics().horizontalAdvance(text) + _ENTRY_PX for _, text in entries)
 
 
 class TimelinePanel(QWidget):
@@ -86,11 +90,13 @@ class TimelinePanel(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.track = FrameTrack(describe)
         self.place = muted()
-        self.place.setMinimumWidth(self.place.fontMetrics().horizontalAdvance("Frame 00,000 of 00,000 · 00:00.00 "))
+        self.place.setToolTip("Frame, number of frames, and time")
+        self.place.setMinimumWidth(self.place.fontMetrics().horizontalAdvance("000 / 0,000 · 0:00.00"))
         self.legend = _Legend()
         self.fps = QDoubleSpinBox()
         self.fps.setRange(0.1, 240)
         self.fps.setDecimals(1)
+        self.fps.setFixedWidth(self.fps.fontMetrics().horizontalAdvance("240.0 fps") + 40)
         self.fps.setSuffix(" fps")
         self.fps.setToolTip("Frames per second when playing, and for the time shown")
         self.fps.setAccessibleName("Frames per second")
@@ -120,6 +126,7 @@ class TimelinePanel(QWidget):
         button = QToolButton()
         button.setDefaultAction(actions["propagate_all"])
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setObjectName("split")
         button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         menu = QMenu(button)
         for name in ("propagate_here", "propagate_forward", "propagate_backward", "-", "propagate_all"):
@@ -141,7 +148,7 @@ class TimelinePanel(QWidget):
         """Put the cursor on a frame and say where that is."""
         self.track.set_current(frame)
         minutes, seconds = divmod(max(time_s, 0.0), 60)
-        self.place.setText(f"Frame {frame + 1:,} of {self.track.count:,} · {int(minutes)}:{seconds:05.2f}")
+        self.place.setText(f"{frame + 1:,} / {self.track.count:,} · {int(minutes)}:{seconds:05.2f}")
 
     def set_fps(self, fps: float) -> None:
         """Show the rate; tells nobody."""

@@ -122,7 +122,7 @@ def test_the_timeline_is_there_only_for_frames_of_one_video(qtbot, window, frame
     window.actions_["sequence"].trigger()
     assert window.tracking.panel.isVisible()
     assert window.tracking.panel.track.count == COUNT
-    assert window.tracking.panel.place.text().startswith("Frame 1 of 12 · 0:00.00")
+    assert window.tracking.panel.place.text().startswith("1 / 12 · 0:00.00")
     window.actions_["undo"].trigger()
     assert not window.tracking.panel.isVisible()
     assert not window.actions_["sequence"].isChecked()
@@ -131,7 +131,7 @@ def test_the_timeline_is_there_only_for_frames_of_one_video(qtbot, window, frame
 def test_a_project_remembers_that_it_is_a_sequence_and_its_rate(qtbot, sequence, frames_folder):
     sequence.tracking.panel.fps.setValue(10)
     go(qtbot, sequence, 5)
-    assert sequence.tracking.panel.place.text() == "Frame 6 of 12 · 0:00.50"
+    assert sequence.tracking.panel.place.text() == "6 / 12 · 0:00.50"
     sequence.session.close()
     assert not sequence.tracking.panel.isVisible()
     sequence.session.open_folder(frames_folder)
