@@ -39,7 +39,7 @@ class MaskWork(QObject):
         self.toolbox = Toolbox(
             window.canvas, window.editor, window.actions_, window.options, self.wands, self.snaps, window.parts
         )
-        self.refine = RefineDesk(window.session, window.viewer, window.editor, window.light, self)
+        self.refine = RefineDesk(window.session, window.viewer, window.editor, window.light, window.settings, self)
         self.wands.says.connect(window.status.show_place)
         self.snaps.says.connect(window.options.note)
         self.refine.says.connect(window.status.show_place)

@@ -11,11 +11,13 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from core.jobs import JobContext
 from core.project.model import LabelMap, Labels
-from core.tools.boundary import BoundaryMethod, BoundaryParams, refine_boundary
+from core.tools.boundary import BoundaryParams, refine_boundary
 from core.tools.draft import LabelDraft, LabelEdit
 from desktop.editing import Editor
 from desktop.session import Session
+from desktop.settings import Settings
 from desktop.viewer import Viewer
+from desktop.warmup import warm_up
 from desktop.worker import Job, JobRunner, Outcome
 
 __all__ = ["RefineDesk", "band_for", "refine_parts"]
@@ -69,6 +71,7 @@ class RefineDesk(QObject):
 
     Args:
         light: Runs it.
+        settings: Has the method.
 
     Signals:
         says: A line for the status bar.
@@ -84,12 +87,13 @@ class RefineDesk(QObject):
         viewer: Viewer,
         editor: Editor,
         light: JobRunner,
+        settings: Settings,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._session, self._viewer, self._editor, self._light = session, viewer, editor, light
         self._job: Job | None = None
-        self.method: BoundaryMethod = "local"
+        self._settings = settings
         light.answered.connect(self._answered)
 
     @property
@@ -125,11 +129,13 @@ class RefineDesk(QObject):
         if photo is None or found is None or not parts or not np.isin(found.labels, parts).any():
             self.refused.emit("There is nothing to refine: " + _why(parts))
             return
-        params = BoundaryParams(self.method, band=band_for(photo.hw))
+        params = BoundaryParams(self._settings.preferences.refine_method, band=band_for(photo.hw))
         labels, locked, preserve = found.labels, tuple(self._editor.locked()), self._editor.preserve
         rgb = photo.rgb
 
         def refine(_engine: Any, ctx: JobContext) -> LabelEdit | None:
+            if params.method == "crf":
+                warm_up(("torch",))
             return refine_parts(rgb, labels, parts, params, locked, preserve=preserve, ctx=ctx)
 
         self._job = Job(title, refine, tag=_Asked(self._viewer.image(0), found, title))

@@ -30,6 +30,7 @@ class Preferences:
         minimap: Whether a map of the whole image shows which part of it is seen.
         crosshair: Whether lines through the pointer cross the image.
         linked_views: Whether two images are zoomed and moved together.
+        refine_method: What decides where a refined boundary lies.
         line_colour: What colours correspondence lines.
         model: Registry name of the encoder, empty for the default.
         device: Device for the encoder.
@@ -47,6 +48,7 @@ class Preferences:
     minimap: bool = True
     crosshair: bool = False
     linked_views: bool = False
+    refine_method: Literal["local", "grabcut", "guided", "crf"] = "local"
     line_colour: Literal["position", "confidence"] = "position"
     model: str = ""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -177,6 +179,7 @@ def _read_preferences(store: QSettings) -> Preferences:
 _CHOICES: dict[str, tuple[str, ...]] = {
     "theme": ("dark", "light", "system"),
     "line_colour": ("position", "confidence"),
+    "refine_method": ("local", "grabcut", "guided", "crf"),
     "device": ("auto", "cpu", "cuda", "mps"),
     "precision": ("auto", "float32", "bfloat16", "float16"),
 }

@@ -32,7 +32,7 @@ from desktop.worker import Job, JobRunner, Outcome
 __all__ = ["PreferencesDialog"]
 
 _WINDOW = ("theme", "wheel_zooms", "thumbnail_overlays", "minimap", "crosshair", "linked_views")
-_OVERLAY = ("overlay_opacity", "overlay_fill", "line_colour")
+_OVERLAY = ("overlay_opacity", "overlay_fill", "line_colour", "refine_method")
 _ENGINE = ("device", "precision", "memory_mb")
 _CACHE = ("disk_gb",)
 _SLOT = "cache"
@@ -45,6 +45,12 @@ _KNOBS = {
     "linked_views": Knob("Zoom and move two images together"),
     "overlay_opacity": Knob("Opacity", help="How strongly parts cover the photograph"),
     "overlay_fill": Knob("Fill parts (otherwise outlines only)"),
+    "refine_method": Knob(
+        "Refine boundaries by",
+        help="Colours on either side of each place are quickest and keep to what they can tell; GrabCut compares the "
+        "colours of the whole part; a CRF takes longest",
+        words={"local": "Colours nearby", "grabcut": "GrabCut", "guided": "Guided filter", "crf": "CRF"},
+    ),
     "line_colour": Knob("Lines coloured by", words={"position": "Position", "confidence": "Confidence"}),
     "device": Knob(
         "Device",

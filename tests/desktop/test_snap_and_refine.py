@@ -192,6 +192,20 @@ def test_refining_moves_the_outline_to_the_edge_as_one_step(qtbot, editing):
     assert np.array_equal(labels(editing), before)
 
 
+@pytest.mark.parametrize("method", ["grabcut", "guided", "crf"])
+def test_other_methods_refine_as_well(qtbot, editing, method):
+    if method == "crf":
+        pytest.importorskip("torch")
+    part = editing.session.document.parts[0].id
+    paint_roughly(qtbot, editing)
+    rough = agreement(editing, part)
+    editing.settings.change(refine_method=method)
+    editing.actions_["refine"].trigger()
+    qtbot.waitUntil(lambda: not editing.maskwork.refine.busy, timeout=60_000)
+    assert agreement(editing, part) > rough
+    assert editing.session.bridge.undo_text == "Refine boundary of wing"
+
+
 def test_refining_all_leaves_locked_parts_alone(qtbot, editing):
     wing, beak = (part.id for part in editing.session.document.parts)
     paint_roughly(qtbot, editing)
