@@ -80,7 +80,7 @@ def show(scores: dict[Case, tuple[NDArray[np.float64], NDArray[np.bool_]]], case
 
 
 def plot(scores: dict[Case, tuple[NDArray[np.float64], NDArray[np.bool_]]], file: Path) -> None:
-    """Share right over score, in bins of a tenth, without boxes; the areas of the dots are counts."""
+    """Share right over score, in bins of a tenth with 30 points or more, without boxes; areas are counts."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -90,7 +90,7 @@ def plot(scores: dict[Case, tuple[NDArray[np.float64], NDArray[np.bool_]]], file
     axes.plot([0, 1], [0, 1], color="0.75", linewidth=1, zorder=0)
     colours = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00")
     for colour, (templates, boxes) in zip(colours, [case for case in scores if not case[1]], strict=False):
-        rows = np.array(reliability(*scores[templates, boxes]))
+        rows = np.array([row for row in reliability(*scores[templates, boxes]) if row[2] >= 30])
         label = f"{templates} template{'s' if templates > 1 else ''}"
         axes.plot(rows[:, 0], rows[:, 1], color=colour, linewidth=1.5, label=label)
         axes.scatter(rows[:, 0], rows[:, 1], s=rows[:, 2] / 8, color=colour, alpha=0.8, linewidths=0)
