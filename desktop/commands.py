@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WindowCommands"]
 
+_USUAL_FORMAT = "coco"
 _PEEK_S = 0.3
 _EDITOR_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 _NEED_PROJECT = (
@@ -375,7 +376,10 @@ class WindowCommands(QObject):
         if document is not None:
             window = self._w
             folder, listed = window.session.folder, window.images.model.shown
-            ExportDialog(document, folder, window.images.current, listed, window.light, window).open()
+            used = str(window.settings.params("export").get("format", _USUAL_FORMAT))
+            dialog = ExportDialog(document, folder, window.images.current, listed, window.light, window, preferred=used)
+            dialog.exported.connect(lambda name: window.settings.set_params("export", {"format": name}))
+            dialog.open()
 
     def _statistics(self) -> None:
         from desktop.dialogs.statistics import StatisticsDialog

@@ -82,6 +82,7 @@ class DocumentBridge(QObject):
         self._stack = QUndoStack(self)
         self._steps: list[_Step] = []
         self._floor = 0
+        self._cost = 0
         self._stack.indexChanged.connect(self.history_changed)
         self._unsubscribe = document.subscribe(self._on_change)
 
@@ -91,6 +92,7 @@ class DocumentBridge(QObject):
         self._stack.indexChanged.disconnect(self.history_changed)
         self._stack.clear()
         self._steps.clear()
+        self._cost = 0
 
     # Commands -----------------------------------------------------------------------------------------------
 
@@ -107,6 +109,8 @@ class DocumentBridge(QObject):
             return False
         if command.undoable:
             step = _Step(self.document, command)
+            undone = self._steps[self._stack.index() :]
+            self._cost += step.cost - sum(each.cost for each in undone)
             del self._steps[self._stack.index() :]
             self._steps.append(step)
             self._stack.push(step)
@@ -160,15 +164,14 @@ class DocumentBridge(QObject):
     @property
     def history_cost(self) -> int:
         """Bytes held by the history."""
-        return sum(step.cost for step in self._steps)
+        return self._cost
 
     def _shed(self) -> None:
         """Give up the oldest steps beyond the bound. Qt's stack keeps them as empty shells below the floor."""
-        cost = self.history_cost
         self._floor = min(self._floor, len(self._steps))
-        while cost > self._history_bytes and self._floor < len(self._steps) - 1:
+        while self._cost > self._history_bytes and self._floor < len(self._steps) - 1:
             step = self._steps[self._floor]
-            cost -= step.cost
+            self._cost -= step.cost
             step.command = None
             self._floor += 1
 

@@ -212,6 +212,9 @@ class Layout:
 
     def show_start(self, shown: bool) -> None:
         """Show the start page alone, or the canvas between its panels."""
+        # The page that is not seen must not keep the window wide.
+        policy = QSizePolicy.Policy.Preferred if shown else QSizePolicy.Policy.Ignored
+        self._panels.start.setSizePolicy(policy, QSizePolicy.Policy.Preferred)
         self._middle.setCurrentIndex(0 if shown else 1)
         for side in self._sides:
             side.setVisible(not shown)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QUrl, Slot
+from PySide6.QtCore import Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -60,7 +60,13 @@ class ExportDialog(QDialog):
         current: The image that is shown, 0 for none.
         listed: The images shown in the list.
         runner: Runs the export.
+        preferred: Format to begin with, if it can hold what there is.
+
+    Signals:
+        exported: Format that something was written in.
     """
+
+    exported = Signal(str)
 
     def __init__(
         self,
@@ -70,6 +76,8 @@ class ExportDialog(QDialog):
         listed: Sequence[int],
         runner: JobRunner,
         parent: QWidget | None = None,
+        *,
+        preferred: str = "",
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Export")
@@ -82,6 +90,7 @@ class ExportDialog(QDialog):
         for name, entry in FORMATS.items():
             if entry.write is not None and self._has_anything(entry):
                 self.format.addItem(entry.title, name)
+        self.format.setCurrentIndex(max(self.format.findData(preferred), 0))
         self.note = muted(wrap=True, small=True)
         self.scope = QComboBox()
         self._fill_scopes()
@@ -268,6 +277,7 @@ class ExportDialog(QDialog):
         self.notice.show_text("error", failure.text)
 
     def _written(self, report: ExportReport) -> None:
+        self.exported.emit(report.format)
         noun = "annotation" if report.annotations == 1 else "annotations"
         images = "image" if report.images == 1 else "images"
         problem = bool(report.skipped or report.lost)

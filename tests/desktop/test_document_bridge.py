@@ -111,3 +111,41 @@ def test_closing_ends_listening(bridge):
     bridge._unsubscribe()
     bridge.document.apply(AddPart("late"))
     assert seen == []
+
+
+def test_undo_goes_across_images_and_survives_saving(qtbot, bridge, tmp_path):
+    document = bridge.document
+    first, second = document.image_ids[:2]
+    bridge.push(AddPart("wing"))
+    part = document.parts[0].id
+    for image in (first, second):
+        bridge.push(Paint(image, part, (0, 0, 3, 3), np.ones((3, 3), np.bool_), (90, 120)))
+    document.save_as(tmp_path / "kept.counterpart")
+    assert bridge.can_undo
+    bridge.undo()
+    bridge.undo()
+    assert not document.part_states(first)
+    assert not document.part_states(second)
+    bridge.redo()
+    assert document.part_states(first)[part][1] == 9
+    bridge.undo()
+    bridge.undo()
+    assert document.parts == ()
+    assert not bridge.can_undo
+
+
+def test_what_the_history_holds_is_counted_as_steps_come_go_and_are_replaced(bridge):
+    document = bridge.document
+    bridge.push(AddPart("wing"))
+    part, image = document.parts[0].id, document.image_ids[0]
+    costs = [bridge.history_cost]
+    for row in range(6):
+        bridge.push(Paint(image, part, (row, 0, row + 1, 9), np.ones((1, 9), np.bool_), (90, 120)))
+        costs.append(bridge.history_cost)
+    assert costs == sorted(set(costs))
+    for _ in range(3):
+        bridge.undo()
+    assert bridge.history_cost == costs[-1]
+    bridge.push(Paint(image, part, (50, 0, 51, 9), np.ones((1, 9), np.bool_), (90, 120)))
+    assert bridge.history_cost == sum(step.cost for step in bridge._steps)
+    assert len(bridge._steps) == 5
