@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from core.errors import ProtocolError
 from core.evaluate.datasets.layout import found_in
 from core.imaging import IMAGE_SUFFIXES
+from core.jobs import JobContext
 
 __all__ = [
     "DavisSequence",
@@ -167,22 +168,35 @@ class DavisSequence:
     masks: tuple[Path | None, ...]
 
 
-def davis_sequences(root: Path, split: str | None = None, year: int | None = None) -> list[DavisSequence]:
+def davis_sequences(
+    root: Path, split: str | None = None, year: int | None = None, ctx: JobContext | None = None
+) -> list[DavisSequence]:
     """Find the sequences of DAVIS 2016, 2017 or a set in the same layout.
 
     Args:
         root: Holds `JPEGImages` and `Annotations`, each with `480p/NAME` or `NAME` inside.
         split: Name of a list in `ImageSets/YEAR`, for example `val`; every sequence by default.
         year: 2016 or 2017, which list to take; 2017 if it is there.
+        ctx: Where sequences without frames or without a first mask are recorded; an error by default.
 
     Raises:
-        ProtocolError: A folder or list is missing, a sequence has no frames or no mask on its first frame.
+        ProtocolError: A folder or list is missing, or every sequence is unusable.
     """
     images, masks = _level(root / "JPEGImages"), _level(root / "Annotations")
     names = sorted(p.name for p in images.iterdir() if p.is_dir()) if split is None else _listed(root, split, year)
     if not names:
         raise ProtocolError("there are no sequences", path=images, hint="Expected one folder of JPEGs per sequence")
-    return [_sequence(name, images / name, masks / name) for name in names]
+    found = []
+    for name in names:
+        try:
+            found.append(_sequence(name, images / name, masks / name))
+        except ProtocolError as error:
+            if ctx is None:
+                raise
+            ctx.fail(error)
+    if not found:
+        raise ProtocolError("no sequence can be used", path=images, hint="See the reasons given for each")
+    return found
 
 
 def _level(folder: Path) -> Path:

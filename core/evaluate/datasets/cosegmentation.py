@@ -10,6 +10,7 @@ Three layouts, told apart by what is there
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +32,7 @@ VOC_CLASSES = (
 )  # fmt: skip
 _MASKS = ("GroundTruth", "groundtruth", "ground_truth", "GT", "gt", "masks", "Masks")
 _IMAGES = (".", "images", "Images", "img", "JPEGImages")
+_DEPTH = 4
 _EXPECTED = (
     "images/SET/ with masks/SET/, or folders SET/ of images with SET/GroundTruth/, or PASCAL VOC's JPEGImages/, "
     "SegmentationClass/ and ImageSets/Segmentation/"
@@ -111,10 +113,7 @@ def _paired(name: str, files: Sequence[Path], masks: Path, ctx: JobContext) -> T
 
 
 def _folders(root: Path, ctx: JobContext) -> Iterator[TruthSet]:
-    if not root.is_dir():
-        return
-    for masks in natsorted((path for path in root.rglob("*") if path.name in _MASKS and path.is_dir()), key=str):
-        ctx.check()
+    for masks in natsorted(_mask_folders(root, ctx), key=str):
         home = masks.parent
         for place in _IMAGES:
             files = _images(home / place)
@@ -125,6 +124,16 @@ def _folders(root: Path, ctx: JobContext) -> Iterator[TruthSet]:
             if one is not None:
                 yield one
             break
+
+
+def _mask_folders(root: Path, ctx: JobContext) -> Iterator[Path]:
+    """Folders of masks, not deeper than data sets go: a wrong root may be a whole disk."""
+    for folder, inner, _ in os.walk(root):
+        ctx.check()
+        place = Path(folder)
+        if len(place.relative_to(root).parts) >= _DEPTH:
+            inner.clear()
+        yield from (place / name for name in inner if name in _MASKS)
 
 
 def _images(folder: Path) -> list[Path]:

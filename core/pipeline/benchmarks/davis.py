@@ -50,9 +50,11 @@ def measure_davis(
         ProtocolError: This is not the data set, or nothing could be measured.
         UsageError: No such sequence.
     """
-    sequences = davis_sequences(root, split, year)
-    names = choose([one.name for one in sequences], plan.categories, "sequence")
-    sequences = [one for one in sequences if one.name in names][: plan.limit]
+    failed = len(ctx.failures)
+    everything = davis_sequences(root, split, year, ctx)
+    unusable = len(ctx.failures) - failed
+    names = choose([one.name for one in everything], plan.categories, "sequence")
+    sequences = [one for one in everything if one.name in names][: plan.limit]
     if year is None:
         several = any(len(_labels(one, single=False)) > 1 for one in sequences if one.masks[0] is not None)
         year = 2017 if several else 2016
@@ -68,7 +70,7 @@ def measure_davis(
     published = tuple(Row(row.name, (*row.values, None, None)) for row in PUBLISHED[f"davis-{year}"])
     title = f"DAVIS-{year}: {engine.info.name}, size {job.size}, stride {job.stride}, {job.params.tap}"
     notes = [f"{len(found)} sequences; the first mask given, the first and last frame not scored."]
-    if len(found) < len(davis_sequences(root, split, year)):
+    if len(found) < len(everything) + unusable:
         notes.append("Not all sequences of the split: the mean does not compare with the published ones.")
     return keep(plan, Table(title, COLUMNS, tuple(rows), Row("mean over objects", total), published, tuple(notes)))
 
