@@ -12,7 +12,7 @@ the small maps are kept. Nothing here touches the model: another threshold or nu
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -36,6 +36,8 @@ CosegmentMethod = Literal["seeded", "paper", "baseline"]
 _SAMPLE = 6_000
 """Descriptors trained on, at most, where no fixed share is asked for."""
 _RIDGE = 3e-3
+_GIVEN_WEIGHT = 1.0
+"""Weight of corrected images against the votes of all, where a person corrected some."""
 _GRAINS = (0.4, 0.6, 0.8, 1.0, 1.2)
 """Sizes of the clusterings whose votes are averaged, in shares of the number of clusters asked for."""
 
@@ -202,6 +204,7 @@ def cosegment(
     ctx: JobContext,
     *,
     extra: Sequence[FeatureMap] = (),
+    given: Mapping[int, NDArray[np.floating]] | None = None,
 ) -> CosegmentResult:
     """Find the object that the images share.
 
@@ -210,6 +213,8 @@ def cosegment(
         params: Method and settings.
         ctx: Progress, cancellation, warnings.
         extra: Further maps (augmented copies) that take part in clustering but neither vote nor are returned.
+        given: By position, (rows, columns) share of the object in each token of images that a person corrected: the
+            score is learnt from them too, and they keep what was given. Only `seeded` learns.
 
     Returns:
         A result with one entry per image, in order. Sets in which nothing or everything is salient give what can be
@@ -221,7 +226,7 @@ def cosegment(
     """
     if len(features) == 0:
         raise UsageError("there are no images to segment", hint="Add at least one image")
-    work = _Work(features, params, ctx.stage(0.0, 0.4), ctx.stage(0.4, 0.7), ctx.stage(0.7, 1.0), extra)
+    work = _Work(features, params, ctx.stage(0.0, 0.4), ctx.stage(0.4, 0.7), ctx.stage(0.7, 1.0), extra, given or {})
     return work.run()
 
 
@@ -280,8 +285,9 @@ class _Work:
         clustering: JobContext,
         scoring: JobContext,
         extra: Sequence[FeatureMap],
+        given: Mapping[int, NDArray[np.floating]],
     ) -> None:
-        self.features, self.extra, self.params = features, extra, params
+        self.features, self.extra, self.params, self.given = features, extra, params, given
         self.looking, self.clustering, self.scoring = looking, clustering, scoring
         self.warnings: list[str] = []
         self.saliency: list[NDArray[np.float32]] = []
@@ -404,15 +410,29 @@ class _Work:
             what = "No part of the images is" if share.max() < 0.5 else "Everything in the images is"
             self._warn(f"{what} salient in enough of them: each image is judged by its own saliency")
             return alone
-        weights, bias = fit_linear(self.samples, share, _RIDGE)
+        samples, targets = self._with_given(self.samples, share.astype(np.float32))
+        weights, bias = fit_linear(samples, targets, _RIDGE)
         return dataclasses.replace(alone, weights=weights, bias=bias)
+
+    def _with_given(
+        self, samples: NDArray[np.float32], share: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The samples and their targets, joined by what a person corrected: it weighs as much as the votes of all."""
+        if not self.given:
+            return samples, share
+        tokens = np.concatenate([self.features[index].flat(self.params.tap) for index in self.given])
+        known = np.concatenate([np.asarray(one, dtype=np.float32).ravel() for one in self.given.values()])
+        rows = np.linspace(0, len(tokens), round(len(samples) * _GIVEN_WEIGHT), endpoint=False).astype(np.int64)
+        return np.concatenate([samples, tokens[rows]]), np.concatenate([share, known[rows]])
 
     def _score(self, model: ForegroundModel) -> tuple[CosegmentedImage, ...]:
         total, images = len(self.features), []
         for index, saliency in enumerate(self.saliency):
             self.scoring.step(index, total, "Separating the object")
-            outlier = bool(self.outlier[index])
-            if outlier or not (saliency > 0).any():
+            outlier = bool(self.outlier[index]) and index not in self.given
+            if index in self.given:
+                score = np.asarray(self.given[index], dtype=np.float32)
+            elif outlier or not (saliency > 0).any():
                 score = np.zeros(saliency.shape, np.float32)
             else:
                 score = model.probability(self.features[index], saliency)

@@ -18,6 +18,7 @@ from core.cli.options import (
     resolution,
     tap_or,
 )
+from core.cli.propagation import add_evaluation
 from core.cli.runner import Outcome
 from core.jobs import JobContext
 
@@ -46,6 +47,7 @@ def add_parsers(commands: Subparsers) -> None:
     add_report_options(points)
     points.set_defaults(command=_keypoints)
     _add_landmarks(kinds)
+    add_evaluation(kinds)
     add_kinds(kinds)
 
 

@@ -16,6 +16,7 @@ from core.cli.options import (
     resolution,
 )
 from core.cli.runner import Outcome
+from core.errors import UsageError
 from core.geometry import parse_size
 from core.imaging import find_images
 from core.jobs import JobContext
@@ -24,7 +25,7 @@ from core.pipeline.engine import Engine
 if TYPE_CHECKING:
     from core.pipeline.propagation import PropagationJob
 
-__all__ = ["add_parsers", "add_propagation_options", "propagation_job"]
+__all__ = ["add_evaluation", "add_parsers", "add_propagation_options", "propagation_job"]
 
 
 def add_parsers(commands: Subparsers) -> None:
@@ -66,6 +67,26 @@ def add_propagation_options(parser: argparse.ArgumentParser) -> None:
         help="longest side in pixels, WxH exactly, or none for the image's own size",
     )
     group.add_argument("--stride", type=int, help="distance of patches in pixels; 7 sees small parts, slower")
+
+
+def add_evaluation(kinds: Subparsers) -> None:
+    """`evaluate parts`."""
+    parser = kinds.add_parser(
+        "parts",
+        help="parts against human label pictures: mIoU, NMI, ARI",
+        description="Carry the true labels of a few random images over to the others and compare; or score the label "
+        "pictures of --predicted.",
+    )
+    parser.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+    parser.add_argument("--truth", type=Path, required=True, metavar="DIR", help="true label pictures")
+    parser.add_argument("--predicted", type=Path, metavar="DIR", help="score these label pictures instead")
+    parser.add_argument("--labelled", type=int, default=5, metavar="N", help="images that teach (%(default)s)")
+    parser.add_argument("--draws", type=int, default=3, metavar="N", help="random choices of them (%(default)s)")
+    parser.add_argument("--ignore", type=int, metavar="VALUE", help="a label that means not known, often 255")
+    add_propagation_options(parser)
+    add_engine_options(parser)
+    add_report_options(parser)
+    parser.set_defaults(command=_evaluate)
 
 
 def propagation_job(args: argparse.Namespace, engine: Engine) -> PropagationJob:
@@ -123,3 +144,26 @@ def _lines(out: Path, note: str, about: dict[str, object], written: int) -> list
     if isinstance(findings, list) and findings:
         lines.append(f"{len(findings)} places in your labels deserve a look; report.json lists them")
     return lines
+
+
+def _evaluate(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.part_evaluation import FewShot, evaluate_few_shot, evaluate_label_maps
+
+    refs = find_images(args.images)
+    if args.labelled < 1 or args.draws < 1:
+        raise UsageError("--labelled and --draws are at least 1")
+    if args.predicted is not None:
+        data = evaluate_label_maps(refs, args.truth, args.predicted, ctx, ignore=args.ignore)
+        first = f"{data['images']} images: mean IoU {100 * data['mean_iou']:.1f}"
+    else:
+        engine = engine_from(args)
+        plan = FewShot(args.labelled, tuple(range(args.seed, args.seed + args.draws)), args.ignore)
+        data = evaluate_few_shot(engine, refs, args.truth, propagation_job(args, engine), plan, ctx)
+        first = (
+            f"{args.labelled} of {data['images']} images labelled, {args.draws} draws: "
+            f"mean IoU {100 * data['mean_iou']:.1f} ± {100 * data['spread']:.1f}"
+        )
+    width = max(map(len, data["iou"]))
+    lines = [first, *(f"{name:<{width}}  {100 * iou:5.1f}" for name, iou in data["iou"].items())]
+    lines.append(f"on the true foreground: NMI {100 * data['nmi']:.1f}, ARI {100 * data['ari']:.1f}")
+    return Outcome("\n".join(lines), data)

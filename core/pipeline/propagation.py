@@ -46,6 +46,7 @@ from core.propagate import (
     sorted_findings,
     unlike_the_rest,
     usual_parts,
+    widen,
 )
 
 __all__ = ["GivenLabels", "Predicted", "Propagation", "PropagationJob", "ReadLabels", "Update", "propagate"]
@@ -234,13 +235,13 @@ class Propagation:
             UsageError: Nothing is labelled, or no part is.
             JobCancelledError: Cancelled.
         """
-        params = self.job.params.quick() if quick else self.job.params
-        model = fit(list(lessons.values()), params)
+        model = self.model(lessons, ctx.stage(0.0, 0.2), quick=quick)
         wanted = [i for i in range(len(self.features)) if i not in lessons] if only is None else list(only)
         table = np.zeros((len(model.values), len(model.values)))
+        predicting = ctx.stage(0.2, 1.0)
         out = []
         for done, index in enumerate(wanted):
-            ctx.step(done, len(wanted), f"Predicting {self.features.refs[index].name}")
+            predicting.step(done, len(wanted), f"Predicting {self.features.refs[index].name}")
             scores = predict(model, self.features[index])
             table += expected_table(scores)
             doubts = doubt_map(scores).astype(np.float16)
@@ -260,6 +261,27 @@ class Propagation:
             names = ", ".join(self.features.refs[index].name for index in sorted(unlike)[:5])
             more = f" and {len(unlike) - 5} more" if len(unlike) > 5 else ""
             yield f"{names}{more} look unlike everything labelled: check their parts first"
+
+    def model(self, lessons: Mapping[int, Lesson], ctx: JobContext, *, quick: bool = False) -> PartModel:
+        """What the labelled images teach, and the sure predictions for an even choice of the others.
+
+        Raises:
+            UsageError: Nothing is labelled, or no part is.
+            JobCancelledError: Cancelled.
+        """
+        params = self.job.params.quick() if quick else self.job.params
+        model = fit(list(lessons.values()), params)
+        others = [index for index in range(len(self.features)) if index not in lessons]
+        if not params.unlabelled or not others:
+            return model
+        places = np.linspace(0, len(others) - 1, min(params.unlabelled, len(others))).round().astype(int)
+        chosen = [others[place] for place in places]
+        return widen(model, self._read(chosen, ctx), max(params.memory // len(chosen), 1))
+
+    def _read(self, chosen: Sequence[int], ctx: JobContext) -> Iterator[FeatureMap]:
+        for done, index in enumerate(chosen):
+            ctx.step(done, len(chosen), "Learning from images without labels")
+            yield self.features[index]
 
     def scores(self, model: PartModel, index: int) -> PartScores:
         """Soft prediction of one image."""

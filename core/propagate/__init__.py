@@ -10,7 +10,7 @@ from core.propagate.checks import (
     usual_parts,
 )
 from core.propagate.doubt import doubt_map, familiarity, image_doubt, next_to_label, unlike_the_rest
-from core.propagate.model import Lesson, PartModel, PartScores, fit, lesson, pixels, predict
+from core.propagate.model import Lesson, PartModel, PartScores, fit, lesson, pixels, predict, widen
 from core.propagate.params import PropagateParams
 from core.propagate.quality import HeldOut, QualityEstimate, estimate_quality, expected_table, hold_out
 
@@ -40,4 +40,5 @@ __all__ = [
     "sorted_findings",
     "unlike_the_rest",
     "usual_parts",
+    "widen",
 ]

@@ -11,7 +11,7 @@ lessons' tokens, in milliseconds; `predict` reads one image's features at a time
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -25,13 +25,14 @@ from core.imaging import resize_rgb
 from core.propagate.params import PropagateParams
 from core.refine import guided_filter, working_hw
 
-__all__ = ["Lesson", "PartModel", "PartScores", "descriptors", "fit", "lesson", "pixels", "predict", "vote"]
+__all__ = ["Lesson", "PartModel", "PartScores", "descriptors", "fit", "lesson", "pixels", "predict", "vote", "widen"]
 
 _BLOCK = 1_024
 """Tokens compared at once; bounds the similarities held in memory."""
 _BORDER_BONUS = 2.0
 """How much more a token on a border of parts is worth keeping than one inside."""
 _PURE = 0.95
+_SURE = 0.6
 _FAINT = 0.02
 """A label that reaches this probability nowhere in an image is not worked out in its pixels."""
 _RADIUS_TOKENS = 0.4
@@ -207,6 +208,35 @@ def fit(lessons: Sequence[Lesson], params: PropagateParams) -> PartModel:
     return dataclasses.replace(raw, tokens=raw.embedded(kept))
 
 
+def widen(model: PartModel, feature_maps: Iterable[FeatureMap], count: int) -> PartModel:
+    """A model that has also learnt from its own sure predictions for images that nobody labelled.
+
+    With one or few labelled images, what is learnt about their light and their subject reaches the others this way.
+
+    Args:
+        model: From `fit`.
+        feature_maps: Of unlabelled images, read one at a time.
+        count: How many tokens to take from each; rare parts are preferred as `fit` does.
+    """
+    rng = np.random.default_rng(model.params.seed)
+    tokens, shares = [model.tokens], [model.shares]
+    for feature_map in feature_maps:
+        if feature_map.spec != model.spec:
+            raise UsageError("these features were made differently from those that were labelled", hint="Start again")
+        found = descriptors(feature_map, model.params.taps)
+        cells, _ = vote(model, found)
+        mean = cells.mean(axis=1)
+        sure = np.flatnonzero(mean.max(axis=1) > _SURE)
+        if len(sure) == 0:
+            continue
+        sizes = mean[sure].sum(axis=0)
+        chance = mean[sure] @ (sizes.sum() / np.maximum(sizes, 1e-3)) ** model.params.balance
+        rows = sure[_drawn(chance, count, rng)]
+        tokens.append(model.embedded(found[rows]))
+        shares.append(cells[rows].reshape(len(rows), -1))
+    return dataclasses.replace(model, tokens=np.concatenate(tokens), shares=np.concatenate(shares))
+
+
 def vote(model: PartModel, tokens: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Labels of tokens.
 
@@ -345,9 +375,15 @@ def _kept(
     weights = np.array([(total / max(sizes[value], 1e-6)) ** balance for value in one.values])
     mean = one.shares.mean(axis=1, dtype=np.float32)
     chance = mean @ weights * (1 + _BORDER_BONUS * (mean.max(axis=1) < _PURE))
-    # Weighted sampling without replacement (Efraimidis, Spirakis 2006): the largest keys win.
+    return _drawn(chance, max(most, 1), rng)
+
+
+def _drawn(chance: NDArray[np.floating], count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """So many rows in their order, by weighted sampling without replacement (Efraimidis, Spirakis 2006)."""
+    if len(chance) <= count:
+        return np.arange(len(chance))
     keys = rng.exponential(size=len(chance)) / np.maximum(chance, 1e-9)
-    return np.sort(np.argpartition(keys, max(most, 1) - 1)[: max(most, 1)])
+    return np.sort(np.argpartition(keys, count - 1)[:count])
 
 
 def _embedding(

@@ -25,6 +25,7 @@ from core.propagate import (
     predict,
     unlike_the_rest,
     usual_parts,
+    widen,
 )
 from tests.core.synthetic import PATCH, TAP, feature_map, palette, picture, scene_set, two_part_scene
 
@@ -128,6 +129,14 @@ def test_a_preview_compares_fewer_dimensions_and_agrees(scene):
     model = fit(taught(maps, segments), quick)
     assert model.tokens.shape[1] == 8
     assert agreement(model, maps[4], segments[4]) > 0.98
+
+
+def test_sure_predictions_of_unlabelled_images_teach_too(scene):
+    maps, segments = scene
+    model = fit(taught(maps, segments), PARAMS)
+    wide = widen(model, iter(maps[2:5]), 30)
+    assert len(wide.tokens) == len(model.tokens) + 90
+    assert agreement(wide, maps[5], segments[5]) > 0.98
 
 
 # Bad input ----------------------------------------------------------------------------------------------------------

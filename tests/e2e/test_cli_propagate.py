@@ -105,3 +105,20 @@ def test_no_labels_at_all_is_a_clear_word(photos, tmp_path, capsys):
     code, report = run(capsys, "propagate", photos, "--labels", empty, "--out", tmp_path / "out", *SMALL)
     assert code == 2
     assert "no image is labelled" in report["error"]["error"]
+
+
+def test_parts_are_measured_against_label_pictures(photos, labels, capsys):
+    code, report = run(capsys, "evaluate", "parts", photos, "--truth", labels, "--predicted", labels)
+    assert code == 0
+    assert report["images"] == 2
+    assert report["mean_iou"] == 1.0
+    assert report["iou"] == {"background": 1.0, "top": 1.0, "legs": 1.0}
+    assert report["nmi"] == pytest.approx(1.0)
+    few = ("--labelled", "1", "--draws", "2")
+    code, report = run(capsys, "evaluate", "parts", photos, "--truth", labels, *few, *SMALL)
+    assert code == 0
+    assert 0.5 < report["mean_iou"] < 1
+    assert len(report["draws"]) == 2
+    code, report = run(capsys, "evaluate", "parts", photos, "--truth", labels, "--labelled", "2", *SMALL)
+    assert code == 1
+    assert "leaves none to test" in report["error"]["error"]

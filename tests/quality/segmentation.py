@@ -63,13 +63,17 @@ def refs_of(paths: Sequence[Path]) -> list[ImageRef]:
     return [ImageRef(path, path.name) for path in paths]
 
 
+LoadedSet = tuple[FeatureSet, list[NDArray[np.uint8]], list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]]
+"""Features, photographs, and true masks with their unlabelled pixels."""
+
+
 class Loaded:
     """A data set in memory: features, photographs and true masks of each of its sets."""
 
     def __init__(self, engine: Engine, name: str, sets: list[TruthSet], taps: Sequence[Tap]) -> None:
         self.name = name
         defaults = engine.defaults
-        self.sets = []
+        self.sets: list[LoadedSet] = []
         for one in sets:
             refs = refs_of([item.image for item in one.images])
             features = engine.features(refs, taps, defaults.segment_size, defaults.segment_stride, silent())
@@ -128,6 +132,34 @@ def cosegmentation_tables(engine: Engine, data: Path, seeds: Sequence[int]) -> N
         for refine in REFINEMENTS:
             scores = scored(loaded, found, dataclasses.replace(default, refine=refine))
             print(f"| {loaded.name} | {refine} | {cells(scores)} |", flush=True)
+
+
+def corrected_table(engine: Engine, data: Path, draws: int, limit: int | None) -> None:
+    """Js of the other images of a set once a person has corrected a few."""
+    params = CosegmentParams.for_model(engine.defaults)
+    taps = list(dict.fromkeys(tap for tap in (params.tap, params.saliency_tap) if tap is not None))
+    loaded = Loaded(engine, "MSRC-dev", find_sets(data / "msrc-coseg-dev")[:limit], taps)
+    print("\n| images | corrected | J | P | Js | Ps |\n|---|---|---|---|---|---|", flush=True)
+    for count in (0, 1, 3):
+        means = [
+            corrected_scores(one, params, count, draw) for one in loaded.sets for draw in range(draws if count else 1)
+        ]
+        print(f"| {loaded.name} | {count} of 10 | {cells(mean_scores(means))} |", flush=True)
+
+
+def corrected_scores(one: LoadedSet, params: CosegmentParams, count: int, draw: int) -> MaskScores:
+    """Mean score of the images that were not corrected."""
+    features, pixels, truths = one
+    chosen = np.random.default_rng(draw).permutation(len(features))[:count].tolist()
+    given = {i: features[i].geometry.pool(truths[i][0]) for i in chosen}
+    result = cosegment(features, params, silent(), given=given)
+    return mean_scores(
+        [
+            score_mask(mask_pixels(image, features[i], pixels[i], params), *truths[i])
+            for i, image in enumerate(result.images)
+            if i not in given
+        ]
+    )
 
 
 # Parts --------------------------------------------------------------------------------------------------------------
@@ -214,12 +246,16 @@ def main() -> int:
     parser.add_argument("--model", default="dinov2_vits14_focus")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--parts", type=int, nargs="+", default=[4, 8])
-    parser.add_argument("--only", choices=["cosegmentation", "parts"])
+    parser.add_argument("--only", choices=["cosegmentation", "corrected", "parts"])
+    parser.add_argument("--draws", type=int, default=2, help="of corrected images (%(default)s)")
+    parser.add_argument("--limit", type=int, help="only so many sets, where images are corrected")
     args = parser.parse_args()
     engine = Engine(args.model, cache=open_cache())
-    if args.only != "parts":
+    if args.only in {None, "cosegmentation"}:
         cosegmentation_tables(engine, args.data, args.seeds)
-    if args.only != "cosegmentation":
+    if args.only in {None, "corrected"}:
+        corrected_table(engine, args.data, args.draws, args.limit)
+    if args.only in {None, "parts"}:
         parts_table(engine, args.data, args.parts)
     return 0
 
