@@ -28,15 +28,19 @@ __all__ = ["add_parsers", "track_job"]
 
 def add_parsers(commands: Subparsers) -> None:
     """Declare the commands of this module."""
-    parser = commands.add_parser("track", help="masks of one or more frames, carried through a video: a PNG per frame")
+    parser = commands.add_parser(
+        "track", help="masks or keypoints of one or more frames, carried through a video: a PNG per frame, or COCO"
+    )
     parser.add_argument("frames", type=Path, metavar="FRAMES|VIDEO", help="a folder of frames, or a video file")
-    parser.add_argument(
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument(
         "--mask",
         action="append",
-        required=True,
         metavar="[N:]PNG",
         help="label map of frame N (0 by default); repeat for several frames",
     )
+    given.add_argument("--keypoints", type=Path, metavar="COCO.json", help="keypoints of some frames, by their names")
+    parser.add_argument("--category", metavar="NAME", help="which one, where the COCO file has several with keypoints")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--paper", action="store_true", help="DINO's protocol instead of the improved settings")
     add_engine_options(parser)
@@ -60,6 +64,8 @@ def _track(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
     engine = engine_from(args)
     job = track_job(args, engine)
+    if args.keypoints is not None:
+        return _track_points(args, engine, job, ctx)
     done = track_to_files(engine, args.frames, read_masks(args.mask), job, args.out, ctx)
     frames = [
         {"frame": item.frame, "file": str(item.file), "confidence": round(item.confidence, 4)} for item in done.frames
@@ -67,3 +73,13 @@ def _track(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     went_on = f", the first {done.resumed} from an earlier run" if done.resumed else ""
     data = {"out": str(args.out), "resumed": done.resumed, "frames": frames}
     return Outcome(f"{len(frames)} label maps in {args.out}{went_on}", data)
+
+
+def _track_points(args: argparse.Namespace, engine: Engine, job: TrackJob, ctx: JobContext) -> Outcome:
+    from core.pipeline.point_tracking import POINTS_NAME, track_points_to_file
+
+    written = track_points_to_file(engine, args.frames, args.keypoints, job, args.out, ctx, args.category)
+    points = sum(item["num_keypoints"] for item in written)
+    file = args.out / POINTS_NAME
+    data = {"out": str(args.out), "file": str(file), "frames": len(written), "points": points}
+    return Outcome(f"{points} keypoints in {len(written)} frames: {file}", data)

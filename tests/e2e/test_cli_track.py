@@ -171,3 +171,44 @@ def test_an_unreadable_frame_stays_reported_when_the_run_goes_on(tiny, long_vide
     assert report["resumed"] > 7
     assert [Path(item["file"]).name for item in report["failed"]] == ["00007.png"]
     assert len(report["frames"]) == 59
+
+
+# Keypoints --------------------------------------------------
+
+
+def write_points(path, named, skeleton=("corner", "middle")):
+    coco = {
+        "images": [{"id": i, "file_name": name, "width": SIDE, "height": SIDE} for i, name in enumerate(named)],
+        "annotations": [
+            {"id": i, "image_id": i, "category_id": 3, "keypoints": [v for x, y in xy for v in (x, y, 2)]}
+            for i, xy in enumerate(named.values())
+        ],
+        "categories": [{"id": 3, "name": "square", "keypoints": list(skeleton), "skeleton": [[1, 2]]}],
+    }
+    path.write_text(json.dumps(coco))
+    return path
+
+
+def test_keypoints_follow_their_object_into_a_coco_file(tiny, video, tmp_path, capsys):
+    frames, _, _ = video
+    coco = write_points(tmp_path / "points.json", {"00000.png": [(10, 26), (16, 32)]})
+    code, report = run(capsys, "track", frames, "--keypoints", coco, "--out", tmp_path / "out", *tiny)
+    assert code == 0, report
+    assert report["frames"] == 6
+    data = json.loads((tmp_path / "out" / "keypoints.json").read_text())
+    assert [image["file_name"] for image in data["images"]] == [f"{index:05d}.png" for index in range(6)]
+    assert data["categories"][0]["skeleton"] == [[1, 2]]
+    for index, annotation in enumerate(data["annotations"]):
+        points = np.array(annotation["keypoints"], float).reshape(-1, 3)
+        assert (points[:, 2] > 0).all()
+        assert np.abs(points[:, :2] - [[10 + 4 * index, 26], [16 + 4 * index, 32]]).max() < 4.5
+        assert annotation["confirmed"] == (index == 0)
+    assert data["annotations"][0]["keypoints"] == [10, 26, 2, 16, 32, 2]
+
+
+def test_keypoints_of_no_frame_are_refused_with_a_name_that_would_do(tiny, video, tmp_path, capsys):
+    frames, _, _ = video
+    coco = write_points(tmp_path / "points.json", {"holiday.png": [(10, 26), (16, 32)]})
+    code, report = run(capsys, "track", frames, "--keypoints", coco, "--out", tmp_path / "out", *tiny)
+    assert code == 2
+    assert "00000.png" in report["error"]["error"]
