@@ -113,7 +113,7 @@ class PreferencesDialog(QDialog):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self._page(self.look), "Window")
-        self.tabs.addTab(self._page(self.overlay), "Overlay")
+        self.tabs.addTab(self._page(self.overlay), "Parts")
         self.tabs.addTab(self._page(self.engine), "Models")
         self.tabs.addTab(self._cache_page(), "Cache")
         self.tabs.addTab(self._saving_page(), "Saving")
