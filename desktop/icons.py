@@ -8,17 +8,17 @@ colour.
 from __future__ import annotations
 
 import tempfile
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
-from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from core.resources import resource_path
 from desktop.theme import colours
 
-__all__ = ["ICON_PX", "app_icon", "forget_icons", "glyph_file", "icon", "pixmap"]
+__all__ = ["ICON_PX", "app_icon", "forget_icons", "glyph_file", "icon", "pixmap", "swatch"]
 
 ICON_PX = 20
 _SCALES = (1.0, 1.5, 2.0, 3.0)
@@ -91,7 +91,22 @@ def glyph_file(name: str, colour: str) -> str:
     return file.as_posix()
 
 
+@lru_cache(maxsize=512)
+def swatch(colour: tuple[int, int, int], size: int = 14, scale: float = 2.0) -> QIcon:
+    """A rounded square of a colour; kept, as tables ask for it with every repaint."""
+    image = QPixmap(QSize(size, size) * scale)
+    image.setDevicePixelRatio(scale)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QColor(0, 0, 0, 90))
+    painter.setBrush(QColor(*colour))
+    painter.drawRoundedRect(QRectF(0.5, 0.5, size - 1, size - 1), 3, 3)
+    painter.end()
+    return QIcon(image)
+
+
 def forget_icons() -> None:
     """Let go of all drawings: pixmaps must not outlive the application."""
-    for kept in (_icon, _drawn, app_icon):
+    for kept in (_icon, _drawn, app_icon, swatch):
         kept.cache_clear()

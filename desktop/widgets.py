@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QColor, QHideEvent, QIcon, QPainter, QPaintEvent, QPixmap
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QColor, QHideEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QButtonGroup,
@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop.icons import ICON_PX, icon, pixmap
+from desktop.icons import ICON_PX, icon, pixmap, swatch
 from desktop.theme import GRID, colours, small_font, strong_font
 
 __all__ = [
@@ -117,20 +117,6 @@ def action_button(action: QAction, *, text: bool = False) -> QToolButton:
     style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if text else Qt.ToolButtonStyle.ToolButtonIconOnly
     button.setToolButtonStyle(style)
     return button
-
-
-def swatch(colour: tuple[int, int, int], size: int = 14, scale: float = 2.0) -> QIcon:
-    """A rounded square of a colour."""
-    image = QPixmap(QSize(size, size) * scale)
-    image.setDevicePixelRatio(scale)
-    image.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(image)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(QColor(0, 0, 0, 90))
-    painter.setBrush(QColor(*colour))
-    painter.drawRoundedRect(QRectF(0.5, 0.5, size - 1, size - 1), 3, 3)
-    painter.end()
-    return QIcon(image)
 
 
 class Chip(QWidget):
