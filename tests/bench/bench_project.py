@@ -1,8 +1,7 @@
 """Cost of the project file: opening many images, saving and undoing strokes, size on disk, memory.
 
-Run `python tests/bench/bench_project.py`; `--commands 10000` also plays that many random commands, undoes them all and
-redoes them all. Every time is given twice: by the clock, which counts waiting for the disk and for other programs, and
-of the processor (`cpu`), which does not.
+Run `python tests/bench/bench_project.py`. Every time is given twice: by the clock, which counts waiting for the disk
+and for other programs, and of the processor (`cpu`), which does not.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from core.project.commands import AddImages, AddPart, NewImage, Paint, ReplaceMa
 from core.project.document import Document  # noqa: E402
 from core.project.history import History  # noqa: E402
 from core.project.tiles import pack_labels  # noqa: E402
-from tests.core.project_tools import everything, filled, play  # noqa: E402
+from tests.core.project_tools import filled  # noqa: E402
 
 
 @dataclass
@@ -92,29 +91,40 @@ def measure_opening(folder: Path, count: int) -> dict[str, object]:
     }
 
 
-def measure_strokes(folder: Path, hw: tuple[int, int], strokes: int = 100) -> dict[str, object]:
-    document = Document.new(folder / f"strokes{hw[0]}.counterpart")
+def stroke_mask(
+    rng: np.random.Generator, hw: tuple[int, int], length: int
+) -> tuple[tuple[int, int, int, int], np.ndarray]:
+    """Box and mask of a straight stroke of a brush of 80 pixels, in any direction, within the image."""
+    import cv2
+
+    angle = rng.uniform(0, np.pi)
+    step = np.array([np.sin(angle), np.cos(angle)]) * length
+    room = np.maximum(np.array(hw) - np.abs(step) - 100, 1)
+    start = 50 + rng.random(2) * room + np.maximum(-step, 0)
+    top, left = (np.minimum(start, start + step) - 41).astype(int)
+    bottom, right = (np.maximum(start, start + step) + 42).astype(int)
+    mask = np.zeros((bottom - top, right - left), np.uint8)
+    (y0, x0), (y1, x1) = start - (top, left), start + step - (top, left)
+    cv2.line(mask, (int(x0), int(y0)), (int(x1), int(y1)), 1, 80)
+    return (int(top), int(left), int(bottom), int(right)), mask.astype(np.bool_)
+
+
+def measure_strokes(folder: Path, hw: tuple[int, int], length: int, strokes: int = 100) -> dict[str, object]:
+    document = Document.new(folder / f"strokes{hw[0]}-{length}.counterpart")
     document.apply(AddImages(images(folder, 1, hw)))
     for part in range(20):
         document.apply(AddPart(f"part {part}"))
     document.apply(ReplaceMasks({1: part_map(hw, 0, 20)}))
     history = History(document)
     rng = np.random.default_rng(0)
-    yy, xx = np.ogrid[-40:41, -40:41]
-    brush = yy**2 + xx**2 <= 1600
     paint = []
     for _ in range(strokes):
-        # A stroke of forty dabs along a line, as a brush of 80 pixels makes it.
-        mask = np.zeros((300, 500), np.bool_)
-        for step in range(40):
-            top, left = 3 * step, 10 * step
-            mask[top : top + 81, left : left + 81] |= brush
-        top, left = int(rng.integers(0, hw[0] - 300)), int(rng.integers(0, hw[1] - 500))
-        command = Paint(1, int(rng.integers(1, 21)), (top, left, top + 300, left + 500), mask)
+        bbox, mask = stroke_mask(rng, hw, length)
+        command = Paint(1, int(rng.integers(1, 21)), bbox, mask)
         paint.append(timed(lambda command=command: history.push(command)))
     undo = [timed(history.undo) for _ in range(strokes)]
     document.close()
-    return {"megapixels": round(hw[0] * hw[1] / 1e6, 1), "paint": spread(paint), "undo": spread(undo)}
+    return {"megapixels": round(hw[0] * hw[1] / 1e6, 1), "length": length, "paint": spread(paint), "undo": spread(undo)}
 
 
 def measure_size(folder: Path, count: int) -> dict[str, object]:
@@ -157,47 +167,22 @@ def measure_next_image(folder: Path) -> dict[str, object]:
     return {"megapixels": 4.0, "read_labels": spread(reading)}
 
 
-def measure_commands(folder: Path, count: int) -> dict[str, object]:
-    document = filled(Document.new(folder / "commands.counterpart"), folder)
-    start = everything(document)
-    clock = time.perf_counter()
-    history = play(document, 7, count, folder)
-    end = everything(document)
-    steps = 0
-    while history.undo():
-        steps += 1
-    back = everything(document) == start
-    while history.redo():
-        pass
-    forth = everything(document) == end
-    held = history.nbytes
-    document.close()
-    return {
-        "commands": count,
-        "steps_undone": steps,
-        "undo_all_is_start": back,
-        "redo_all_is_end": forth,
-        "history_mb": round(held / 1e6, 1),
-        "seconds": round(time.perf_counter() - clock, 1),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--labelled", type=int, default=1000)
-    parser.add_argument("--commands", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         report = {
             "open": measure_opening(folder, options.images),
-            "strokes": [measure_strokes(folder, hw) for hw in ((1000, 1000), (4000, 6000))],
+            "strokes": [
+                measure_strokes(folder, hw, length)
+                for hw, length in (((1000, 1000), 400), ((4000, 6000), 400), ((4000, 6000), 1500), ((4000, 6000), 3500))
+            ],
             "labelled": measure_size(folder, options.labelled),
             "next_image": measure_next_image(folder),
         }
-        if options.commands:
-            report["commands"] = measure_commands(folder, options.commands)
     print(json.dumps(report, indent=2))
 
 
