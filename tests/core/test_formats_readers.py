@@ -1,5 +1,6 @@
 """What we write is read by the tools that people use, with their own code, as we meant it."""
 
+import base64
 import contextlib
 import io
 import json
@@ -231,3 +232,48 @@ def test_cvat_masks_and_skeletons_have_the_attributes_that_cvat_asks_for(project
     points = {point.get("label"): point for point in image.find("skeleton")}
     assert points["nose"].get("points") == "10.500000,12.000000"
     assert (points["ear"].get("occluded"), points["tail"].get("outside")) == ("1", "1")
+
+
+def labelme_loads(path):
+    """LabelMe's rules for a file (its loader needs PyQt5, which cannot be installed beside the window's own Qt).
+
+    Version 6.3: the image is found from the JSON and has the size it says; a shape has a label, points of two numbers
+    each, a type, flags that are true or false, a whole number or nothing as its group, and a mask that is a PNG in
+    base64. `labelme_export_json` and its relatives place that mask at the box's corners, both counted in.
+    """
+    data = json.loads(path.read_text(encoding="utf-8"))
+    with Image.open(path.parent / data["imagePath"]) as image:
+        assert (data["imageHeight"], data["imageWidth"]) == image.size[::-1]
+    assert data["imageData"] is None
+    assert isinstance(data["version"], str)
+    for shape in data["shapes"]:
+        assert isinstance(shape["label"], str)
+        assert shape["points"]
+        assert all(len(point) == 2 and all(isinstance(xy, int | float) for xy in point) for point in shape["points"])
+        assert shape["shape_type"] in ("mask", "polygon", "point", "rectangle")
+        assert all(isinstance(key, str) and isinstance(flag, bool) for key, flag in shape["flags"].items())
+        assert shape["group_id"] is None or isinstance(shape["group_id"], int)
+        assert isinstance(shape["description"], str)
+        assert (shape["mask"] is not None) == (shape["shape_type"] == "mask")
+    return data["shapes"]
+
+
+@pytest.mark.parametrize(("number", "name"), [(1, "a"), (2, "b")])
+def test_labelmes_rules_give_the_masks_and_points_back(project, tmp_path, number, name):
+    shapes = labelme_loads(exported(project, "labelme", tmp_path) / f"{name}.json")
+    labels = np.zeros(HW, np.uint8)
+    for shape in shapes:
+        if shape["shape_type"] == "mask":
+            (left, top), (right, bottom) = shape["points"]
+            with Image.open(io.BytesIO(base64.b64decode(shape["mask"]))) as picture:
+                mask = np.asarray(picture).astype(bool)
+            labels[top : bottom + 1, left : right + 1][mask] = 1 if shape["label"] == "wing" else 2
+    assert np.array_equal(labels, project.label_map(number).labels)
+    points = [shape for shape in shapes if shape["shape_type"] == "point"]
+    assert {shape["label"] for shape in points} <= set(NAMES)
+    assert len({shape["group_id"] for shape in points}) == len(project.keypoints(number))
+
+
+def test_labelmes_rules_hold_for_polygons(project, tmp_path):
+    shapes = labelme_loads(exported(project, "labelme", tmp_path, polygons=True) / "a.json")
+    assert {shape["shape_type"] for shape in shapes} == {"polygon", "point", "rectangle"}
