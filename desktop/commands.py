@@ -288,7 +288,8 @@ class WindowCommands(QObject):
             other = model.neighbour(current, 1) or model.neighbour(current, -1)
             if other is not None:
                 window.show_right(other)
-        window.layout_.show_tab(window.matches if paired else window.parts)
+        if window.toolbox.active != "keypoint":  # else the person is at points, not at matches or parts
+            window.layout_.show_tab(window.matches if paired else window.parts)
         window.pairs.set_active(paired)
         window.pointwork.refresh_strip()
         window.probe.image_shown()

@@ -32,6 +32,7 @@ from desktop.explore_jobs import ViewKind
 from desktop.main_window import MainWindow
 from desktop.settings import Settings
 from desktop.theme import apply_theme
+from docs.screenshots_points import take_points
 
 HERE = Path(__file__).resolve().parent
 SIZE = (1440, 900)
@@ -135,9 +136,9 @@ class Studio:
         assert photo is not None
         height, width = photo.hw
         at = QPointF(*window.canvas.panes[0].view.to_widget((x * width, y * height)))
-        self._mouse(QEvent.Type.MouseMove, at, Qt.MouseButton.NoButton)
-        self._mouse(QEvent.Type.MouseButtonPress, at, Qt.MouseButton.LeftButton)
-        self._mouse(QEvent.Type.MouseButtonRelease, at, Qt.MouseButton.LeftButton)
+        self.mouse(QEvent.Type.MouseMove, at, Qt.MouseButton.NoButton)
+        self.mouse(QEvent.Type.MouseButtonPress, at, Qt.MouseButton.LeftButton)
+        self.mouse(QEvent.Type.MouseButtonRelease, at, Qt.MouseButton.LeftButton)
         self.wait("the similarity map", lambda: window.canvas.panes[1].heat is not None)
         self.settle(2.0)
 
@@ -175,7 +176,7 @@ class Studio:
         window.canvas.look_at(0, x * width, y * height)
         window.actions_["crosshair"].setChecked(True)
         at = QPointF(*window.canvas.panes[0].view.to_widget((x * width, y * height)))
-        self._mouse(QEvent.Type.MouseMove, at, Qt.MouseButton.NoButton)
+        self.mouse(QEvent.Type.MouseMove, at, Qt.MouseButton.NoButton)
         self.settle()
 
     def rest(self) -> None:
@@ -185,7 +186,8 @@ class Studio:
         self.window.canvas.fit()
         self.settle()
 
-    def _mouse(self, kind: QEvent.Type, at: QPointF, button: Qt.MouseButton) -> None:
+    def mouse(self, kind: QEvent.Type, at: QPointF, button: Qt.MouseButton) -> None:
+        """Send a mouse event to the canvas."""
         canvas = self.window.canvas
         held = button if kind == QEvent.Type.MouseButtonPress else Qt.MouseButton.NoButton
         event = QMouseEvent(kind, at, canvas.mapToGlobal(at), button, held, Qt.KeyboardModifier.NoModifier)
@@ -295,6 +297,7 @@ def take(studio: Studio, out: Path, wanted: set[str]) -> None:
     studio.explore("tsne")
     studio.points_of(0.13, 0.35, 0.3, 0.6)
     shot("tsne")
+    take_points(studio, shot)
 
 
 def main() -> int:

@@ -90,10 +90,11 @@ class QueuePanel(QWidget):
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
         header.setMinimumSectionSize(40)
-        for column, width in ((POINT, 112), (IMAGE, 72), (DOUBT, 76), (REASON, 60)):
+        for column, width in ((POINT, 108), (IMAGE, 62), (DOUBT, 66), (REASON, 60)):
             table.setColumnWidth(column, width)
         table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        header.setTextElideMode(Qt.TextElideMode.ElideNone)
         header.setSectionResizeMode(REASON, QHeaderView.ResizeMode.Stretch)
         return table
 

@@ -26,6 +26,9 @@ _TIPS = (
     "What speaks against it",
 )
 
+_SHORT = {Reason.SWAP: "Swapped?", Reason.ODD: "Odd"}
+"""Where the column is too narrow for the whole reason, which the tooltip has."""
+
 
 class QueueModel(QAbstractTableModel):
     """Rows of doubt. Names are looked up when they are shown.
@@ -87,7 +90,7 @@ class QueueModel(QAbstractTableModel):
         row, column = self._rows[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole and column != DOUBT:
             return {POINT: self._point_name(row.index), IMAGE: self._image_name(row.image),
-                    REASON: row.reason.value}[column]  # fmt: skip
+                    REASON: _SHORT.get(row.reason, row.reason.value)}[column]  # fmt: skip
         if role == Qt.ItemDataRole.UserRole and column == DOUBT:
             return row.doubt
         if role == Qt.ItemDataRole.ToolTipRole:
