@@ -116,10 +116,12 @@ def run_items(
         name = key(item)
         ctx.step(number, len(items), f"Measuring {name}")
         if name not in store:
+            before = len(ctx.failures)
             try:
                 store.add(name, work(item, ctx.stage(number / len(items), (number + 1) / len(items))))
             except (ImageError, ProtocolError, FormatError) as error:
-                ctx.fail(error)
+                if len(ctx.failures) == before:  # else its images were named one by one already
+                    ctx.fail(error)
                 continue
         found[name] = store[name]
     if not found:

@@ -114,6 +114,19 @@ def test_a_failed_item_is_named_and_tried_again_next_time(tmp_path):
         measure(ItemStore(None, {}, silent()), ["bad"])
 
 
+def test_images_that_were_named_one_by_one_are_not_named_again_as_a_whole():
+    ctx = silent()
+
+    def work(item, part):
+        if item == "odd":
+            part.fail(ImageError("it is damaged", path="1.jpg"))
+            raise ImageError("none of the images can be used")
+        return {}
+
+    run_items(["even", "odd"], str, work, ItemStore(None, {}, ctx), ctx)
+    assert [error.what for error in ctx.failures] == ["it is damaged"]
+
+
 def test_what_was_measured_before_a_cancel_is_kept(tmp_path):
     token = CancelToken()
     ctx = JobContext(None, token)

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from core.cli import main
+from tests.core.test_video import HW, write_video
 
 SIDE = 64
 ROOT = Path(__file__).resolve().parents[2]
@@ -171,6 +172,22 @@ def test_an_unreadable_frame_stays_reported_when_the_run_goes_on(tiny, long_vide
     assert report["resumed"] > 7
     assert [Path(item["file"]).name for item in report["failed"]] == ["00007.png"]
     assert len(report["frames"]) == 59
+
+
+def test_a_video_that_ends_early_is_tracked_as_far_as_it_goes_and_says_so(tiny, tmp_path, capsys):
+    data = write_video(tmp_path / "whole.mp4", 20, options={"movflags": "faststart"}).read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) * 6 // 10])
+    mask = np.zeros(HW, np.uint8)
+    mask[: HW[0] // 3, : HW[1] // 3] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    code, report = run(
+        capsys, "track", tmp_path / "cut.mp4", "--mask", tmp_path / "mask.png", "--out", tmp_path / "out", *tiny
+    )
+    assert code == 0, report
+    assert any("ends early" in text and "of 20" in text for text in report["warnings"])
+    assert 3 < len(report["frames"]) < 20
+    with Image.open(tmp_path / "out" / "00003.png") as picture:
+        assert (np.asarray(picture) == 1).sum() == pytest.approx((mask > 0).sum(), rel=0.3)
 
 
 # Keypoints --------------------------------------------------

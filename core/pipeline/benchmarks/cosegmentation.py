@@ -129,7 +129,7 @@ def _masks(engine: Engine, truth: TruthSet, job: CosegmentJob, ctx: JobContext) 
     before = len(ctx.failures)
     run = find_object(engine, refs, job, ctx)
     if len(ctx.failures) > before:
-        first = ctx.failures.pop(before)
+        first = ctx.failures[before]
         raise ImageError(first.what, path=first.path, hint=first.hint)
     for index in range(len(run)):
         ctx.check()
