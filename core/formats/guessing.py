@@ -49,6 +49,8 @@ def _of_folder(folder: Path) -> str | None:
         return "spair"
     if folder.name == "SegmentationClass" or (folder / "SegmentationClass").is_dir():
         return "voc"
+    if (folder / "Annotations").is_dir() and any(_some(folder / "Annotations", "*.png")):
+        return "davis"
     if any(_some(folder, "CollectedData_*.csv")):
         return "deeplabcut"
     for name in ("data.yaml", "data.yml"):

@@ -32,7 +32,7 @@ from core.project.model import MAX_PART_ID, PartLabel, colour_hex, parse_colour
 from core.project.palette import colour_at
 from core.project.tiles import pack_labels
 
-__all__ = ["LEGEND", "read_indexed_png", "write_indexed_png"]
+__all__ = ["LEGEND", "read_indexed_png", "read_legend", "write_indexed_png", "write_legend"]
 
 LEGEND = "labels.json"
 
@@ -74,7 +74,7 @@ def read_indexed_png(path: Path, source: Source, ctx: JobContext, report: Import
     files = sorted(path.rglob("*.png")) if path.is_dir() else [path]
     if not files or not all(file.is_file() for file in files):
         raise FormatError("there are no PNG files here", path=path, hint="Choose the folder with the label pictures")
-    parts, names = _read_legend(folder / LEGEND) if (folder / LEGEND).is_file() else ((), {})
+    parts, names = read_legend(folder / LEGEND) if (folder / LEGEND).is_file() else ((), {})
     values = _values(files, ctx) if not parts else set()
     binary = values == {255}
     if not parts:
@@ -102,7 +102,12 @@ def read_indexed_png(path: Path, source: Source, ctx: JobContext, report: Import
     return Dataset(parts=parts, images=LazyImages(len(files), load))
 
 
-def _read_legend(path: Path) -> tuple[tuple[PartLabel, ...], dict[str, str]]:
+def read_legend(path: Path) -> tuple[tuple[PartLabel, ...], dict[str, str]]:
+    """What `write_legend` wrote: the parts, and the image of each picture.
+
+    Raises:
+        FormatError: Damaged.
+    """
     legend = read_json(path)
     parts = []
     for order, entry in enumerate(legend["parts"]):

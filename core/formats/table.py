@@ -9,6 +9,7 @@ from core.formats.base import Format
 from core.formats.coco import read_coco, write_coco
 from core.formats.coco_keypoints import read_coco_keypoints, write_coco_keypoints
 from core.formats.cvat import read_cvat, write_cvat
+from core.formats.davis import read_davis, write_davis
 from core.formats.deeplabcut import read_deeplabcut, write_deeplabcut
 from core.formats.indexed_png import read_indexed_png, write_indexed_png
 from core.formats.labelme import read_labelme, write_labelme
@@ -69,6 +70,15 @@ FORMATS: Final[dict[str, Format]] = {
             write_voc,
             read_voc,
             "Class masks with a palette; at most 254 parts.",
+        ),
+        Format(
+            "davis",
+            "DAVIS (sequences of frames)",
+            "",
+            ("masks",),
+            write_davis,
+            read_davis,
+            "A numbered label picture for each frame, a sequence for each folder; at most 254 parts.",
         ),
         Format(
             "cvat",

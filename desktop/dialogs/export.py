@@ -36,7 +36,7 @@ from desktop.worker import Failure, Job, JobRunner, Outcome
 __all__ = ["ExportDialog", "export_job"]
 
 _POLYGONS = ("coco", "labelme", "cvat")
-_COPIES = ("labelme", "yolo-seg", "yolo-pose", "voc", "spair", "deeplabcut", "cvat")
+_COPIES = ("labelme", "yolo-seg", "yolo-pose", "voc", "davis", "spair", "deeplabcut", "cvat")
 
 
 def export_job(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop.icons import icon, pixmap
 from desktop.theme import GRID, colours
@@ -86,7 +86,8 @@ class StartPage(QWidget):
         column.addSpacing(2 * GRID)
         column.addWidget(self._recent_box)
         middle = QWidget()
-        middle.setFixedWidth(max(540, buttons.sizeHint().width()))
+        middle.setMinimumWidth(540)
+        middle.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         middle.setLayout(column)
         across = QHBoxLayout()
         across.addStretch(1)

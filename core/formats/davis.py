@@ -1,0 +1,184 @@
+"""DAVIS: sequences of frames with a label picture each, as in the benchmarks of 2016 and 2017.
+
+`Annotations/480p/NAME/00000.png`, `JPEGImages/480p/NAME/00000.jpg` where copies are wanted, and
+`ImageSets/2017/val.txt` with the names of the sequences. A sequence is a folder of images; frames are numbered from 0
+in the images' order. Pixel values are part ids (1..254), 0 is background; the palette is the parts' own colours.
+`labels.json`, which DAVIS does not have, names the parts and says which image each picture belongs to. Read without it,
+value v becomes a part named `object v`; pictures of 0 and 255 alone (2016) are masks of one part; 255 among other
+values becomes background.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+
+from core.errors import FormatError, ImageError
+from core.files import atomic_folder
+from core.formats.base import (
+    AnnotatedImage,
+    Dataset,
+    ExportOptions,
+    ExportReport,
+    ImportReport,
+    put_file,
+    with_progress,
+)
+from core.formats.fields import read_bytes
+from core.formats.indexed_png import LEGEND, read_legend, write_legend
+from core.formats.lazy import LazyImages
+from core.formats.naming import Source, flat_names, safe_name
+from core.formats.pictures import encode_label_png, palette_of, read_label_picture
+from core.imaging import read_image
+from core.jobs import JobContext
+from core.project.model import PartLabel
+from core.project.palette import colour_at
+from core.project.tiles import pack_labels
+
+__all__ = ["read_davis", "write_davis"]
+
+_VOID = 255
+_LEVELS = ("480p", "Full-Resolution", "1080p")
+_JPEG = (".jpg", ".jpeg")
+
+
+def write_davis(dataset: Dataset, out: Path, options: ExportOptions, ctx: JobContext) -> ExportReport:
+    """Write the label maps of a dataset in DAVIS's layout."""
+    report = ExportReport("davis", out)
+    places = _places(dataset)
+    colours = palette_of(dataset.parts)
+    images: dict[str, str] = {}
+    converted = 0
+    with atomic_folder(out) as folder:
+        for image in with_progress(dataset.images, ctx, "Writing"):
+            place = places[image.name]
+            if options.copy_images:
+                converted += _copy(image, folder / "JPEGImages" / "480p" / f"{place}.jpg", report)
+            if image.labels is None:
+                report.skipped.append((image.name, "it has no labels"))
+                continue
+            if max(image.labels.areas, default=0) >= _VOID:
+                report.skipped.append((image.name, f"it has a part with an id above {_VOID - 1}"))
+                continue
+            picture = f"Annotations/480p/{place}.png"
+            put_file(folder / picture, encode_label_png(image.labels.unpack(), colours))
+            images[picture] = image.name
+            report.images += 1
+            report.annotations += len(image.labels.areas)
+            if image.keypoints:
+                report.lost.append((image.name, "keypoints"))
+        names = sorted({str(PurePosixPath(place).parent) for place in places.values()})
+        put_file(folder / "ImageSets" / "2017" / "val.txt", "".join(f"{name}\n" for name in names))
+        write_legend(folder / LEGEND, dataset.parts, images)
+    report.notes.append(f"Frames are numbered from 0; {LEGEND} says which image each one is")
+    if converted:
+        report.notes.append(f"{converted} images were converted to JPEG, which DAVIS expects")
+    return report
+
+
+def _places(dataset: Dataset) -> dict[str, str]:
+    """Sequence and number of each image: `bear/00000`."""
+    names = dataset.image_names()
+    folders = {name: str(PurePosixPath(safe_name(name)).parent) for name in names}
+    titles = flat_names(sorted({"sequence" if folder == "." else f"{folder}.x" for folder in folders.values()}))
+    counts: Counter[str] = Counter()
+    places = {}
+    for name in names:
+        folder = folders[name]
+        title = titles["sequence" if folder == "." else f"{folder}.x"]
+        places[name] = f"{title}/{counts[title]:05d}"
+        counts[title] += 1
+    return places
+
+
+def _copy(image: AnnotatedImage, target: Path, report: ExportReport) -> bool:
+    """Put an image where DAVIS has it; whether it had to become a JPEG."""
+    converted = image.file is not None and image.file.suffix.lower() not in _JPEG
+    try:
+        data = None if image.file is None else _jpeg(image.file) if converted else image.file.read_bytes()
+    except (ImageError, OSError):
+        data = None
+    if data is None:
+        report.lost.append((image.name, "the image itself: its file could not be read"))
+        return False
+    put_file(target, data)
+    return converted
+
+
+def _jpeg(file: Path) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(read_image(file).rgb).save(buffer, "JPEG", quality=95, subsampling=0)
+    return buffer.getvalue()
+
+
+def read_davis(path: Path, source: Source, ctx: JobContext, report: ImportReport) -> Dataset:
+    """Read the masks of all sequences of a DAVIS folder.
+
+    Raises:
+        FormatError: There are none, or `labels.json` is damaged.
+    """
+    folder = path.parent if path.name == "Annotations" else path
+    level = _level(folder / "Annotations")
+    files = sorted(level.rglob("*.png")) if level.is_dir() else []
+    if not files:
+        raise FormatError(
+            "there are no masks in Annotations here", path=path, hint="Choose the folder that contains it"
+        )
+    parts, names = read_legend(folder / LEGEND) if (folder / LEGEND).is_file() else ((), {})
+    values = set() if parts else _values(files, ctx)
+    binary = values == {_VOID}
+    if not parts:
+        parts = _unnamed({1} if binary else values - {_VOID})
+    known = np.zeros(65_536, np.bool_)
+    known[[0, *(part.id for part in parts)]] = True
+
+    def load(index: int) -> AnnotatedImage | None:
+        file = files[index]
+        shown = file.relative_to(level).as_posix()
+        try:
+            labels = read_label_picture(read_bytes(file), file)
+        except FormatError as error:
+            report.skipped.append((shown, error.what))
+            return None
+        if binary:
+            labels = (labels == _VOID).astype(np.uint8)
+        void = int((labels == _VOID).sum())
+        if void:
+            report.lost.append((shown, f"{void} unlabelled pixels became background"))
+            labels = np.where(labels == _VOID, 0, labels)
+        if not known[labels].all():
+            report.skipped.append((shown, f"it has a value that {LEGEND} does not name"))
+            return None
+        packed = pack_labels(labels)
+        name = names.get(file.relative_to(folder).as_posix(), str(PurePosixPath(shown).with_suffix(".jpg")))
+        return AnnotatedImage(name, packed.hw, file=source.file(name, _level(folder / "JPEGImages")), labels=packed)
+
+    return Dataset(parts=parts, images=LazyImages(len(files), load))
+
+
+def _level(folder: Path) -> Path:
+    """The folder with the sequences: DAVIS has one for each resolution."""
+    return next((folder / name for name in _LEVELS if (folder / name).is_dir()), folder)
+
+
+def _values(files: list[Path], ctx: JobContext) -> set[int]:
+    values: set[int] = set()
+    for number, file in enumerate(files):
+        ctx.step(number, len(files), f"Looking at {file.parent.name}/{file.name}")
+        try:
+            values |= {int(value) for value in np.unique(read_label_picture(read_bytes(file), file))}
+        except FormatError:
+            continue  # named when it is read
+    return values - {0}
+
+
+def _unnamed(values: set[int]) -> tuple[PartLabel, ...]:
+    if values == {1}:
+        return (PartLabel(1, "object", colour_at(0)),)
+    return tuple(
+        PartLabel(value, f"object {value}", colour_at(order), order) for order, value in enumerate(sorted(values))
+    )
