@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from core.jobs import JobContext
-from core.pipeline.sequence import SequencePlan, SequenceResult, propagate_sequence
-from core.pipeline.tracking import TrackJob
 from core.project.document import Document
 from desktop.backend import Backend, ModelChoice
+
+if TYPE_CHECKING:
+    from core.pipeline.sequence import SequencePlan, SequenceResult
 
 __all__ = ["TrackTicket", "track_job"]
 
@@ -35,6 +37,9 @@ def track_job(
     """A job that carries annotations through frames. `done` hears of each frame, on the worker thread."""
 
     def run(backend: Backend, ctx: JobContext) -> SequenceResult:
+        from core.pipeline.sequence import propagate_sequence
+        from core.pipeline.tracking import TrackJob
+
         engine = backend.engine(choice)
         return propagate_sequence(engine, plan, TrackJob.for_engine(engine), ctx, done)
 

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QFileDialog
 
 from core.errors import CounterpartError
 from core.pipeline.frames import FramesNote, read_frames_note
-from core.pipeline.sequence import Direction, SequenceResult, plan_sequence, sequence_command, span_from
 from core.project.commands import SetSettings
 from core.project.sequence import SEQUENCE, FrameState, Sequence, frame_state, sequence_of
 from core.video import VIDEO_SUFFIXES
@@ -24,6 +23,7 @@ from desktop.track_jobs import TrackTicket, track_job
 from desktop.worker import Job, Outcome
 
 if TYPE_CHECKING:
+    from core.pipeline.sequence import Direction, SequenceResult
     from desktop.main_window import MainWindow
 
 __all__ = ["TrackDesk"]
@@ -311,6 +311,9 @@ class TrackDesk(QObject):
         document, choice = self._w.session.document, self._w.desk.choice
         if document is None or choice is None or self._job is not None:
             return
+        # Brings the formats' libraries with it: not at the start.
+        from core.pipeline.sequence import plan_sequence, span_from
+
         self.player.pause()
         try:
             span = None if direction is None else span_from(document, self.frame, direction)
@@ -338,8 +341,10 @@ class TrackDesk(QObject):
 
     @Slot(object, object)
     def _succeeded(self, job: Job, outcome: Outcome) -> None:
-        if job.kind != _KIND or not isinstance(outcome.result, SequenceResult):
+        if job.kind != _KIND:
             return
+        from core.pipeline.sequence import sequence_command
+
         ticket: TrackTicket = job.tag
         if self._w.session.document is not ticket.document:
             return

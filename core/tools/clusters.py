@@ -15,8 +15,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from core.features import FeatureMap, Tap
 from core.geometry import GridGeometry
@@ -291,6 +289,9 @@ def _pieces(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     across, down = labels[:, 1:] == labels[:, :-1], labels[1:] == labels[:-1]
     a = np.concatenate([number[:, 1:][across], number[1:][down]])
     b = np.concatenate([number[:, :-1][across], number[:-1][down]])
+    from scipy.sparse import coo_array  # slow to import, and the window imports this module when it starts
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(a), np.bool_), (a, b)), shape=(labels.size, labels.size))
     return np.asarray(connected_components(graph, directed=False)[1], np.int32).reshape(labels.shape)
 
