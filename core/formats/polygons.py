@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 __all__ = ["Outline", "fill_rings", "keyhole", "outlines", "ring_area"]
 
@@ -38,6 +37,8 @@ class Outline:
 
 def outlines(mask: NDArray[np.bool_]) -> list[Outline]:
     """The pieces of a (height, width) mask, from top to bottom."""
+    from scipy import ndimage  # slow to import, and the window comes by here when it starts
+
     pieces, count = ndimage.label(mask)
     found = []
     for number, place in enumerate(ndimage.find_objects(pieces), start=1):
