@@ -154,12 +154,13 @@ class DocumentBridge(QObject):
 
     def undo(self) -> None:
         """Take back the last step."""
-        if self.can_undo:
+        if self.can_undo and not self.document.read_only:  # a refusal inside of Qt's stack would leave it a step off
             self._stack.undo()
 
     def redo(self) -> None:
         """Do again what was taken back last."""
-        self._stack.redo()
+        if not self.document.read_only:
+            self._stack.redo()
 
     @property
     def history_cost(self) -> int:

@@ -47,6 +47,7 @@ class Document(ProjectView):
         self._last_state = self._state = 0
         self._saved_at = ""
         self._save_error: CounterpartError | None = None
+        self._told_read_only = self.read_only
         self.revision = 0
 
     # Opening and closing
@@ -293,7 +294,15 @@ class Document(ProjectView):
             self._save_error = None
             self._saved_at = dt.datetime.now().astimezone().isoformat(timespec="seconds")
 
+    def _about(self, image_id: int, error: ProjectError) -> ProjectError:
+        """Reading may find that the file is damaged, which turns it read-only: whoever listens hears of it at once."""
+        if self.read_only and not self._told_read_only and not self._notifying:
+            self._told_read_only = True
+            self._notify([self.saved])
+        return super()._about(image_id, error)
+
     def _saved(self) -> None:
+        self._told_read_only = self.read_only
         self._save_error = None
         self._saved_at = dt.datetime.now().astimezone().isoformat(timespec="seconds")
         self._notify([self.saved])

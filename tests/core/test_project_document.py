@@ -32,6 +32,7 @@ from core.project.commands import (
 )
 from core.project.document import Document
 from core.project.history import History
+from core.project.store import Store
 from tests.core.project_tools import HW, box_mask, everything, filled, new_images
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -412,6 +413,36 @@ def test_random_damage_gives_an_error_or_a_readable_project_but_never_a_crash_or
     assert all(error.hint for error in errors)
     if damaged:
         assert path.read_bytes() == bytes(data)
+
+
+def test_damage_that_shows_while_reading_is_told_and_ends_writing(project, tmp_path, monkeypatch):
+    with Document.new(project) as document:
+        document.apply(AddImages(new_images(tmp_path, 400)))
+        document.apply(AddPart("wing"))
+        for image in range(1, 60):
+            document.apply(Paint(image, 1, (0, 0, 200, 200), np.random.default_rng(image).random((200, 200)) > 0.5))
+    data = bytearray(project.read_bytes())
+    size = int.from_bytes(data[16:18], "big")
+    connection = sqlite3.connect(project)
+    root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'label_tiles'").fetchone()[0]
+    connection.close()
+    data[(root - 1) * size : root * size] = b"\xff" * size
+    project.write_bytes(bytes(data))
+    monkeypatch.setattr("core.project.store.CHECK_BYTES", 0)
+    monkeypatch.setattr(Store, "check", lambda self: None)  # as for a file too large to be looked through
+    with Document.open(project) as document:
+        assert not document.read_only
+        told = []
+        document.subscribe(told.append)
+        with pytest.raises(ProjectError, match="image img1"):
+            document.label_map(1)
+        assert document.read_only
+        assert document.problems
+        assert told == [document.saved]
+        with pytest.raises(OutputError, match="damaged"):
+            document.apply(AddPart("tail"))
+        assert len(document) == 400
+    assert project.read_bytes() == bytes(data)
 
 
 # Listening ----------------------------------------------------------------------------------------------------------
