@@ -61,12 +61,14 @@ class DocumentFollower(QObject):
     def _on_parts_changed(self) -> None:
         self._w.annotator.refresh_parts()
         self._w.thumbnails.refresh_all()
+        self._w.partwork.document_changed()
 
     @Slot(int, object)
     def _on_mask_changed(self, image: int, box: tuple[int, int, int, int]) -> None:
         self._w.viewer.refresh_labels(image, box)
         self._w.editor.labels_changed(image, box)
         self._w.thumbnails.refresh(image)
+        self._w.partwork.document_changed()
         if image == self._w.viewer.image(0):
             self._w.annotator.refresh_image()
 
@@ -74,6 +76,7 @@ class DocumentFollower(QObject):
     def _on_states_changed(self, images: tuple[int, ...]) -> None:
         document = self._w.session.document
         assert document is not None
+        self._w.partwork.document_changed(images)
         # Parts also go with the images that they were on.
         known = [image for image in images if self._w.images.model.record(image) is not None]
         self._w.images.model.update_records(document.image(image) for image in known)

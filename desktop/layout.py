@@ -25,6 +25,7 @@ from desktop.icons import ICON_PX
 from desktop.panels.explore import ExplorePanel
 from desktop.panels.images import ImagesPanel
 from desktop.panels.keypoints import KeypointsPanel
+from desktop.panels.learn import LearnPanel
 from desktop.panels.matches import MatchesPanel
 from desktop.panels.parts import PartsPanel
 from desktop.panels.run import RunPanel
@@ -86,6 +87,7 @@ class Panels:
     run: RunPanel
     start: StartPage
     explore: ExplorePanel
+    learn: LearnPanel
     notice: Notice
     banner: Banner
     options: ToolOptions
@@ -130,6 +132,7 @@ class Layout:
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(panels.parts, "Parts")
+        self.tabs.addTab(panels.learn, "Learn")
         self.tabs.addTab(panels.keypoints, "Keypoints")
         self.tabs.addTab(panels.matches, "Matches")
         self.tabs.addTab(panels.explore, "Explore")
@@ -222,8 +225,8 @@ class Layout:
             bar.setVisible(not shown)
 
     def _tab_changed(self, _index: int) -> None:
-        """The Explore panel has its own button and needs the height: the Run panel makes room."""
-        self._panels.run.setVisible(self.tabs.currentWidget() is not self._panels.explore)
+        """Some panels have a button of their own and need the height: the Run panel makes room."""
+        self._panels.run.setVisible(self.tabs.currentWidget() not in (self._panels.explore, self._panels.learn))
 
     def add_tab(self, panel: QWidget, words: str) -> None:
         """Offer a further panel beside the canvas."""

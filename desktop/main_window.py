@@ -30,6 +30,7 @@ from desktop.pairing import PairDesk
 from desktop.panels.explore import ExplorePanel
 from desktop.panels.images import ImagesPanel
 from desktop.panels.keypoints import KeypointsPanel
+from desktop.panels.learn import LearnPanel
 from desktop.panels.matches import MatchesPanel
 from desktop.panels.parts import PartsPanel
 from desktop.panels.run import ModelEntry, RunPanel, TaskSpec
@@ -114,6 +115,7 @@ class MainWindow(QMainWindow):
         self.run_panel = RunPanel(tasks, self.settings)
         self.start = StartPage()
         self.explore = ExplorePanel()
+        self.learn = LearnPanel()
         self.notice = Notice()
         self.banner = Banner()
         self.options = ToolOptions()
@@ -126,6 +128,7 @@ class MainWindow(QMainWindow):
             self.run_panel,
             self.start,
             self.explore,
+            self.learn,
             self.notice,
             self.banner,
             self.options,
@@ -236,6 +239,7 @@ class MainWindow(QMainWindow):
         self.images.model.set_records(document.images())
         self.annotator.refresh_parts()
         self.pointwork.reset()
+        self.partwork.reset()
         self.show_session()
         self.follower.show_saved(document.saved)
         first = next(iter(document.image_ids), 0)
@@ -252,7 +256,6 @@ class MainWindow(QMainWindow):
         self.probe.unpin()
         self.prober.clear()
         self.explorer.clear()
-        self.partwork.clear()
         self.maskwork.clear()
         self.viewer.set_document(None)
         self.thumbnails.clear()
@@ -260,6 +263,7 @@ class MainWindow(QMainWindow):
         self.parts.set_parts(())
         self.pairs.pair_changed()
         self.pointwork.reset()
+        self.partwork.reset()
         self.status.clear_project()
         self._hide_notice()
 
@@ -270,6 +274,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{self.session.title} – Counterpart" if document is not None else "Counterpart")
         self.desk.refresh_ready()
         self.explorer.refresh_ready()
+        self.partwork.learner.refresh_ready()
         self.commands.refresh()
         self.show_counts()
 
@@ -372,6 +377,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _on_tab(self) -> None:
         self.explorer.set_active(self.layout_.tabs.currentWidget() is self.explore)
+        self.partwork.show()
 
     @Slot()
     def _on_choice(self) -> None:

@@ -17,15 +17,12 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from core.errors import CounterpartError
 from core.project.document import Document
 from desktop.backend import ModelChoice
-from desktop.canvas.canvas import Canvas
 from desktop.canvas.grid_paint import GridPaint
 from desktop.form import get_field
 from desktop.mask_jobs import MakePreviewJob, MaskRequest, PreviewResult
-from desktop.panels.images import ImagesPanel
 from desktop.panels.run import RunPanel
 from desktop.running import RunDesk
 from desktop.session import Session
-from desktop.viewer import Viewer
 from desktop.worker import Job, JobRunner, Outcome
 
 __all__ = ["PreviewDesk"]
@@ -48,13 +45,14 @@ class _Armed:
 
 
 class PreviewDesk(QObject):
-    """Between the Run panel, the worker and what shows images.
+    """Between the Run panel and the worker.
 
     Args:
         previews: How each task is previewed, by task id.
+        busy: Whether something else is laid over the images.
 
     Signals:
-        shown: A preview was laid over the images, or taken away.
+        shown: There is another preview, or none any more: lay `paints` over the images.
     """
 
     shown = Signal()
@@ -65,16 +63,12 @@ class PreviewDesk(QObject):
         panel: RunPanel,
         desk: RunDesk,
         runner: JobRunner,
-        canvas: Canvas,
-        viewer: Viewer,
-        images: ImagesPanel,
         previews: Mapping[str, MakePreviewJob],
         busy: Callable[[], bool],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._session, self._panel, self._desk, self._runner = session, panel, desk, runner
-        self._canvas, self._viewer, self._images = canvas, viewer, images
         self._previews, self._busy = previews, busy
         self._armed: _Armed | None = None
         self._found: PreviewResult | None = None
@@ -107,9 +101,6 @@ class PreviewDesk(QObject):
         self._panel.preview.say("")
         if self._found is not None:
             self._found = None
-            for pane in (0, 1):
-                self._canvas.set_heat(pane, None)
-            self._images.set_heats({})
             self.shown.emit()
 
     @Slot(object, object, object)
@@ -167,24 +158,14 @@ class PreviewDesk(QObject):
         note = outcome.result.note
         words = f"Preview: {note}." if note else "Preview."
         self._panel.preview.say(f"{words} {self._panel.spec.verb} keeps it.")
-        self.show()
+        self.shown.emit()
 
     # Showing ------------------------------------------------------------------------------------------------
 
-    @Slot()
-    def show(self) -> None:
-        """Lay the preview over the images shown and their thumbnails."""
-        if self._found is None or self._busy():
-            return
-        paints = self._paints(self._found)
-        for pane in range(self._canvas.count):
-            self._canvas.set_heat(pane, paints.get(self._viewer.image(pane)))
-        self._images.set_heats(paints)
-        self.shown.emit()
-
-    def _paints(self, found: PreviewResult) -> dict[int, GridPaint]:
-        document = self._session.document
-        if document is None:
+    def paints(self) -> dict[int, GridPaint]:
+        """What to lay over images, by id."""
+        found, document = self._found, self._session.document
+        if found is None or document is None:
             return {}
         own = {part.name: part.colour for part in document.parts}
         table = np.zeros((max(found.names, default=0) + 1, 4), dtype=np.uint8)

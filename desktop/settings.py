@@ -35,6 +35,8 @@ class Preferences:
         model: Registry name of the encoder, empty for the default.
         device: Device for the encoder.
         precision: Arithmetic of the encoder.
+        learn_auto: Whether the parts of untouched images are predicted anew after each correction.
+        learn_at_once: Whether such an update goes into the project without a question.
         memory_mb: Bound of the features kept in memory, megabytes.
         disk_gb: Bound of the features kept on disk, gigabytes.
         cache_folder: Where features are kept on disk, empty for the user's cache folder.
@@ -53,6 +55,8 @@ class Preferences:
     model: str = ""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    learn_auto: bool = True
+    learn_at_once: bool = False
     memory_mb: int = 1024
     disk_gb: int = 10
     cache_folder: str = ""

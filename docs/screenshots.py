@@ -23,7 +23,7 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
-from core.project.commands import EditPart, SetMatchState
+from core.project.commands import EditPart, SetMatchState, SetReviewState
 from core.project.points import MatchState
 from core.resources import resource_path
 from desktop.app import make_application
@@ -141,6 +141,17 @@ class Studio:
         self.mouse(QEvent.Type.MouseButtonRelease, at, Qt.MouseButton.LeftButton)
         self.wait("the similarity map", lambda: window.canvas.panes[1].heat is not None)
         self.settle(2.0)
+
+    def learn(self) -> None:
+        """Two images reviewed, and what follows from them for the others."""
+        window = self.window
+        names = (MAIN, "horse.jpg")
+        window.session.do(SetReviewState([self.image(name) for name in names], "reviewed"))
+        window.layout_.show_tab(window.learn)
+        window.learn.button.click()
+        self.wait("the update", lambda: window.partwork.learner.learned is not None)
+        self.show("ibex.jpg")
+        self.settle(1.0)
 
     def explore(self, kind: ViewKind) -> None:
         """A view of the feature space."""
@@ -288,6 +299,12 @@ def take(studio: Studio, out: Path, wanted: set[str]) -> None:
         shot(name, dialog)
         dialog.reject()
         studio.settle()
+    studio.learn()
+    shot("learn")
+    window.partwork.learner.drop()
+    window.actions_["undo"].trigger()
+    window.layout_.show_tab(window.parts)
+    studio.show(MAIN)
     studio.pair()
     shot("pair")
     studio.pin(0.5, 0.4)

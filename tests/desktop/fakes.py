@@ -26,21 +26,35 @@ TAP = Tap(9, "token")
 def fake_features(ref: ImageRef, taps=(TAP,)) -> FeatureMap:
     """Features whose descriptors are mean colours of cells: like places look alike, the blob stands out."""
     data = read_image(ref.path)
-    geometry = GridGeometry.plan(data.hw, 112, 14, 7)
-    colour = geometry.pool(data.rgb.astype(np.float32)) / 255
+    return fake_map(data.rgb, data.sha256, taps)
+
+
+def fake_map(rgb: np.ndarray, sha256: str = "", taps=(TAP,)) -> FeatureMap:
+    """The same of an image in memory."""
+    geometry = GridGeometry.plan(rgb.shape[:2], 112, 14, 7)
+    colour = geometry.pool(rgb.astype(np.float32)) / 255
     rng = np.random.default_rng(0)
     descriptors = np.tanh((colour - 0.4) @ rng.normal(size=(3, 16))).astype(np.float16)
     spec = FeatureSpec("fake", "0" * 64, tuple(taps), 7, 112, 11)
     attention = colour.mean(axis=-1)[None].repeat(6, axis=0).astype(np.float32)
     maps = tuple(descriptors.copy() for _ in taps)
     cls = tuple(descriptors.mean(axis=(0, 1)).astype(np.float32) for _ in taps)
-    return FeatureMap(spec, data.sha256, geometry, maps, cls, attention)
+    return FeatureMap(spec, sha256, geometry, maps, cls, attention)
 
 
 class FakeSet(list):
     """Stands for a `FeatureSet`."""
 
     indices: tuple[int, ...] = ()
+    refs: tuple[ImageRef, ...] = ()
+
+    @property
+    def digests(self):
+        return [each.image_sha256 for each in self]
+
+    @property
+    def spec(self):
+        return self[0].spec
 
 
 class FakePlan:
@@ -70,7 +84,11 @@ class FakeEngine:
             except Exception as error:  # noqa: BLE001  # as the extractor does
                 ctx.fail(error)
         found.indices = tuple(kept)
+        found.refs = tuple(refs[index] for index in kept)
         return found
+
+    def arrays(self, images, taps, size, stride, ctx, **_):
+        return [fake_map(rgb, taps=tuple(taps)) for rgb in images]
 
 
 class FakeBackend:
