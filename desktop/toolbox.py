@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSizePolicy, QWidget
 
@@ -34,6 +34,7 @@ _HINTS = {
     "fill": "Click a region to give it to the active part",
     "keypoint": "Click places the keypoint named, right-click places it hidden. Drag moves one, N skips one",
 }
+_FIELD_PX, _BOX_PX, _LEAST_PX = 180, 88, 160
 _SIZED = ("brush", "snap", "eraser")
 _MODED = ("rectangle", "lasso", "polygon", "fill", "wand")
 
@@ -60,10 +61,8 @@ class ToolOptions(QWidget):
         self._tool, self._note = "", ""
         self.size_label = muted("Size")
         self.size_field = NumberField(1, 2 * MAX_RADIUS, 1, 0, " px")
-        self.size_field.setFixedWidth(180)
         self.tolerance_label = muted("Tolerance")
         self.tolerance_field = NumberField(0, 100, 1, 0, " %")
-        self.tolerance_field.setFixedWidth(180)
         self.mode = Segments(
             ("Add", "Subtract", "Intersect"),
             (
@@ -79,7 +78,10 @@ class ToolOptions(QWidget):
         self.preserve.setToolTip("Paint on background only, never over another part (Shift+P)")
         self.hint = muted(small=True)
         self.hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        row = QHBoxLayout(self)
+        for segments in (self.mode, self.grain):
+            segments.setMinimumWidth(segments.sizeHint().width())
+        self._row = row = QHBoxLayout(self)
+        row.setSizeConstraint(QHBoxLayout.SizeConstraint.SetNoConstraint)
         row.setContentsMargins(GRID, 0, GRID, 0)
         row.setSpacing(GRID)
         for widget in (
@@ -126,26 +128,46 @@ class ToolOptions(QWidget):
     def show_for(self, tool: str) -> None:
         """Show what a tool needs."""
         self._tool = tool
-        QTimer.singleShot(0, self._hint)
-        self.size_label.setVisible(tool in _SIZED)
-        self.size_field.setVisible(tool in _SIZED)
-        self.mode.setVisible(tool in _MODED)
-        self.grain_label.setVisible(tool == "snap")
-        self.grain.setVisible(tool == "snap")
-        self.tolerance_label.setVisible(tool == "wand")
-        self.tolerance_field.setVisible(tool == "wand")
-        self.preserve.setVisible(tool in ("brush", "snap", *_MODED))
+        self._fit()
+
+    def _fit(self) -> None:
+        """Show as much as there is room for. First goes what the legend and the menus have too, words last."""
+        tool = self._tool
+        for tight in range(4):
+            labels, sliders, preserve = tight < 3, tight < 2, tight < 1
+            self.size_label.setVisible(tool in _SIZED and labels)
+            self.size_field.setVisible(tool in _SIZED)
+            self.mode.setVisible(tool in _MODED)
+            self.grain_label.setVisible(tool == "snap" and labels)
+            self.grain.setVisible(tool == "snap")
+            self.tolerance_label.setVisible(tool == "wand" and labels)
+            self.tolerance_field.setVisible(tool == "wand")
+            self.preserve.setVisible(tool in ("brush", "snap", *_MODED) and preserve)
+            for field in (self.size_field, self.tolerance_field):
+                field.slider.setVisible(sliders)
+                field.setFixedWidth(_FIELD_PX if sliders else _BOX_PX)
+            self._row.activate()
+            if self._row.minimumSize().width() <= self.width():
+                break
+        QTimer.singleShot(0, self._hint)  # once the row has given the hint its room
+
+    def sizeHint(self) -> QSize:
+        # The bar gives it what the buttons leave, rather than hide buttons for it.
+        return QSize(_LEAST_PX, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
 
     @Slot()
     def _hint(self) -> None:
         hint = _HINTS.get(self._tool, "")
         if self._tool == "snap" and self._note:
-            hint = f"{self._note}. {hint}"
+            hint = f"{self._note}{' ' if self._note.endswith('…') else '. '}{hint}"
         self.hint.setToolTip(hint)
         self.hint.setText(self.hint.fontMetrics().elidedText(hint, Qt.TextElideMode.ElideRight, self.hint.width()))
 
     def resizeEvent(self, _event: QResizeEvent) -> None:
-        QTimer.singleShot(0, self._hint)  # once the row has given the hint its room
+        self._fit()
 
 
 class Toolbox(QObject):

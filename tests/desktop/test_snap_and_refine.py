@@ -1,8 +1,11 @@
 """The snapped brush, the smart boundary and the modes of shapes, driven in the real window."""
 
+import itertools
+
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
 
 from core.errors import UsageError
 from core.project.commands import AddPart, EditPart
@@ -350,3 +353,19 @@ def test_the_toggle_that_keeps_other_parts_is_one_in_bar_legend_and_menu(qtbot, 
     editing.options.preserve.click()
     assert not editing.actions_["preserve"].isChecked()
     assert not editing.editor.preserve
+
+
+@pytest.mark.parametrize("width", [900, 1000, 1440])
+@pytest.mark.parametrize("tool", ["snap", "wand", "lasso", "brush"])
+def test_the_options_of_a_tool_never_overlap_or_clip(qtbot, editing, tool, width):
+    editing.resize(width, 700)
+    editing.toolbox.choose(tool)
+    qtbot.wait(50)
+    options = editing.options
+    shown = [each for each in options.children() if isinstance(each, QWidget) and each.isVisible()]
+    assert len(shown) >= 2
+    places = sorted((each.geometry().left(), each.geometry().right()) for each in shown)
+    assert all(right < left for (_, right), (left, _) in itertools.pairwise(places))
+    assert places[-1][1] <= options.width()
+    words = [each for each in shown if each is not options.hint]
+    assert all(each.width() >= each.minimumSizeHint().width() for each in words)

@@ -232,3 +232,27 @@ def test_a_stroke_over_a_brightened_image_redraws_as_the_whole_would(qtbot, open
     piecewise = grabbed(opened)
     opened.canvas.refresh()
     assert np.abs(grabbed(opened) - piecewise).max() <= 2
+
+
+# The ring -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("zoom", [0.5, 1.0, 3.0])
+def test_the_ring_is_as_large_as_what_a_click_paints_at_any_zoom(qtbot, opened, zoom):
+    opened.session.do(AddPart("wing"))
+    opened.annotator.choose(opened.session.document.parts[0].id)
+    opened.actions_["minimap"].setChecked(False)
+    view = opened.canvas.panes[0].view
+    view.zoom(zoom)
+    opened.canvas.look_at(0, 60, 45)
+    bare = grabbed(opened)
+    opened.toolbox.choose("brush")
+    opened.toolbox.brush.set_radius(9)
+    qtbot.mouseMove(opened.canvas, at(opened, 58, 43))  # a pointer that is there already would not move
+    qtbot.mouseMove(opened.canvas, at(opened, 60, 45))
+    opened.canvas.repaint()
+    rows, _ = np.nonzero(np.abs(grabbed(opened) - bare).sum(axis=-1) > 30)
+    assert np.ptp(rows) == pytest.approx(18 * view.scale, abs=5)
+    drag(qtbot, opened, [(60, 45)])
+    painted, _ = np.nonzero(labels(opened))
+    assert np.ptp(painted) + 1 == pytest.approx(19, abs=1)
