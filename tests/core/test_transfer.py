@@ -202,3 +202,20 @@ def test_a_skeleton_of_one_point_works():
 def test_senseless_parameters_are_refused(change, words):
     with pytest.raises(UsageError, match=words):
         TransferParams(**change)
+
+
+def test_the_same_template_twice_says_no_more_than_once_alone():
+    wanted, truth = target(nose=(9, 8), seed=5)
+    same = template(seed=1)
+    (found,) = transfer([same, same], [wanted], SKELETON, FULL, silent())
+    assert errors(found, truth).max() < CELL
+    assert np.isfinite(found.score).all()
+
+
+@pytest.mark.parametrize("box", [(-500.0, 20.0, 60.0, 60.0), (20.0, 20.0, 5000.0, 4000.0), (100.0, 60.0, 0.5, 0.5)])
+def test_a_box_off_the_image_or_absurd_still_gives_points_inside_it(box):
+    wanted, _ = target(nose=(9, 8), seed=5)
+    (found,) = transfer([template(seed=1)], [Target(wanted.views, box)], SKELETON, FULL, silent())
+    height, width = wanted.views[0].features.geometry.image_hw
+    assert ((found.xy >= -0.5) & (found.xy <= [width, height])).all()
+    assert np.isfinite(found.score).all()
