@@ -165,7 +165,7 @@ def _add_celeba(kinds: Subparsers) -> None:
     group = celeba.add_argument_group("faces")
     group.add_argument("--aligned", action=argparse.BooleanOptionalAction, help="aligned crops (where they are alone)")
     group.add_argument("--discover", type=int, default=200, metavar="N", help="faces that parts are found in (200)")
-    group.add_argument("--labelled", type=int, metavar="N", help="faces that landmarks are learnt from (all)")
+    group.add_argument("--labelled", type=int, metavar="N", help="faces learnt from (all with --paper, else 200)")
     group.add_argument("--parts", type=parsed(integers), default=(4, 8), metavar="4,8", help="a column for each number")
     _add_table_options(celeba, "only the first N faces of each list")
     add_landmark_options(celeba, parts=False)
@@ -177,7 +177,9 @@ def _celeba(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
     engine = engine_from(args)
     columns, args.parts = args.parts, args.parts[0]
-    job = CelebaJob(landmark_job(args, engine), columns, args.discover, args.labelled)
+    # Part scores and descriptors of thousands of faces would not fit into memory, and bring little beyond hundreds.
+    labelled = args.labelled or (None if args.paper else 200)
+    job = CelebaJob(landmark_job(args, engine), columns, args.discover, labelled)
     return _outcome(args, measure_celeba(engine, args.root, job, _plan(args), ctx, aligned=args.aligned))
 
 

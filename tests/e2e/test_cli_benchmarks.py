@@ -224,7 +224,7 @@ def test_a_damaged_pair_and_a_missing_image_are_named_and_the_others_are_measure
     code, report = run(capsys, "spair", "--root", spair, "--category", "dog", *SMALL)
     assert code == 1
     assert [item["file"] for item in report["failed"]] == [str(first), str(second)]
-    assert "1 pairs" in report["table"]["notes"][0]
+    assert "1 pair." in report["table"]["notes"][0]
     code, report = run(capsys, "spair", "--root", spair, "--category", "zebra", *SMALL)
     assert code == 2
     assert "cat, dog" in report["error"]["hint"]
@@ -281,7 +281,7 @@ def test_celeba_learns_on_one_list_and_measures_on_the_other(celeba, tmp_path, c
     assert 0 < table["result"]["k = 4"] < 25
     assert table["published"]["paper, dino_vits8"] == {"k = 3": None, "k = 4": 11.36}
     assert "10 labelled faces, 4 measured" in table["notes"][0]
-    assert "1 faces that cover less" in table["notes"][1]
+    assert "photograph: 1." in table["notes"][1]
     before = (tmp_path / "out" / "state.jsonl").read_text()
     code, again = run(capsys, *args)
     assert again["table"] == table

@@ -19,7 +19,7 @@ from core.evaluate.keypoints import Annotated
 from core.imaging import ImageRef, image_size
 from core.jobs import JobContext
 from core.landmarks import LandmarkPredictor
-from core.pipeline.benchmarks.plan import Plan, keep, open_store, settings
+from core.pipeline.benchmarks.plan import Plan, counted, keep, open_store, settings
 from core.pipeline.engine import Engine
 from core.pipeline.landmarks import LandmarkJob, find_landmarks, learn_from_codebook
 from core.pipeline.parts import find_parts
@@ -97,15 +97,16 @@ def _table(
     )
     found = job.landmarks.parts.object
     title = (
-        f"CelebA landmarks: {engine.info.name}, from part {job.landmarks.params.method}, size {found.size}, "
+        f"CelebA landmarks: {engine.info.name}, from part {job.landmarks.params.method}"
+        f"{' and descriptors' if job.landmarks.descriptors else ''}, size {found.size}, "
         f"stride {found.stride}; error in % of the distance of the eyes"
     )
     learnt = len(faces.train) if job.labelled is None else min(job.labelled, len(faces.train))
     kind = "aligned crops" if faces.aligned else "photographs"
-    notes = [f"{learnt} labelled faces, {measured} measured: {kind}, lists of {faces.split}."]
+    notes = [f"{counted(learnt, 'labelled face')}, {measured} measured: {kind}, lists of {faces.split}."]
     if faces.dropped:
-        notes.append(f"{faces.dropped} faces that cover less than 30 % of their photograph are left out.")
-    if faces.aligned or plan.limit is not None or faces.split != "MAFL":
+        notes.append(f"Left out, as the face covers less than 30 % of the photograph: {faces.dropped}.")
+    if faces.aligned or plan.limit is not None or learnt < len(faces.train) or faces.split != "MAFL":
         notes.append(
             "The published figures are for photographs in the wild and the lists of MAFL; these do not compare."
         )

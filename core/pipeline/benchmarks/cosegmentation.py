@@ -18,7 +18,7 @@ from core.evaluate.cosegmentation import SetScores, TruthSet, score_folder, scor
 from core.evaluate.datasets.cosegmentation import Layout, find_layout
 from core.imaging import ImageRef
 from core.jobs import JobContext
-from core.pipeline.benchmarks.plan import Plan, keep, mean_of, open_store, settings
+from core.pipeline.benchmarks.plan import Plan, counted, keep, mean_of, open_store, settings
 from core.pipeline.engine import Engine
 from core.pipeline.masks import CosegmentJob, find_object
 
@@ -95,9 +95,9 @@ def _title(engine: Engine, job: CosegmentJob, layout: Layout, name: str, predict
 
 def _notes(layout: Layout, plan: Plan, measured: int) -> tuple[str, ...]:
     notes = [
-        f"{measured} sets; J is the Jaccard index, P the share of pixels labelled right, means over images, then sets."
+        f"{counted(measured, 'set')}. J: Jaccard index, P: share of pixels labelled right; mean over images, then sets.",
+        "Without unlabelled pixels; Js and Ps count those as background.",
     ]
-    notes.append("Without unlabelled pixels; Js and Ps count those as background.")
     if measured < len(layout.sets) or plan.limit is not None or plan.categories:
         notes.append("Not the whole data set: the mean does not compare with the published ones.")
     return tuple(notes)

@@ -17,7 +17,7 @@ from core.evaluate.cosegmentation import read_values
 from core.evaluate.datasets.layout import choose
 from core.evaluate.video import DavisSequence, VideoScore, davis_sequences, score_video
 from core.jobs import JobContext
-from core.pipeline.benchmarks.plan import Plan, keep, mean_of, open_store, settings
+from core.pipeline.benchmarks.plan import Plan, counted, keep, mean_of, open_store, settings
 from core.pipeline.engine import Engine
 from core.pipeline.tracking import TrackJob, frame_encoder
 from core.track import track
@@ -69,7 +69,7 @@ def measure_davis(
     total = mean_of(object_figures(each) for result in found.values() for each in result["objects"])
     published = tuple(Row(row.name, (*row.values, None, None)) for row in PUBLISHED[f"davis-{year}"])
     title = f"DAVIS-{year}: {engine.info.name}, size {job.size}, stride {job.stride}, {job.params.tap}"
-    notes = [f"{len(found)} sequences; the first mask given, the first and last frame not scored."]
+    notes = [f"{counted(len(found), 'sequence')}; the first mask given, the first and last frame not scored."]
     if len(found) < len(everything) + unusable:
         notes.append("Not all sequences of the split: the mean does not compare with the published ones.")
     return keep(plan, Table(title, COLUMNS, tuple(rows), Row("mean over objects", total), published, tuple(notes)))

@@ -17,7 +17,7 @@ from core.evaluate.datasets.spair import SpairPair, list_spair, read_spair_pair
 from core.evaluate.keypoints import Annotated
 from core.imaging import ImageRef, image_size
 from core.jobs import JobContext
-from core.pipeline.benchmarks.plan import Plan, keep, mean_of, open_store, settings
+from core.pipeline.benchmarks.plan import Plan, counted, keep, mean_of, open_store, settings
 from core.pipeline.engine import Engine
 from core.pipeline.matching import MatchJob
 from core.pipeline.transfer import TransferJob, transfer_keypoints
@@ -89,7 +89,7 @@ def measure_spair(engine: Engine, root: Path, job: SpairJob, plan: Plan, ctx: Jo
     way = "transfer with one template" if job.transfer else "nearest log-binned keys, as in the paper"
     used = job.transfer or job.nearest
     title = f"SPair-71k {split}: {engine.info.name}, {way}, size {used.size}, stride {used.stride}, {used.params.tap}"
-    notes = [f"{len(found)} pairs. PCK per pair, then over a category's pairs, then over categories."]
+    notes = [f"{counted(len(found), 'pair')}. PCK per pair, then over a category's pairs, then over categories."]
     if plan.limit is not None or plan.categories or len(found) < len(lines):
         notes.append("Not all pairs of the split.")
     return keep(plan, Table(title, COLUMNS, rows, Row("mean over categories", mean), published, tuple(notes)))
