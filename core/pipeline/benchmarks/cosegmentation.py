@@ -95,7 +95,7 @@ def _title(engine: Engine, job: CosegmentJob, layout: Layout, name: str, predict
 
 def _notes(layout: Layout, plan: Plan, measured: int) -> tuple[str, ...]:
     notes = [
-        f"{counted(measured, 'set')}. J: Jaccard index, P: share of pixels labelled right; mean over images, then sets.",
+        f"{counted(measured, 'set')}. J: Jaccard index, P: share of pixels labelled right; means over images, sets.",
         "Without unlabelled pixels; Js and Ps count those as background.",
     ]
     if measured < len(layout.sets) or plan.limit is not None or plan.categories:
