@@ -27,6 +27,7 @@ STATE_NAMES: dict[str, str] = {
 MISSING = "File does not exist"
 """What is said of an image whose file is not where the project says."""
 
+_MANY = 64
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 
@@ -83,14 +84,24 @@ class ImageModel(QAbstractListModel):
 
     def update_records(self, records: Iterable[ImageRecord]) -> None:
         """Take newer versions of images that are in the list. Rows stay where they are until the filter changes."""
+        rows: list[int] = []
         for record in records:
             if record.id not in self._records:
                 continue
             self._counts[self._records[record.id].state] -= 1
             self._counts[record.state] += 1
             self._records[record.id] = record
-            self.touch(record.id)
+            rows.append(self._row_of.get(record.id, -1))
+        self._touch_rows([row for row in rows if row >= 0])
         self.counts_changed.emit()
+
+    def _touch_rows(self, rows: Sequence[int]) -> None:
+        """Rows look different now; many of them are told as one stretch."""
+        if len(rows) > _MANY:
+            self.dataChanged.emit(self.index(min(rows)), self.index(max(rows)))
+            return
+        for row in rows:
+            self.dataChanged.emit(self.index(row), self.index(row))
 
     def set_problem(self, image: int, text: str) -> None:
         """Mark an image as unreadable, with the reason; an empty reason takes the mark away."""

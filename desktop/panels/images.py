@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import cast
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QItemSelectionRange, QModelIndex, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -227,12 +228,16 @@ class ImagesPanel(QWidget):
     @property
     def selected(self) -> list[int]:
         """The selected images, from top to bottom."""
-        rows = sorted(index.row() for index in self.view.selectionModel().selectedRows())
+        rows = sorted(row for part in self._ranges() for row in range(part.top(), part.bottom() + 1))
         return [self.model.shown[row] for row in rows]
+
+    def _ranges(self) -> list[QItemSelectionRange]:
+        """What is selected, as ranges of rows: a hundred thousand rows are one of them."""
+        return list(cast("Iterable[QItemSelectionRange]", self.view.selectionModel().selection()))
 
     @Slot()
     def _on_selection(self) -> None:
-        self.foot.set_selected(len(self.view.selectionModel().selectedRows()))
+        self.foot.set_selected(sum(part.height() for part in self._ranges()))
 
     @Slot()
     def _remove_selected(self) -> None:
