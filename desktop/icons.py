@@ -103,7 +103,10 @@ def swatch(colour: tuple[int, int, int], size: int = 14, scale: float = 2.0) -> 
     painter.setBrush(QColor(*colour))
     painter.drawRoundedRect(QRectF(0.5, 0.5, size - 1, size - 1), 3, 3)
     painter.end()
-    return QIcon(image)
+    made = QIcon()
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected, QIcon.Mode.Active, QIcon.Mode.Disabled):
+        made.addPixmap(image, mode)  # a colour is a colour: Qt would tint it in a selected row
+    return made
 
 
 def forget_icons() -> None:

@@ -106,7 +106,7 @@ class RelinkDesk(QObject):
         self._begin = QTimer(self)
         self._begin.setSingleShot(True)
         self._begin.setInterval(_LOOK_MS)
-        self._begin.timeout.connect(self._look)
+        self._begin.timeout.connect(self.look)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.timeout.connect(self._learn)
@@ -147,7 +147,8 @@ class RelinkDesk(QObject):
     # Looking ------------------------------------------------------------------------------------------------------
 
     @Slot()
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Look which images are missing, beside the window."""
         document = self._w.session.document
         if document is None or self._looking is not None:
             return
@@ -182,6 +183,7 @@ class RelinkDesk(QObject):
         self._missing = set(missing)
         self._w.images.model.set_missing(self._missing)
         self._w.keeper.set_missing(len(self._missing), self.locate)
+        self._w.commands.refresh()
         self.place_cards()
 
     def moved(self, images: Sequence[int]) -> None:

@@ -23,11 +23,17 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
+from core.formats import ExportOptions, export_project
+from core.jobs import silent
 from core.project.commands import EditPart, SetMatchState, SetReviewState
 from core.project.points import MatchState
 from core.resources import resource_path
 from desktop.app import make_application
 from desktop.dialogs.export import ExportDialog
+from desktop.dialogs.importing import ImportDialog
+from desktop.dialogs.preferences import PreferencesDialog
+from desktop.dialogs.relink import RelinkDialog
+from desktop.dialogs.statistics import StatisticsDialog
 from desktop.explore_jobs import ViewKind
 from desktop.main_window import MainWindow
 from desktop.settings import Settings
@@ -269,6 +275,64 @@ def _reduced(rgb: np.ndarray) -> Image.Image:
     return picture
 
 
+def shoot_dialogs(studio: Studio, shot: Callable[..., None]) -> None:
+    """The dialogs about the project: settings, statistics, import."""
+    settings = studio.dialog("settings")
+    assert isinstance(settings, PreferencesDialog)
+    settings.tabs.setCurrentIndex(3)
+    settings.folder.setPlaceholderText("/home/me/.cache/counterpart")
+    shot("settings", settings)
+    settings.reject()
+    studio.settle()
+    document = studio.window.session.document
+    assert document is not None
+    studio.window.annotator.set_state([studio.image("goat.jpg"), studio.image("horse.jpg")], "reviewed")
+    counted = studio.dialog("statistics")
+    assert isinstance(counted, StatisticsDialog)
+    studio.wait("the statistics", lambda: counted.found is not None)
+    shot("statistics", counted)
+    counted.reject()
+    studio.settle()
+    file = studio.photos.parent / "masks.json"
+    export_project(document, "coco", file, ExportOptions(), silent())
+    importing = studio.dialog("import")
+    assert isinstance(importing, ImportDialog)
+    importing.source.setText(str(file))
+    studio.wait("the preview", lambda: "images of the project" in importing.report.toPlainText())
+    importing.source.blockSignals(True)
+    importing.source.setText("/data/masks.json")
+    shot("import", importing)
+    importing.reject()
+    studio.settle()
+
+
+def shoot_relinking(studio: Studio, shot: Callable[..., None]) -> None:
+    """Images that were moved, and the dialog that finds them."""
+    window = studio.window
+    document = window.session.document
+    assert document is not None
+    window.commands.set_paired(False)
+    studio.wait("what identifies the images", lambda: all(record.sha256 for record in document.images()))
+    elsewhere = studio.photos.parent / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("horse.jpg", "ibex.jpg", "pig.jpg"):
+        (studio.photos / name).rename(elsewhere / f"2024-{name}")
+    window.relinks.look()
+    studio.wait("the missing images", lambda: len(window.relinks.missing) == 3)
+    finding = studio.dialog("relink")
+    assert isinstance(finding, RelinkDialog)
+    finding.folder.setText(str(elsewhere))
+    finding.look()
+    studio.wait("the moved images", finding.go.isEnabled)
+    finding.folder.setText("/data/elsewhere")
+    shot("relink", finding)
+    finding.reject()
+    for file in elsewhere.iterdir():
+        file.rename(studio.photos / file.name.removeprefix("2024-"))
+    window.relinks.look()
+    studio.wait("the images to be back", lambda: not window.relinks.missing)
+
+
 def take(studio: Studio, out: Path, wanted: set[str]) -> None:
     """Go through the program as the guide does, and take what is wanted."""
 
@@ -305,6 +369,7 @@ def take(studio: Studio, out: Path, wanted: set[str]) -> None:
     window.actions_["undo"].trigger()
     window.layout_.show_tab(window.parts)
     studio.show(MAIN)
+    shoot_dialogs(studio, shot)
     studio.pair()
     shot("pair")
     studio.pin(0.5, 0.4)
@@ -314,6 +379,7 @@ def take(studio: Studio, out: Path, wanted: set[str]) -> None:
     studio.explore("tsne")
     studio.points_of(0.13, 0.35, 0.3, 0.6)
     shot("tsne")
+    shoot_relinking(studio, shot)
     take_points(studio, shot)
 
 

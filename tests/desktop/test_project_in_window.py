@@ -65,6 +65,7 @@ def test_moved_images_are_marked_and_found_again_by_their_content(qtbot, labelle
     assert window.session.open_project(project)
     qtbot.waitUntil(lambda: len(window.relinks.missing) == 5)
     assert "5 images are not where the project says" in window.banner.text
+    assert window.actions_["relink"].isEnabled()
     assert window.images.model.problem(window.images.current) == MISSING
     qtbot.waitUntil(lambda: window.images.state.findData("missing") >= 0)
     card = window.relinks.cards[0]
@@ -95,7 +96,7 @@ def test_images_that_are_nowhere_below_the_folder_stay_missing_and_are_named(qtb
     learnt(qtbot, opened)
     (image_folder / "img3.png").unlink()
     shutil.move(image_folder / "img2.png", tmp_path / "img2.png")
-    opened.relinks._look()
+    opened.relinks.look()
     qtbot.waitUntil(lambda: len(opened.relinks.missing) == 2)
     qtbot.mouseClick(button(opened.banner, "Locate…"), Qt.MouseButton.LeftButton)
     dialog = next(each for each in opened.findChildren(RelinkDialog) if each.isVisible())
