@@ -10,12 +10,12 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from core.evaluate.keypoint_quality import KeypointQuality
 from core.jobs import JobContext
-from core.pipeline.doubt import Doubt, doubt_queue
+from core.pipeline.doubt import Doubt, doubts_of, most_doubtful
 from core.pipeline.keypoints import CheckedPoint, Snapshot, check_project, evaluate_project, serves, snapshot
 from core.pipeline.transfer import TransferJob
 from core.project.commands import ClearKeypoints, ConfirmKeypoints, MoveKeypoint, SwapKeypoints
 from core.project.document import Document
-from core.project.points import Skeleton
+from core.project.points import KeypointSet, Skeleton
 from desktop.backend import Backend, ModelChoice
 from desktop.panels.check import CheckPanel
 from desktop.panels.queue import QueuePanel
@@ -101,6 +101,9 @@ class CheckDesk(QObject):
         self._swaps: dict[int, list[tuple[int, int]]] = {}
         self._checks: dict[tuple[int, int], CheckedPoint] = {}
         self._settled: set[tuple[int, int]] = set()
+        self._kept: dict[int, tuple[tuple[KeypointSet, ...], list[Doubt]]] = {}
+        self._stale = False
+        self.panel.shown.connect(self._shown)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_REFRESH_MS)
@@ -128,6 +131,7 @@ class CheckDesk(QObject):
         """Another project or skeleton."""
         self._checks.clear()
         self._settled.clear()
+        self._kept.clear()
         document = self._session.document
         kept = document.settings.get(_SWAPS) if document is not None else None
         self._swaps = _read_swaps(kept)
@@ -135,8 +139,16 @@ class CheckDesk(QObject):
         self.refresh()
 
     def refresh_soon(self) -> None:
-        """Points changed; they may go on changing in a moment."""
-        self._soon.start()
+        """Points changed; they may go on changing in a moment. Out of sight, the list can wait until it is seen."""
+        if self.panel.isVisible():
+            self._soon.start()
+        else:
+            self._stale = True
+
+    @Slot()
+    def _shown(self) -> None:
+        if self._stale:
+            self.refresh()
 
     def stop(self) -> None:
         """The window is going."""
@@ -146,6 +158,7 @@ class CheckDesk(QObject):
     def note_swaps(self, swaps: dict[int, list[tuple[int, int]]]) -> None:
         """A transfer suspects that these pairs of points have changed sides."""
         self._swaps.update(swaps)
+        self._kept.clear()
         document = self._session.document
         if document is not None:
             document.note_settings({_SWAPS: {str(key): pairs for key, pairs in self._swaps.items() if pairs}})
@@ -155,14 +168,14 @@ class CheckDesk(QObject):
     def refresh(self) -> None:
         """List the points as they are."""
         self._soon.stop()
+        self._stale = False
         document, skeleton = self._session.document, self._skeleton()
         if document is None or skeleton is None:
             self._queue.set_rows(())
             self._queue.say_empty("Nothing to check", "Place the keypoints of an image and transfer them to others.")
             self._say_ready(0)
             return
-        rows = doubt_queue(self._index.by_image, self._swaps, self._checks, self._settled)
-        self._queue.set_rows(rows)
+        self._queue.set_rows(self._rows())
         if self._checks:
             self._queue.say_empty("Nothing to check", "Every point is confirmed, and none looks odd.")
         elif self._index.by_image:
@@ -170,6 +183,16 @@ class CheckDesk(QObject):
         else:
             self._queue.say_empty("Nothing to check", "Place the keypoints of an image and transfer them to others.")
         self._say_ready(sum(any(serves(each) for each in found) for found in self._index.by_image.values()))
+
+    def _rows(self) -> list[Doubt]:
+        """The queue; of images whose points are as they were, the rows are kept."""
+        kept, self._kept = self._kept, {}
+        for image, found in self._index.by_image.items():
+            before, rows = kept.get(image, ((), []))
+            if before is not found:
+                rows = doubts_of(image, found, self._swaps, self._checks, self._settled)
+            self._kept[image] = (found, rows)
+        return most_doubtful(rows for _, rows in self._kept.values())
 
     def _say_ready(self, images: int) -> None:
         """What the two jobs would work on."""
@@ -197,6 +220,7 @@ class CheckDesk(QObject):
     def _accept(self, row: Doubt) -> None:
         if row.confirmed:
             self._settled.add(row.key)
+            self._kept.pop(row.image, None)
         elif not self._session.do(ConfirmKeypoints([row.instance], [row.index])):
             return
         self._next()
@@ -212,6 +236,7 @@ class CheckDesk(QObject):
     def _swap(self, row: Doubt) -> None:
         if row.pairs and self._session.do(SwapKeypoints(row.instance, row.pairs)):
             self._swaps.pop(row.instance, None)
+            self._kept.pop(row.image, None)
             self._next()
 
     @Slot(object)
@@ -256,6 +281,7 @@ class CheckDesk(QObject):
             return
         if job.kind == _CHECK:
             self._checks = {(each.instance, each.index): each for each in outcome.result}
+            self._kept.clear()
             self.refresh()
             odd = sum(row.confirmed for row in self._queue.model.rows)
             words = f"{odd} look odd and are listed." if odd else "None looks odd."

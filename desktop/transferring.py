@@ -150,8 +150,10 @@ class TransferDesk(QObject):
             self.notice.emit("warning", text)
 
     @Slot(int)
-    def confirmed(self, _image: int) -> None:
-        """A person confirmed points: they help with what is still predicted, at once if that is wanted."""
+    def confirmed(self, image: int) -> None:
+        """Points were confirmed: once all of an instance are, they help with what is predicted, if that is wanted."""
+        if not any(serves(each) for each in self._index.by_image.get(image, ())):
+            return
         if not self._panel.again.isChecked() or any(job.kind == KIND for job in self._runner.waiting):
             return
         ready = self._again()
@@ -220,6 +222,9 @@ class TransferDesk(QObject):
         elif not ticket.again and done:
             doubtful = _doubtful(document, command.outcome.changed, ticket.skeleton)
             end = f"{doubtful} are doubtful and shown in orange." if doubtful else "None is doubtful."
+            crossed = sum(1 for pairs in found.swaps.values() if any(pairs))
+            if crossed:
+                end += f" On {crossed}, left and right may be swapped: see Check."
             self.notice.emit("info", f"Keypoints placed on {done} image{'s' if done != 1 else ''}. {end}")
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 
 import numpy as np
 
 from core.pipeline.keypoints import CheckedPoint
 from core.project.points import KeypointSet, Origin
 
-__all__ = ["MAX_ROWS", "Doubt", "Reason", "doubt_queue", "still_true"]
+__all__ = ["MAX_ROWS", "Doubt", "Reason", "doubt_queue", "doubts_of", "most_doubtful", "still_true"]
 
 MAX_ROWS = 2000
 """Points that are listed at most, the most doubtful ones."""
@@ -83,13 +85,27 @@ def doubt_queue(
     Returns:
         At most `MAX_ROWS` points.
     """
+    return most_doubtful(doubts_of(image, found, swaps, checks, settled) for image, found in instances.items())
+
+
+def doubts_of(
+    image: int,
+    found: Sequence[KeypointSet],
+    swaps: Mapping[int, Sequence[tuple[int, int]]],
+    checks: Mapping[tuple[int, int], CheckedPoint],
+    settled: frozenset[tuple[int, int]] | set[tuple[int, int]] = frozenset(),
+) -> list[Doubt]:
+    """What of one image belongs into the queue, in no order; see `doubt_queue`."""
     rows: list[Doubt] = []
-    for image, found in instances.items():
-        for points in found:
-            rows += _predicted(image, points, swaps.get(points.instance, ()))
-            rows += _odd(image, points, checks, settled)
-    rows.sort(key=lambda row: -row.doubt)
-    return rows[:MAX_ROWS]
+    for points in found:
+        rows += _predicted(image, points, swaps.get(points.instance, ()))
+        rows += _odd(image, points, checks, settled)
+    return rows
+
+
+def most_doubtful(rows: Iterable[Sequence[Doubt]]) -> list[Doubt]:
+    """The `MAX_ROWS` most doubtful of the points of many images, in order."""
+    return heapq.nlargest(MAX_ROWS, chain.from_iterable(rows), key=lambda row: row.doubt)
 
 
 def _predicted(image: int, points: KeypointSet, pairs: Sequence[tuple[int, int]]) -> list[Doubt]:

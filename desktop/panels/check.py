@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from desktop.panels.quality import QualityPanel
@@ -20,7 +21,12 @@ class CheckPanel(QWidget):
         queue: Check these first.
         quality: Self-evaluation.
         page: Which of the two is shown.
+
+    Signals:
+        shown: The panel came into sight.
     """
+
+    shown = Signal()
 
     def __init__(self, queue: QueuePanel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,6 +57,10 @@ class CheckPanel(QWidget):
     def _show(self, page: int) -> None:
         self._stack.setCurrentIndex(page)
         self.queue.which.setVisible(page == 0)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.shown.emit()
 
     @property
     def checking(self) -> bool:
