@@ -29,6 +29,8 @@ __all__ = ["CheckDesk", "check_job", "evaluate_job"]
 _CHECK, _MEASURE = "check keypoints", "measure keypoints"
 _SWAPS = "suspected_swaps"
 _REFRESH_MS = 60
+_ENOUGH = 8
+"""Images from which on what a check finds odd mostly is."""
 
 MakeCheckJob = Callable[[ModelChoice, Snapshot, TransferJob], Callable[[Backend, JobContext], list[CheckedPoint]]]
 MakeEvaluateJob = Callable[[ModelChoice, Snapshot, TransferJob], Callable[[Backend, JobContext], KeypointQuality]]
@@ -204,6 +206,8 @@ class CheckDesk(QObject):
         text = "Confirmed points are not checked yet."
         if self._checks:
             text = f"{len(self._checks):,} confirmed points checked, {odd} odd."
+            if images < _ENOUGH:
+                text += " With so few images, some are false alarms."
         self._queue.show_checked(f"{more}." if need else text, more if need else "")
 
     # Going through ------------------------------------------------------------------------------------------------

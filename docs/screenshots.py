@@ -29,6 +29,7 @@ from core.project.commands import EditPart, SetMatchState, SetReviewState
 from core.project.points import MatchState
 from core.resources import resource_path
 from desktop.app import make_application
+from desktop.canvas.instances import LEFT, MIDDLE, RIGHT
 from desktop.dialogs.export import ExportDialog
 from desktop.dialogs.importing import ImportDialog
 from desktop.dialogs.preferences import PreferencesDialog
@@ -262,8 +263,9 @@ def _reduced(rgb: np.ndarray) -> Image.Image:
     """A picture with a palette: the flat colours of legend and text as they are, the rest for the photographs."""
     colours, inverse, counts = np.unique(rgb.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True)
     flat = colours[np.argsort(-counts)][: min(FLAT, int((counts >= FLAT_PIXELS).sum()))]
-    rest = Image.fromarray(rgb).quantize(COLOURS - len(flat), method=Image.Quantize.MEDIANCUT).getpalette() or []
-    palette = np.concatenate([flat, np.array(rest, np.uint8).reshape(-1, 3)])[:COLOURS]
+    rest = Image.fromarray(rgb).quantize(COLOURS - 3 - len(flat), method=Image.Quantize.MEDIANCUT).getpalette() or []
+    sides = np.array([each.getRgb()[:3] for each in (LEFT, RIGHT, MIDDLE)], np.uint8)
+    palette = np.concatenate([sides, flat, np.array(rest, np.uint8).reshape(-1, 3)])[:COLOURS]
     # Pillow rounds colours before it looks them up, which gives flat areas a tint.
     nearest = [
         np.square(block[:, None, :].astype(np.int32) - palette.astype(np.int32)).sum(2).argmin(1)

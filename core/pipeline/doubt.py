@@ -20,6 +20,8 @@ MAX_ROWS = 2000
 _SWAP_DOUBT = 0.75
 _LEAST_ODD = 2.0
 """Log likelihood ratio from which a confirmed point is listed: the best place is seven times as likely as its own."""
+_LEAST_SWAP = 1.5
+"""The same for the more doubtful one of a pair that would fit better exchanged."""
 
 
 class Reason(Enum):
@@ -138,10 +140,10 @@ def _odd(
     rows = []
     for index, check in valid.items():
         key = (points.instance, index)
-        if key in settled or (check.doubt < _LEAST_ODD and not check.swapped):
-            continue
         twin = valid.get(check.twin)
-        crossed = check.swapped and twin is not None and twin.swapped
+        crossed = check.swapped and twin is not None and twin.swapped and max(check.doubt, twin.doubt) >= _LEAST_SWAP
+        if key in settled or (check.doubt < _LEAST_ODD and not crossed):
+            continue
         pairs = ((min(index, check.twin), max(index, check.twin)),) if crossed else ()
         reason = Reason.SWAP if pairs else Reason.ODD
         doubt = 1 - float(np.exp(-check.doubt))

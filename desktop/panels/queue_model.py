@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, QRectF, Qt
@@ -89,7 +90,7 @@ class QueueModel(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row, column = self._rows[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole and column != DOUBT:
-            return {POINT: self._point_name(row.index), IMAGE: self._image_name(row.image),
+            return {POINT: self._point_name(row.index), IMAGE: PurePosixPath(self._image_name(row.image)).stem,
                     REASON: _SHORT.get(row.reason, row.reason.value)}[column]  # fmt: skip
         if role == Qt.ItemDataRole.UserRole and column == DOUBT:
             return row.doubt

@@ -58,7 +58,7 @@ def test_confirmed_points_are_listed_only_where_a_check_found_them_odd():
     found = checks(
         check(5, 0, 6.0),
         check(5, 1, 0.3),
-        check(5, 2, 0.5, swapped=True, twin=3),
+        check(5, 2, 1.6, swapped=True, twin=3),
         check(5, 3, 0.4, swapped=True, twin=2),
     )
     rows = doubt_queue({1: [own(5)]}, {}, found)
