@@ -58,6 +58,7 @@ def add_propagation_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("propagation (by default the model's own setting)")
     group.add_argument("--neighbours", type=int, metavar="N", help="labelled tokens that vote on each token")
     group.add_argument("--memory", type=int, metavar="N", help="labelled tokens kept to compare with")
+    group.add_argument("--unlabelled", type=int, metavar="N", help="unlabelled images whose sure predictions teach too")
     group.add_argument("--mirror", action=argparse.BooleanOptionalAction, help="labelled images teach mirrored too")
     group.add_argument("--refine", choices=["guided", "none"], help="how borders follow the edges of the image")
     group.add_argument(
@@ -94,7 +95,7 @@ def propagation_job(args: argparse.Namespace, engine: Engine) -> PropagationJob:
     from core.pipeline.propagation import PropagationJob
 
     job = PropagationJob.for_engine(engine)
-    changes = {name: getattr(args, name) for name in ("neighbours", "memory", "mirror", "refine")}
+    changes = {name: getattr(args, name) for name in ("neighbours", "memory", "unlabelled", "mirror", "refine")}
     params = dataclasses.replace(
         job.params, seed=args.seed, **{name: value for name, value in changes.items() if value is not None}
     )

@@ -30,7 +30,8 @@ class PropagateParams:
         detail: Cells per side into which a token's answer is cut: labels are learnt at that finer grid.
         mirror: Whether labelled images teach mirrored as well, where mirrored features are given.
         images: Most labelled images that teach at once; beyond it an even choice.
-        unlabelled: Images that nobody labelled whose sure predictions teach too; 0 for none.
+        unlabelled: Images that nobody labelled whose sure predictions teach too: a point or so better with one
+            labelled image, at twice the time and with a less reliable estimate of quality. 0 for none.
         refine: How borders follow the photograph's edges: `guided` or `none`.
         working_size: Longest side at which that is done, pixels.
         seed: Of the choice of tokens.
@@ -45,7 +46,7 @@ class PropagateParams:
     detail: int = 2
     mirror: bool = True
     images: int = 200
-    unlabelled: int = 20
+    unlabelled: int = 0
     refine: Refinement = "none"
     working_size: int = 500
     seed: int = 0
@@ -73,7 +74,7 @@ class PropagateParams:
     def quick(self) -> PropagateParams:
         """The same, several times as fast and a little coarser: what a preview is made with."""
         return dataclasses.replace(
-            self, memory=min(self.memory, 2_000), dims=min(self.dims or 64, 64), detail=1, unlabelled=0, refine="none"
+            self, memory=min(self.memory, 1_200), dims=min(self.dims or 64, 64), detail=1, unlabelled=0, refine="none"
         )
 
     @property

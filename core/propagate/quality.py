@@ -129,8 +129,7 @@ def estimate_quality(
 def _table(predicted: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
     """(L, L) share of cells by likeliest label and by true share."""
     winner = predicted.argmax(axis=1)
-    out = np.zeros((predicted.shape[1], truth.shape[1]))
-    np.add.at(out, winner, truth)
+    out: NDArray[np.float64] = np.eye(predicted.shape[1])[winner].T @ truth
     return out / max(len(truth), 1)
 
 
