@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -15,6 +16,10 @@ import torch
 from PIL import Image
 
 from core.cli import main
+from core.errors import JobCancelledError
+from core.jobs import CancelToken, JobContext, silent
+from core.pipeline.engine import Engine, open_cache
+from core.pipeline.tracking import TrackJob, track_to_files
 from tests.core.test_video import HW, write_video
 
 SIDE = 64
@@ -229,3 +234,30 @@ def test_keypoints_of_no_frame_are_refused_with_a_name_that_would_do(tiny, video
     code, report = run(capsys, "track", frames, "--keypoints", coco, "--out", tmp_path / "out", *tiny)
     assert code == 2
     assert "00000.png" in report["error"]["error"]
+
+
+# Cancelled and resumed --------------------------------------------------
+
+
+@pytest.mark.parametrize("after", [3, 7, 10])
+def test_a_cancelled_run_between_two_masks_ends_as_if_it_had_not_been(tiny, video, tmp_path, after):
+    frames, _, masks = video
+    engine = Engine("tiny", cache=open_cache("none"))
+    job = dataclasses.replace(TrackJob.for_engine(engine), size=None, stride=4)
+    given = {0: masks[0].astype(np.uint8), 4: masks[4].astype(np.uint8)}
+    whole = track_to_files(engine, frames, given, job, tmp_path / "whole", silent())
+    token, steps = CancelToken(), []
+
+    def report(progress):
+        steps.append(progress)
+        if len(steps) == after:
+            token.cancel()
+
+    out = tmp_path / "out"
+    with pytest.raises(JobCancelledError):
+        track_to_files(engine, frames, given, job, out, JobContext(report, token, min_interval_s=0))
+    done = len(label_maps(out))
+    again = track_to_files(engine, frames, given, job, out, silent())
+    assert again.resumed == done
+    assert label_maps(out) == label_maps(tmp_path / "whole")
+    assert [item.confidence for item in again.frames] == [item.confidence for item in whole.frames]
