@@ -294,7 +294,8 @@ def select_pairs(
             image.geometry.grid_to_image(_rc(tokens, image.grid_hw)) / max(image.geometry.image_hw)
             for image, tokens in ((a, buddies.a), (b, buddies.b))
         ]
-        return _farthest(np.concatenate(places, axis=1), buddies.score * salience, params.pairs)
+        # Squared: distance draws the choice to the rim of the object, and this much keeps it from falling off.
+        return _farthest(np.concatenate(places, axis=1), buddies.score * salience**2, params.pairs)
     ends = [
         log_bin_at(image.descriptors(params.tap), _rc(tokens, image.grid_hw), params.hierarchy).reshape(len(tokens), -1)
         for image, tokens in ((a, buddies.a), (b, buddies.b))

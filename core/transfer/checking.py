@@ -32,8 +32,9 @@ class PointChecks:
     """What a check of confirmed points found.
 
     Attributes:
-        doubt: (I, K) float32: log of how much likelier the best place for the point is than the place it has, 0 where
-            it stands at its best place; 0 where there is no point.
+        doubt: (I, K) float32: log of how much likelier the best place for the point is than the place it has, or how
+            much likelier it and its mirror twin are exchanged, whichever is more; 0 where it stands at its best place;
+            0 where there is no point.
         suggestion: (I, K, 2) float64 image pixels, the best place; NaN where there is no point.
         swapped: (I, K) bool, whether exchanging the point with its mirror twin would make both likelier.
     """
@@ -109,7 +110,10 @@ def _check(
     twin = bank.mirror_order
     at_twin = here[np.arange(len(xy)), twin]
     both = checked & checked[twin] & (twin != np.arange(len(xy)))
-    swapped = both & (at_twin * at_twin[twin] > own * own[twin])
+    exchange = np.where(both, np.log(at_twin * at_twin[twin] / (own * own[twin])), 0)
+    swapped = both & (exchange > 0)
+    # Two points that are right in each other's place speak against both, more than either does alone.
+    doubt = np.maximum(doubt, exchange)
     suggestion = np.where(checked[:, None], frame.to_image(best), np.nan)
     return np.maximum(doubt, 0).astype(np.float32), suggestion, np.asarray(swapped)
 

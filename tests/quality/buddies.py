@@ -49,6 +49,7 @@ def main() -> int:
     parser.add_argument("--model", default="dinov2_vits14_focus")
     parser.add_argument("--pairs", type=int, default=24, help="pairs of photographs per class (%(default)s)")
     parser.add_argument("--k", type=int, default=10, help="best buddies per pair (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw of pairs (%(default)s)")
     parser.add_argument("--thresholds", type=float, nargs="*", default=[], help="saliency thresholds to compare")
     args = parser.parse_args()
     folder = args.data / SET
@@ -63,7 +64,7 @@ def main() -> int:
         rows.append((f"threshold {value}", dataclasses.replace(job, params=params)))
     print(f"| of {args.k} pairs | returned | both ends on the object |")
     print("|---|---|---|")
-    pairs = draw_pairs(folder, args.pairs, 0)
+    pairs = draw_pairs(folder, args.pairs, args.seed)
     for label, chosen in rows:
         hits: list[bool] = []
         for pair in pairs:
