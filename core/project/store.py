@@ -166,7 +166,7 @@ class Store:
         if self.path is None or self.path.stat().st_size > limit:
             return
         try:
-            found = str(self._connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            found = str(self._connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
         except READ_FAILURES as error:
             if not is_damage(error):
                 raise
