@@ -8,7 +8,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.cli import evaluate, features, frames, landmarks, manage, masks, points, projects, propagation, sequences
+from core.cli import (
+    checks,
+    evaluate,
+    features,
+    frames,
+    landmarks,
+    manage,
+    masks,
+    points,
+    projects,
+    propagation,
+    sequences,
+)
 from core.cli.runner import run
 
 __all__ = ["build_parser", "main"]
@@ -29,7 +41,19 @@ def build_parser() -> tuple[argparse.ArgumentParser, frozenset[str]]:
     )
     parser.add_argument("--version", action="version", version=f"counterpart {_version()}")
     commands = parser.add_subparsers(dest="name", metavar="COMMAND", title="commands")
-    for module in (manage, features, masks, propagation, points, landmarks, frames, sequences, evaluate, projects):
+    for module in (
+        manage,
+        features,
+        masks,
+        propagation,
+        points,
+        checks,
+        landmarks,
+        frames,
+        sequences,
+        evaluate,
+        projects,
+    ):
         module.add_parsers(commands)
     return parser, frozenset(commands.choices)
 

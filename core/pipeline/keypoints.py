@@ -31,6 +31,7 @@ __all__ = [
     "Placed",
     "PointTransfer",
     "Snapshot",
+    "check_annotated",
     "check_project",
     "evaluate_project",
     "serves",
@@ -257,36 +258,39 @@ class CheckedPoint:
     twin: int = -1
 
 
-def check_project(engine: Engine, points: Snapshot, job: TransferJob, ctx: JobContext) -> list[CheckedPoint]:
-    """Compare every point that a person placed or confirmed with what the other instances would have put there.
+def check_annotated(
+    engine: Engine, items: Sequence[Annotated], skeleton: Skeleton, job: TransferJob, ctx: JobContext
+) -> list[CheckedPoint]:
+    """Compare every point with what the other instances would have put there.
+
+    Images that cannot be used are recorded in `ctx.failures` and left out.
 
     Returns:
-        The points, the most doubtful first.
+        The points, the most doubtful first; `image` and `instance` are the position among the items.
 
     Raises:
         UsageError: There are no two instances to compare.
         JobCancelledError: Cancelled.
     """
-    items = _annotated(points.instances, ctx)
-    refs = [item.ref for _, item in items]
-    keys = [template_views(item.image_hw, item.xy, item.visible, item.box, job.params) for _, item in items]
+    refs = [item.ref for item in items]
+    keys = [template_views(item.image_hw, item.xy, item.visible, item.box, job.params) for item in items]
     spec = engine.plan.spec([job.params.tap or engine.defaults.transfer_tap], job.stride, job.size, saliency=False)
     views = dict(encode_views(refs, keys, spec, engine.encoder, engine.cache, ctx.stage(0.0, 0.6)))
     usable = sorted(views)
     if len(usable) < 2:
         raise UsageError("there are no two images to compare", hint="Place or confirm the points of another image")
-    chosen = [Template(views[i], items[i][1].xy, items[i][1].visible, items[i][1].box) for i in usable]
-    checks = check_points(chosen, points.skeleton, job.params, ctx.stage(0.6, 1.0))
-    order = mirror_order(points.skeleton)
+    chosen = [Template(views[i], items[i].xy, items[i].visible, items[i].box) for i in usable]
+    checks = check_points(chosen, skeleton, job.params, ctx.stage(0.6, 1.0))
+    order = mirror_order(skeleton)
     found = []
     for row, index in checks.queue():
-        placed, item = items[usable[row]]
-        x, y = item.xy[index]
+        number = usable[row]
+        x, y = items[number].xy[index]
         to_x, to_y = checks.suggestion[row, index]
         found.append(
             CheckedPoint(
-                placed.image,
-                placed.points.instance,
+                number,
+                number,
                 index,
                 (float(x), float(y)),
                 float(checks.doubt[row, index]),
@@ -296,6 +300,22 @@ def check_project(engine: Engine, points: Snapshot, job: TransferJob, ctx: JobCo
             )
         )
     return found
+
+
+def check_project(engine: Engine, points: Snapshot, job: TransferJob, ctx: JobContext) -> list[CheckedPoint]:
+    """`check_annotated` for the points of a project that a person placed or confirmed.
+
+    Raises:
+        UsageError: There are no two instances to compare.
+        JobCancelledError: Cancelled.
+    """
+    items = _annotated(points.instances, ctx)
+    found = check_annotated(engine, [item for _, item in items], points.skeleton, job, ctx)
+    placed = [each for each, _ in items]
+    return [
+        dataclasses.replace(each, image=placed[each.instance].image, instance=placed[each.instance].points.instance)
+        for each in found
+    ]
 
 
 # Self-evaluation ----------------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ class QueuePanel(QWidget):
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
         header.setMinimumSectionSize(40)
-        for column, width in ((POINT, 116), (IMAGE, 50), (DOUBT, 60), (REASON, 60)):
+        for column, width in ((POINT, 116), (IMAGE, 60), (DOUBT, 50), (REASON, 60)):
             table.setColumnWidth(column, width)
         table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         table.setTextElideMode(Qt.TextElideMode.ElideMiddle)

@@ -27,6 +27,7 @@ _TIPS = (
     "What speaks against it",
 )
 
+_LEAST_TRACK = 24
 _SHORT = {Reason.SWAP: "Swapped?", Reason.ODD: "Odd"}
 """Where the column is too narrow for the whole reason, which the tooltip has."""
 
@@ -106,7 +107,11 @@ class QueueModel(QAbstractTableModel):
 
 
 class Bar(QStyledItemDelegate):
-    """A share in [0, 1] as a bar with its percentage; `tone` names a colour of the theme for a share."""
+    """A share in [0, 1] as a bar with its percentage, where there is room for one, else as a coloured percentage.
+
+    Args:
+        tone: Names a colour of the theme for a share.
+    """
 
     def __init__(self, tone: Callable[[float], str], parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -124,14 +129,17 @@ class Bar(QStyledItemDelegate):
         words = f"{share:.0%}"
         room = painter.fontMetrics().horizontalAdvance("100%") + 6
         box = QRectF(option.rect).adjusted(6, 0, -6, 0)
-        track = QRectF(box.left(), box.center().y() - 3, max(box.width() - room, 8), 6)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(theme.border))
-        painter.drawRoundedRect(track, 3, 3)
-        painter.setBrush(QColor(getattr(theme, self._tone(share))))
-        filled = QRectF(track)
-        filled.setWidth(max(track.width() * min(max(share, 0.0), 1.0), 6))
-        painter.drawRoundedRect(filled, 3, 3)
-        painter.setPen(QColor(theme.text))
+        track = QRectF(box.left(), box.center().y() - 3, box.width() - room, 6)
+        tone = QColor(getattr(theme, self._tone(share)))
+        if track.width() >= _LEAST_TRACK:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(theme.border))
+            painter.drawRoundedRect(track, 3, 3)
+            painter.setBrush(tone)
+            filled = QRectF(track)
+            filled.setWidth(max(track.width() * min(max(share, 0.0), 1.0), 6))
+            painter.drawRoundedRect(filled, 3, 3)
+            tone = QColor(theme.text)
+        painter.setPen(tone)
         painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, words)
         painter.restore()

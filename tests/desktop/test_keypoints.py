@@ -327,3 +327,22 @@ def test_a_project_open_for_looking_only_takes_no_points(qtbot, window, tmp_path
         assert "looking only" in window.notice.text
         assert here(window)[0].xy == pytest.approx(np.array(PLACES))
         window.session.close()
+
+
+def test_points_go_with_their_image_and_their_skeleton_and_come_back_by_undo(qtbot, placed):
+    from core.project.commands import RemoveImages, RemoveSkeleton
+
+    image = placed.viewer.image(0)
+    qtbot.mouseMove(placed.canvas, spot(placed, PLACES[1]))
+    placed.session.do(RemoveSkeleton(1))
+    assert placed.keypoints.none.isVisible()
+    assert placed.pointwork.points.wanted(0) is None
+    placed.canvas.grab()
+    placed.session.bridge.undo()
+    assert len(here(placed)) == 1
+    placed.session.do(RemoveImages([image]))
+    qtbot.waitUntil(lambda: placed.canvas.panes[0].image_key != image)
+    placed.canvas.grab()
+    assert placed.pointwork.index.by_image == {}
+    placed.session.bridge.undo()
+    assert list(placed.pointwork.index.by_image) == [image]

@@ -1,0 +1,64 @@
+"""`check`: annotated keypoints that look wrong, the most doubtful first."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from core.cli.options import (
+    Subparsers,
+    add_engine_options,
+    add_feature_options,
+    add_report_options,
+    engine_from,
+    resolution,
+    tap_or,
+)
+from core.cli.runner import Outcome
+from core.jobs import JobContext
+
+__all__ = ["add_parsers"]
+
+
+def add_parsers(commands: Subparsers) -> None:
+    """Declare the commands of this module."""
+    check = commands.add_parser("check", help="keypoints of a COCO file that look wrong, the most doubtful first")
+    check.add_argument("file", type=Path, metavar="COCO.json")
+    check.add_argument("--root", type=Path, metavar="DIR", help="folder that file names are relative to")
+    check.add_argument("--category", metavar="NAME", help="which one, where the file has several with keypoints")
+    check.add_argument("--top", type=int, default=50, metavar="N", help="points to list (%(default)s)")
+    add_engine_options(check)
+    add_feature_options(check)
+    add_report_options(check)
+    check.set_defaults(command=_check)
+
+
+def _check(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.keypoints import check_annotated
+    from core.pipeline.transfer import TransferJob, read_templates
+
+    engine = engine_from(args)
+    own = TransferJob.for_engine(engine)
+    chosen = resolution(args, own.size, own.stride)
+    params = dataclasses.replace(own.params, tap=tap_or(args, engine.defaults.transfer_tap))
+    skeleton, items = read_templates(args.file, args.root, ctx, args.category)
+    found = check_annotated(engine, items, skeleton, TransferJob(params, chosen.size, chosen.stride), ctx)
+    rows = [
+        {
+            "file_name": items[each.instance].ref.name,
+            "keypoint": skeleton.names[each.index],
+            "xy": [round(value, 2) for value in each.xy],
+            "doubt": round(each.doubt, 3),
+            "suggestion": [round(value, 2) for value in each.suggestion],
+            "swapped_with": skeleton.names[each.twin] if each.swapped and each.twin >= 0 else None,
+        }
+        for each in found[: max(args.top, 0)]
+    ]
+    width = max([0, *(len(str(row["keypoint"])) for row in rows)])
+    lines = [f"{len(found)} points of {len(items)} instances checked; the {len(rows)} most doubtful:"]
+    for row, each in zip(rows, found, strict=False):
+        note = f"  swapped with {row['swapped_with']}?" if row["swapped_with"] else ""
+        place, better = (f"({x:.0f}, {y:.0f})" for x, y in (each.xy, each.suggestion))
+        lines.append(f"{each.doubt:6.2f}  {row['keypoint']:<{width}}  {row['file_name']}  {place} -> {better}{note}")
+    return Outcome("\n".join(lines), {"checked": len(found), "instances": len(items), "points": rows})
