@@ -205,7 +205,7 @@ class Layout:
         across.setStretchFactor(0, 0)
         across.setStretchFactor(1, 1)
         across.setStretchFactor(2, 0)
-        across.setSizes([272, 824, 344])
+        across.setSizes([264, 788, 388])
         across.setCollapsible(1, False)
         for splitter in (across, self._right):
             splitter.setHandleWidth(1)

@@ -261,7 +261,7 @@ QSlider::handle:horizontal:disabled {{ background: {c.faint}; }} QSlider:focus {
 
 QTabWidget::pane {{ border: none; background: {c.panel}; }}
 QTabBar {{ background: {c.window}; qproperty-drawBase: 0; }}
-QTabBar::tab {{ padding: 8px 9px; color: {c.muted}; border: none; border-bottom: 2px solid transparent;
+QTabBar::tab {{ padding: 8px 8px; color: {c.muted}; border: none; border-bottom: 2px solid transparent;
     background: {c.window}; }}
 QTabBar::tab:hover {{ color: {c.text}; }}
 QTabBar::tab:selected {{ color: {c.text}; border-bottom-color: {c.accent}; }}
