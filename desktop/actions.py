@@ -226,6 +226,11 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("larger", "Lar&ger brush", _TOOLS, ("]",), repeat=True),
     ActionSpec("smaller", "S&maller brush", _TOOLS, ("[",), repeat=True),
     ActionSpec("take_back", "Take the last corner &back", _TOOLS, ("Backspace",), repeat=True),
+    ActionSpec(
+        "split_part", "S&plit part", _PART, (), "", "Divide the active part in two by what it looks like, on all images"
+    ),
+    ActionSpec("save_codebook", "Save code&book…", _PART, (), "", "Keep the parts, to find them in other images"),
+    ActionSpec("apply_codebook", "&Apply codebook…", _PART, (), "", "Find the parts of another set in these images"),
     ActionSpec("fill_holes", "Fill &holes", _PART, (), "", "Fill the holes of the active part"),
     ActionSpec(
         "keep_largest", "&Keep the largest piece", _PART, (), "", "Drop all but the largest piece of the active part"
@@ -458,6 +463,10 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "grow",
             "shrink",
             "smooth",
+            "-",
+            "split_part",
+            "save_codebook",
+            "apply_codebook",
         ),
     ),
     ("&Keypoints", ("new_instance", "skip_point", "delete_point", "-", "swap_sides", "-", "skeletons")),

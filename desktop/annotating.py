@@ -34,6 +34,7 @@ class Annotator(QObject):
     Signals:
         parts_changed: The parts, after some came, went or look different.
         list_wanted: Part whose images should be listed.
+        split_wanted: Part that should be divided on all images.
         says: A line for the status bar.
         active_changed: The part that tools work with, 0 for none.
     """
@@ -41,6 +42,7 @@ class Annotator(QObject):
     active_changed = Signal(int)
     parts_changed = Signal(object)
     list_wanted = Signal(int)
+    split_wanted = Signal(int)
     says = Signal(str)
 
     def __init__(self, session: Session, viewer: Viewer, panel: PartsPanel, parent: QObject | None = None) -> None:
@@ -146,6 +148,8 @@ class Annotator(QObject):
             self.accept(self._listed(), parts)
         elif what == "list":
             self.list_wanted.emit(parts[0])
+        elif what == "split" and parts:
+            self.split_wanted.emit(parts[0])
         else:
             self._session.do(_looks(document, what, set(parts)))
 

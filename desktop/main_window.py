@@ -164,8 +164,8 @@ class MainWindow(QMainWindow):
             self.status,
             self.settings,
             jobs,
-            self._images_in,
-            self._count_in,
+            self.images_in,
+            self.count_in,
             self,
             models,
         )
@@ -180,8 +180,8 @@ class MainWindow(QMainWindow):
             self.runner,
             self.toolbox,
             lambda: self.desk.choice,
-            self._images_in,
-            self._count_in,
+            self.images_in,
+            self.count_in,
             self,
         )
 
@@ -304,7 +304,8 @@ class MainWindow(QMainWindow):
         document = self.session.document
         return {image: document.image_ref(image) for image in images} if document is not None else {}
 
-    def _images_in(self, scope: str) -> list[int]:
+    def images_in(self, scope: str) -> list[int]:
+        """The images of a scope of the Run panel: `all`, `listed` or `todo`."""
         document = self.session.document
         if document is None:
             return []
@@ -314,7 +315,7 @@ class MainWindow(QMainWindow):
             return [record.id for record in document.images() if record.state not in ("reviewed", "skipped")]
         return list(document.image_ids)
 
-    def _count_in(self, scope: str) -> int:
+    def count_in(self, scope: str) -> int:
         """How many images a scope has, without listing them."""
         counts = self.images.model.counts()
         total = self.images.model.total

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Slot
 
 from desktop.learning import LearnDesk
 from desktop.mask_jobs import MakePreviewJob
+from desktop.partset import PartSetDesk
 from desktop.previewing import PreviewDesk
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class PartWork(QObject):
     Attributes:
         preview: Shows what other parameters would give.
         learner: Carries corrections over to the other images.
+        partset: Splits parts and keeps them as codebooks.
     """
 
     def __init__(self, window: MainWindow, previews: Mapping[str, MakePreviewJob]) -> None:
@@ -53,6 +55,12 @@ class PartWork(QObject):
             self._on_screen,
             self,
         )
+        self.partset = PartSetDesk(window.session, window.runner, window.desk, lambda: window.images_in("all"), window)
+        self.partset.notice.connect(window.tell)
+        window.annotator.split_wanted.connect(self.partset.split)
+        window.actions_["split_part"].triggered.connect(lambda: self.partset.split(window.annotator.active))
+        window.actions_["save_codebook"].triggered.connect(self.partset.ask_save)
+        window.actions_["apply_codebook"].triggered.connect(self.partset.ask_apply)
         self.preview.shown.connect(self.show)
         self.learner.changed.connect(self.show)
         self.learner.image_wanted.connect(window.images.select)

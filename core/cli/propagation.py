@@ -1,4 +1,4 @@
-"""The command `propagate`: labels of some images carried over to all others."""
+"""The commands `propagate`, labels of some images carried over to all others, and `split`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from core.cli.options import (
     Subparsers,
     add_engine_options,
+    add_feature_options,
     add_report_options,
     engine_from,
     parsed,
     resolution,
+    tap_or,
 )
 from core.cli.runner import Outcome
 from core.errors import UsageError
@@ -29,7 +31,7 @@ __all__ = ["add_evaluation", "add_parsers", "add_propagation_options", "propagat
 
 
 def add_parsers(commands: Subparsers) -> None:
-    """Declare the command of this module."""
+    """Declare the commands of this module."""
     parser = commands.add_parser(
         "propagate",
         help="labels of some images carried over to all: one indexed PNG per image, report.json",
@@ -51,6 +53,54 @@ def add_parsers(commands: Subparsers) -> None:
     add_engine_options(parser)
     add_report_options(parser)
     parser.set_defaults(command=_propagate)
+    _add_split(commands)
+
+
+def _add_split(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "split",
+        help="one part of labelled images divided by looks: indexed PNGs, report.json",
+        description="Cluster what lies under one part of the label pictures in --labels, and give each cluster a label "
+        "of its own, the same in all images.",
+    )
+    parser.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+    parser.add_argument("--labels", type=Path, required=True, metavar="DIR", help="label pictures, as for propagate")
+    parser.add_argument("--part", required=True, metavar="NAME", help="name or number of the part")
+    parser.add_argument("--pieces", type=int, default=2, metavar="K", help="how many (%(default)s)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--overlays", action="store_true", help="also write overlays to look at, in DIR/overlays")
+    add_engine_options(parser)
+    add_feature_options(parser)
+    add_report_options(parser)
+    parser.set_defaults(command=_split)
+
+
+def _split(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.label_files import read_label_folder
+    from core.pipeline.mask_files import write_masks
+    from core.pipeline.naming import check_writable
+    from core.pipeline.splitting import SplitJob, split_run
+
+    engine = engine_from(args)
+    refs = find_images(args.images)
+    job = SplitJob.for_engine(engine, args.pieces)
+    chosen = resolution(args, job.size, job.stride)
+    job = dataclasses.replace(job, tap=tap_or(args, job.tap), size=chosen.size, stride=chosen.stride, seed=args.seed)
+    check_writable(args.out)
+    labels = read_label_folder(args.labels, refs, ctx)
+    numbers = {name: value for value, name in labels.names.items()}
+    part = int(args.part) if args.part.isdigit() else numbers.get(args.part, 0)
+    if part < 1:
+        known = ", ".join(numbers) or "none has a name; use its number"
+        raise UsageError(f"there is no part named {args.part}", hint=f"The parts: {known}")
+    labelled = [ref for ref in refs if ref.name in labels.given]
+    read = {index: labels.given[ref.name].read for index, ref in enumerate(labelled)}
+    run = split_run(engine, labelled, read, part, job, ctx.stage(0.0, 0.8), labels.names, labels.colours)
+    written = write_masks(run, engine, labelled, args.out, ctx.stage(0.8, 1.0), overlays=args.overlays)
+    data: dict[str, object] = {"out": str(args.out), "note": run.note, **run.about}
+    data["labels"] = {str(value): name for value, name in run.names.items()}
+    data["images"] = [mask.as_dict() for mask in written]
+    return Outcome(f"{run.note[:1].upper()}{run.note[1:]}. {len(written)} label pictures in {args.out}", data)
 
 
 def add_propagation_options(parser: argparse.ArgumentParser) -> None:

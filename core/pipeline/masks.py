@@ -132,14 +132,13 @@ def object_run(features: FeatureSet, found: CosegmentResult, job: CosegmentJob) 
     outliers = tuple(image.outlier for image in found.images)
     empty = sum(not image.mask.any() for image in found.images)
     note = f"found the shared object in {len(found.images) - empty} of {len(found.images)} images"
-    if any(outliers):
-        note += f"; {sum(outliers)} seem to show something else"
+    note += odd_ones(features, outliers)
     return MaskRun(
         kind="cosegment",
         features=features,
         names={1: "object"},
         colours={1: colour_at(0)},
-        doubts=tuple(doubt_of(image.score) for image in found.images),
+        doubts=tuple(1.0 if image.outlier else doubt_of(image.score) for image in found.images),
         outliers=outliers,
         params=plain(job),
         note=note,
@@ -147,6 +146,15 @@ def object_run(features: FeatureSet, found: CosegmentResult, job: CosegmentJob) 
         pixels=pixels,
         grid=lambda index: found.images[index].mask.astype(np.uint8),
     )
+
+
+def odd_ones(features: FeatureSet, outliers: Sequence[bool]) -> str:
+    """Which images seem to show something else, in words to go on with; empty for none."""
+    names = [ref.name for ref, odd in zip(features.refs, outliers, strict=True) if odd]
+    if not names:
+        return ""
+    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"; {listed} {'seems' if len(names) == 1 else 'seem'} to show something else"
 
 
 def doubt_of(score: NDArray[np.floating]) -> float:

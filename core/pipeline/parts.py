@@ -16,7 +16,7 @@ from core.imaging import ImageRef, read_image
 from core.jobs import JobContext
 from core.parts import PartsImage, PartsParams, PartsResult, apply_codebook, discover_parts, part_pixels
 from core.pipeline.engine import Engine
-from core.pipeline.masks import CosegmentJob, MaskRun, doubt_of, plain
+from core.pipeline.masks import CosegmentJob, MaskRun, doubt_of, odd_ones, plain
 
 __all__ = ["PartsJob", "PartsRun", "find_known_parts", "find_parts"]
 
@@ -138,12 +138,13 @@ def _masks(
 
     empty = sum(not image.labels.any() for image in result.images)
     note = f"found {len(names)} parts in {len(result.images) - empty} of {len(result.images)} images"
+    note += odd_ones(features, outliers)
     return MaskRun(
         kind="parts",
         features=features,
         names=names,
         colours=colours,
-        doubts=tuple(_doubt(image) for image in result.images),
+        doubts=tuple(1.0 if odd else _doubt(image) for image, odd in zip(result.images, outliers, strict=True)),
         outliers=outliers,
         params=about,
         note=note,

@@ -49,7 +49,7 @@ class PartsPanel(QWidget):
         add, merge, delete: New part wanted; parts to merge into the first; parts to delete.
         reorder: All parts in their new order.
         wanted: What else is asked for by the menu, and the parts that it is for: `accept`, `accept_listed`, `only`,
-            `show_all`, `lock_others`, `unlock_all` or `list`.
+            `show_all`, `lock_others`, `unlock_all`, `list` or `split`.
         opacity_changed: Opacity of overlays in [0, 1].
     """
 
@@ -299,6 +299,7 @@ class PartsPanel(QWidget):
         add("Accept predictions on all listed images", lambda: self.wanted.emit("accept_listed", parts), bool(parts))
         add("List the images that have it", lambda: self.wanted.emit("list", parts), one)
         menu.addSeparator()
+        add("Split on all images", lambda: self.wanted.emit("split", parts), one)
         add("Merge on all images", self._merge, len(parts) >= 2)
         add("Delete on all images", self._delete, bool(parts))
         return menu

@@ -14,6 +14,7 @@ from core.project.document import Document
 from core.project.history import History
 from core.project.model import KeypointSet, MatchSet, MatchState, Origin, Provenance, Skeleton
 from core.project.schema import TABLES
+from core.project.tiles import pack_labels
 
 HW = (300, 270)
 """Two by two tiles, three of them cut off."""
@@ -179,6 +180,12 @@ def _add_skeleton(s: Situation) -> Command:
     return AddSkeleton(Skeleton(("a", "b"), ((0, 1),), name=f"s{s.rng.integers(0, 10**9)}"))
 
 
+def _split_part(s: Situation) -> Command:
+    labels = s.document.label_map(s.image)
+    hw = labels.hw if labels is not None else (8, 8)
+    return commands.SplitPart(s.part, {s.image: pack_labels(s.rng.integers(0, 3, hw).astype(np.uint8))})
+
+
 _COMMANDS: list[Callable[[Situation], Command]] = [
     _add_images,
     *[_add_part] * 2,
@@ -189,6 +196,7 @@ _COMMANDS: list[Callable[[Situation], Command]] = [
     _review,
     lambda s: commands.MergeParts([s.part], s.part),
     lambda s: commands.DeleteParts([s.part]),
+    _split_part,
     lambda s: commands.EditPart(s.part, locked=s.chance(0.3), name=f"e{s.rng.integers(0, 10**9)}"),
     lambda s: commands.ReorderParts(s.rng.permutation(s.parts).tolist()),
     lambda s: commands.RemoveImages([s.image]),

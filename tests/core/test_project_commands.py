@@ -38,6 +38,7 @@ from core.project.commands import (
     SetReviewState,
     SetSettings,
     SetVisibility,
+    SplitPart,
 )
 from core.project.document import Document
 from core.project.history import History
@@ -304,6 +305,52 @@ def test_merging_a_persons_part_with_a_prediction_is_a_persons(document):
     document.apply(AcceptPredictions([1], parts=[1]))
     document.apply(MergeParts([2], 1))
     assert document.label_map(1).states == {1: "edited"}
+
+
+def test_splitting_a_part_divides_it_on_every_image_and_undo_brings_it_back(document):
+    document.apply(ReplaceMasks({1: blocks(1, 2), 2: blocks(2, 1), 3: blocks(3)}))
+    document.apply(AcceptPredictions([1], parts=[1]))
+    history = History(document)
+    before = everything(document)
+    pieces = {}
+    for image in (1, 2):
+        half = (document.label_map(image).labels == 1).astype(np.uint8)
+        half[:, ::2] *= 2
+        pieces[image] = pack_labels(half)
+    command = SplitPart(1, pieces, document.revision)
+    history.push(command)
+    (new,) = command.outcome.created
+    assert document.part(new).name == "part 1 2"
+    for image in (1, 2):
+        areas = document.label_map(image).areas()
+        assert areas[1] + areas[new] == 6800
+        assert areas[new] > 1000
+        assert areas[2] == 6800
+    assert document.label_map(3).areas() == {3: 6800}
+    assert document.label_map(1).states[new] == "reviewed"
+    assert document.label_map(2).states[new] == "predicted"
+    history.undo()
+    assert everything(document) == before
+    history.redo()
+    assert document.label_map(1).areas()[new] > 1000
+
+
+def test_an_image_that_changed_meanwhile_keeps_its_part_whole(document):
+    document.apply(ReplaceMasks({1: blocks(1), 2: blocks(1)}))
+    revision = document.revision
+    pieces = {image: pack_labels((document.label_map(image).labels == 1).astype(np.uint8) * 2) for image in (1, 2)}
+    document.apply(Paint(1, 1, (0, 0, 4, 4), np.ones((4, 4), bool)))
+    command = SplitPart(1, pieces, revision)
+    document.apply(command)
+    assert [image for image, _ in command.outcome.skipped] == [1]
+    assert command.outcome.changed == [2]
+
+
+def test_a_locked_part_is_not_split(document):
+    document.apply(ReplaceMasks({1: blocks(1)}))
+    document.apply(EditPart(1, locked=True))
+    with pytest.raises(UsageError, match="locked"):
+        document.apply(SplitPart(1, {1: pack_labels(blocks(1) * 2)}))
 
 
 def test_deleting_parts_leaves_background(document):

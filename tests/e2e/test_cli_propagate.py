@@ -122,3 +122,25 @@ def test_parts_are_measured_against_label_pictures(photos, labels, capsys):
     code, report = run(capsys, "evaluate", "parts", photos, "--truth", labels, "--labelled", "2", *SMALL)
     assert code == 1
     assert "leaves none to test" in report["error"]["error"]
+
+
+def test_a_part_is_split_alike_in_all_labelled_images(photos, labels, tmp_path, capsys):
+    out = tmp_path / "split"
+    code, report = run(capsys, "split", photos, "--labels", labels, "--part", "top", "--out", out, *SMALL)
+    assert code == 0, report
+    assert report["labels"] == {"2": "top", "9": "legs", "10": "top 2"}
+    assert {each["image"] for each in report["images"]} == {"cow.jpg", "sub/horse.jpg"}
+    seen = set()
+    for name in ("cow", "sub/horse"):
+        with Image.open(labels / f"{name}.png") as given, Image.open(out / f"{name}.png") as divided:
+            before, after = np.asarray(given), np.asarray(divided)
+        np.testing.assert_array_equal(before == 2, np.isin(after, (2, 10)))
+        np.testing.assert_array_equal(before == 9, after == 9)
+        seen |= set(np.unique(after).tolist())
+    assert seen == {0, 2, 9, 10}
+
+
+def test_splitting_a_part_that_is_not_there_says_which_there_are(photos, labels, tmp_path, capsys):
+    code, report = run(capsys, "split", photos, "--labels", labels, "--part", "wing", "--out", tmp_path / "o", *SMALL)
+    assert code == 2
+    assert "top, legs" in json.dumps(report)

@@ -18,7 +18,7 @@ from core.project.commands.matches import (
     ReplaceMatches,
     SetMatchState,
 )
-from core.project.commands.parts import AddPart, DeleteParts, EditPart, MergeParts, ReorderParts
+from core.project.commands.parts import AddPart, DeleteParts, EditPart, MergeParts, ReorderParts, SplitPart
 from core.project.commands.placing import ClearKeypoints, SwapKeypoints
 from core.project.commands.points import (
     AddInstance,
@@ -76,6 +76,7 @@ __all__ = [
     "SetReviewState",
     "SetSettings",
     "SetVisibility",
+    "SplitPart",
     "SwapKeypoints",
     "TakeTrack",
 ]

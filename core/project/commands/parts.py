@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
+
+import numpy as np
 
 from core.errors import UsageError
 from core.project.commands.base import Command
 from core.project.edit import Edit
-from core.project.masks import exchange_labels
+from core.project.masks import exchange_labels, label_size, write_packed
 from core.project.model import BACKGROUND, Colour, PartLabel
 from core.project.palette import next_colour
+from core.project.rows import read_part_states
+from core.project.tiles import PackedLabels, pack_labels
 
-__all__ = ["AddPart", "DeleteParts", "EditPart", "MergeParts", "ReorderParts"]
+__all__ = ["AddPart", "DeleteParts", "EditPart", "MergeParts", "ReorderParts", "SplitPart"]
 
 
 def _known(edit: Edit, part: int) -> PartLabel:
@@ -127,6 +131,82 @@ class MergeParts(Command):
         _known(edit, self.target)
         sources = [part for part in dict.fromkeys(self.sources) if part != self.target]
         self.outcome.changed += _replace_everywhere(edit, sources, self.target)
+
+
+@dataclass(eq=False)
+class SplitPart(Command):
+    """Divide a part on every image: some of its pixels stay, the others become new parts (`outcome.created`).
+
+    Whose the pixels are stays as it is.
+
+    Attributes:
+        part: The part.
+        pieces: By image, packed: 1 where the part stays, 2, 3, … where it becomes the first, second, … new part.
+        revision: The document's revision that the pieces were made from; images that changed since are left as they
+            are and named in `outcome.skipped`. None to take any.
+    """
+
+    part: int
+    pieces: Mapping[int, PackedLabels]
+    revision: int | None = None
+
+    @property
+    def text(self) -> str:
+        return "Split part"
+
+    def do(self, edit: Edit) -> None:
+        part = _known(edit, self.part)
+        if part.locked:
+            raise UsageError(f"the part {part.name} is locked", hint="Unlock it first")
+        values = sorted({value for packed in self.pieces.values() for value in packed.areas if value > 1})
+        if not values:
+            raise UsageError(f"the part {part.name} could not be divided", hint="All of it looks alike")
+        table = {value: self._new_part(edit, part) for value in values}
+        for image, packed in self.pieces.items():
+            reason = self._refusal(edit, image, packed)
+            if reason:
+                self.outcome.skipped.append((image, reason))
+                continue
+            self._divide(edit, image, packed, table)
+            self.outcome.changed.append(image)
+
+    def release(self) -> None:
+        self.pieces = {}
+
+    def _new_part(self, edit: Edit, part: PartLabel) -> int:
+        parts = edit.all_parts().values()
+        names, number = {each.name for each in parts}, 2
+        while f"{part.name} {number}" in names:
+            number += 1
+        new = edit.new_id("part")
+        order = max(each.order for each in parts) + 1
+        colour = next_colour({each.colour for each in parts})
+        edit.put_part(PartLabel(new, f"{part.name} {number}", colour, order))
+        self.outcome.created.append(new)
+        return new
+
+    def _refusal(self, edit: Edit, image: int, packed: PackedLabels) -> str:
+        if not edit.has_image(image):
+            return "it is no longer in the project"
+        if edit.changed_since("labels", image, self.revision):
+            return "it was changed while the job was running"
+        hw = label_size(edit, image)
+        return "" if hw == packed.hw else "its labels have another size"
+
+    def _divide(self, edit: Edit, image: int, packed: PackedLabels, table: Mapping[int, int]) -> None:
+        labels, row = edit.labels(image), edit.get("label_maps", (image,))
+        if labels is None or row is None:
+            return
+        before = read_part_states(edit, image)
+        wide = max(*table.values(), int(labels.max(initial=0))) > 255
+        after = labels.astype(np.uint16 if wide else labels.dtype)
+        piece = packed.unpack()
+        for value, new in table.items():
+            after[(labels == self.part) & (piece == value)] = new
+        states = {part: state for part, (state, _) in before.items()}
+        states |= dict.fromkeys(table.values(), states.get(self.part, "predicted"))
+        empty = [part for part, (_, pixels) in before.items() if not pixels]
+        write_packed(edit, image, pack_labels(after), states, cast("int", row[2]), keep_empty=empty)
 
 
 @dataclass(eq=False)
