@@ -19,7 +19,7 @@ from core.cli import main
 from core.errors import JobCancelledError
 from core.jobs import CancelToken, JobContext, silent
 from core.pipeline.engine import Engine, open_cache
-from core.pipeline.tracking import TrackJob, track_to_files
+from core.pipeline.tracking import TrackJob, read_masks, track_to_files
 from tests.core.test_video import HW, write_video
 
 SIDE = 64
@@ -119,6 +119,20 @@ def killed_run(frames, first, out, tiny, after):
         process.wait()
 
 
+def cancelled_run(frames, first, out, after):
+    """The same, stopped in this process when so many frames are done."""
+    engine = Engine("tiny", cache=open_cache("none"))
+    job = dataclasses.replace(TrackJob.for_engine(engine), size=None, stride=4)
+    token = CancelToken()
+
+    def report(progress):
+        if len(list(out.glob("*.png"))) >= after:
+            token.cancel()
+
+    with pytest.raises(JobCancelledError):
+        track_to_files(engine, frames, read_masks([str(first)]), job, out, JobContext(report, token, min_interval_s=0))
+
+
 def test_a_killed_run_goes_on_where_it_stopped_and_ends_as_if_it_had_not(tiny, long_video, tmp_path, capsys):
     frames, first = long_video
     out, whole = tmp_path / "out", tmp_path / "whole"
@@ -134,7 +148,7 @@ def test_a_killed_run_goes_on_where_it_stopped_and_ends_as_if_it_had_not(tiny, l
     assert not list(out.glob(".counterpart*")), "nothing is left of the journal"
 
     # A label map that was changed meanwhile, and everything after it, is made again.
-    killed_run(frames, first, tmp_path / "again", tiny, after=13)
+    cancelled_run(frames, first, tmp_path / "again", after=13)
     Image.new("L", (SIDE, SIDE)).save(tmp_path / "again" / "00004.png")
     code, report = run(capsys, "track", frames, "--mask", first, "--out", tmp_path / "again", *tiny)
     assert report["resumed"] == 4
@@ -144,7 +158,7 @@ def test_a_killed_run_goes_on_where_it_stopped_and_ends_as_if_it_had_not(tiny, l
 def test_another_mask_starts_over_and_says_so(tiny, long_video, tmp_path, capsys):
     frames, first = long_video
     out = tmp_path / "out"
-    killed_run(frames, first, out, tiny, after=3)
+    cancelled_run(frames, first, out, after=3)
     Image.fromarray(np.pad(np.full((8, 8), 255, np.uint8), (4, SIDE - 12))).save(tmp_path / "other.png")
     for path in sorted(frames.glob("*.png"))[12:]:
         path.unlink()
@@ -171,7 +185,7 @@ def test_an_unreadable_frame_stays_reported_when_the_run_goes_on(tiny, long_vide
     frames, first = long_video
     (frames / "00007.png").write_bytes(b"not a picture")
     out = tmp_path / "out"
-    killed_run(frames, first, out, tiny, after=13)
+    cancelled_run(frames, first, out, after=13)
     code, report = run(capsys, "track", frames, "--mask", first, "--out", out, *tiny)
     assert code == 1
     assert report["resumed"] > 7
