@@ -40,6 +40,7 @@ from desktop.main_window import MainWindow
 from desktop.settings import Settings
 from desktop.theme import apply_theme
 from docs.screenshots_points import take_points
+from docs.screenshots_video import take_video
 
 HERE = Path(__file__).resolve().parent
 SIZE = (1440, 900)
@@ -381,6 +382,7 @@ def take(studio: Studio, out: Path, wanted: set[str]) -> None:
     studio.explore("tsne")
     studio.points_of(0.13, 0.35, 0.3, 0.6)
     shot("tsne")
+    take_video(studio, shot)
     shoot_relinking(studio, shot)
     take_points(studio, shot)
 

@@ -1,28 +1,46 @@
-"""The command `frames`: a video's frames as images."""
+"""Commands on videos as projects: `frames` takes a video's frames, `track-project` propagates within a project."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from core.cli.options import Subparsers, add_report_options
+from core.cli.options import Subparsers, add_engine_options, add_feature_options, add_report_options, engine_from
 from core.cli.runner import Outcome
+from core.cli.sequences import track_job
 from core.jobs import JobContext
+from core.project.document import Document
+from core.project.sequence import FrameState, frame_state
 
 __all__ = ["add_parsers"]
 
 
 def add_parsers(commands: Subparsers) -> None:
-    """Declare the command."""
-    parser = commands.add_parser("frames", help="the frames of a video as images in a folder, to annotate them")
-    parser.add_argument("video", type=Path, metavar="VIDEO")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th frame (all)")
-    parser.add_argument("--start", type=int, default=0, metavar="FRAME", help="first frame, counted from 0")
-    parser.add_argument("--stop", type=int, metavar="FRAME", help="the frame after the last (end of the video)")
-    parser.add_argument("--png", action="store_true", help="exact PNG files instead of JPEG; many times larger")
-    add_report_options(parser)
-    parser.set_defaults(command=_frames)
+    """Declare the commands."""
+    frames = commands.add_parser("frames", help="the frames of a video as images in a folder, to annotate them")
+    frames.add_argument("video", type=Path, metavar="VIDEO")
+    frames.add_argument("--out", type=Path, required=True, metavar="DIR")
+    frames.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th frame (all)")
+    frames.add_argument("--start", type=int, default=0, metavar="FRAME", help="first frame, counted from 0")
+    frames.add_argument("--stop", type=int, metavar="FRAME", help="the frame after the last (end of the video)")
+    frames.add_argument("--png", action="store_true", help="exact PNG files instead of JPEG; several times larger")
+    add_report_options(frames)
+    frames.set_defaults(command=_frames)
+
+    track = commands.add_parser(
+        "track-project",
+        help="masks and keypoints of a project's annotated frames, carried to its other frames",
+        description="The project's images are frames of one video, in the order of their names. What a person drew or "
+        "confirmed stays as it is. Ctrl-C keeps the frames that are finished.",
+    )
+    track.add_argument("project", type=Path, metavar="PROJECT")
+    track.add_argument("--from", type=int, dest="frame", metavar="FRAME", help="only from this annotated frame, from 0")
+    track.add_argument("--direction", choices=["both", "forward", "backward"], default="both", help="with --from")
+    track.add_argument("--paper", action="store_true", help="DINO's protocol instead of the improved settings")
+    add_engine_options(track)
+    add_feature_options(track)
+    add_report_options(track)
+    track.set_defaults(command=_track)
 
 
 def _frames(args: argparse.Namespace, ctx: JobContext) -> Outcome:
@@ -33,4 +51,34 @@ def _frames(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     return Outcome(
         f"{done.count} frames in {done.folder}",
         {"out": str(done.folder), "frames": done.count, "fps": done.note.fps, "video": done.note.video},
+    )
+
+
+def _track(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from core.pipeline.sequence import plan_sequence, propagate_sequence, sequence_command, span_from
+
+    engine = engine_from(args)
+    with Document.open(args.project) as document:
+        span = None if args.frame is None else span_from(document, args.frame, args.direction)
+        plan = plan_sequence(document, document.revision, span)
+        result = propagate_sequence(engine, plan, track_job(args, engine), ctx)
+        command = sequence_command(plan, result)
+        document.apply(command)
+        changed = [document.image(image) for image in command.outcome.changed]
+        doubtful = [record.name for record in changed if frame_state(record) is FrameState.DOUBTFUL]
+        skipped = [(document.image(image).name, why) for image, why in command.outcome.skipped]
+        annotated = [plan.refs[index].name for index in plan.annotated]
+    lines = [f"{len(changed)} frames propagated from {len(annotated)}, {len(doubtful)} of them doubtful"]
+    lines += [] if result.complete else ["  cancelled: the other frames are as they were"]
+    lines += [f"  left as it is: {name}: {why}" for name, why in skipped]
+    return Outcome(
+        "\n".join(lines),
+        {
+            "project": str(args.project),
+            "annotated": annotated,
+            "changed": [record.name for record in changed],
+            "doubtful": doubtful,
+            "skipped": [{"image": name, "reason": why} for name, why in skipped],
+            "complete": result.complete,
+        },
     )

@@ -232,15 +232,14 @@ class FrameTrack(QWidget):
         painter.setFont(small_font(self.font()))
         step = _round_step(self.count * _LABEL_PX / max(self.width() - 2 * _MARGIN, 1))
         top = _TOP + _BAR
-        for frame in range(0, self.count, step):
+        for frame in sorted({0, *range(step - 1, self.count, step)}):
             x = self.x_of(frame)
             painter.setPen(QColor(theme.border))
             painter.drawLine(QPointF(x, top + 1), QPointF(x, top + 4))
             painter.setPen(QColor(theme.muted))
             box = QRectF(x - _LABEL_PX / 2, top + 3, _LABEL_PX, _RULER - 3)
-            if box.left() < 2:
-                box.moveLeft(2)
-                painter.drawText(box.adjusted(x - 4, 0, 0, 0), Qt.AlignmentFlag.AlignLeft, f"{frame + 1}")
+            if frame == 0:
+                painter.drawText(box.adjusted(_LABEL_PX / 2 - 4, 0, 0, 0), Qt.AlignmentFlag.AlignLeft, "1")
             elif box.right() <= self.width() - 2:
                 painter.drawText(box, Qt.AlignmentFlag.AlignHCenter, f"{frame + 1}")
 

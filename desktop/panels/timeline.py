@@ -98,6 +98,7 @@ class TimelinePanel(QWidget):
         self.fps.setDecimals(1)
         self.fps.setFixedWidth(self.fps.fontMetrics().horizontalAdvance("240.0 fps") + 40)
         self.fps.setSuffix(" fps")
+        self.fps.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.fps.setToolTip("Frames per second when playing, and for the time shown")
         self.fps.setAccessibleName("Frames per second")
         self.fps.setKeyboardTracking(False)

@@ -340,8 +340,9 @@ class PredictKeypoints(Command):
                 continue
             if number is None:
                 number = store_provenance(edit, self.provenance)
+            there = list(read_keypoints(edit, image))
             for points in results:
-                self._take(edit, image, dataclasses.replace(_checked(edit, points), provenance=number))
+                self._take(edit, image, dataclasses.replace(_checked(edit, points), provenance=number), there)
             record = edit.image(image)
             if record.state == "todo":
                 edit.put_image(dataclasses.replace(record, state="predicted"))
@@ -360,13 +361,15 @@ class PredictKeypoints(Command):
         return ""
 
     @staticmethod
-    def _take(edit: Edit, image: int, points: KeypointSet) -> None:
-        there = [old for old in read_keypoints(edit, image) if old.skeleton == points.skeleton]
-        same = [old for old in there if old.instance == points.instance]
-        old = same[0] if same else there[0] if len(there) == 1 and points.instance == 0 else None
+    def _take(edit: Edit, image: int, points: KeypointSet, there: list[KeypointSet]) -> None:
+        """Take one result over; `there` are the instances that were there before and that none has updated yet."""
+        alike = [old for old in there if old.skeleton == points.skeleton]
+        same = [old for old in alike if old.instance == points.instance]
+        old = same[0] if same else alike[0] if len(alike) == 1 and points.instance == 0 else None
         if old is None:
             _store(edit, image, dataclasses.replace(points, instance=edit.new_id("instance")))
             return
+        there.remove(old)  # a second result without an id is another instance
         keep = (old.origin != Origin.TRANSFERRED) & ((old.visibility > 0) | np.isfinite(old.xy).all(axis=1))
         _store(
             edit,
