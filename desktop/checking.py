@@ -216,6 +216,11 @@ class CheckDesk(QObject):
     def _look(self, row: Doubt) -> None:
         self.look.emit(row.image, row.instance, row.index)
 
+    @property
+    def current(self) -> Doubt | None:
+        """The point that is looked at, None for none."""
+        return self._queue.current
+
     def accept(self) -> bool:
         """Enter in the window: whether it was meant for the queue."""
         return self.panel.checking and self._queue.accept()

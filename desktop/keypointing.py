@@ -175,6 +175,9 @@ class KeypointDesk(QObject):
 
     def refresh(self) -> None:
         """Show the points as they are in the document."""
+        hint = self.layer.hint
+        if hint is not None and (self._selected is None or (self._selected.instance, self._selected.index) != hint[:2]):
+            self.layer.hint = None
         document = self._document
         skeletons = {each.id: each for each in document.skeletons} if document is not None else {}
         for pane in (0, 1):

@@ -208,6 +208,7 @@ class MainWindow(QMainWindow):
         self.images.statistics_wanted.connect(self.actions_["statistics"].trigger)
         self.images.reveal_wanted.connect(self._reveal)
         self.images.counted.connect(self.desk.refresh_ready)
+        self.images.view.selectionModel().selectionChanged.connect(self.desk.refresh_ready)
         self.viewer.shown.connect(self._on_shown)
         self.viewer.unreadable.connect(self.images.model.set_problem)
         self.toolbox.changed.connect(self._on_tool)
@@ -311,6 +312,8 @@ class MainWindow(QMainWindow):
             return []
         if scope == "listed":
             return list(self.images.model.shown)
+        if scope == "selected":
+            return list(self.images.selected)
         if scope == "todo":
             return [record.id for record in document.images() if record.state not in ("reviewed", "skipped")]
         return list(document.image_ids)
@@ -320,7 +323,11 @@ class MainWindow(QMainWindow):
         counts = self.images.model.counts()
         total = self.images.model.total
         done = counts["reviewed"] + counts["skipped"]
-        return {"listed": self.images.model.rowCount(), "todo": total - done}.get(scope, total)
+        return {
+            "listed": self.images.model.rowCount(),
+            "selected": len(self.images.selected),
+            "todo": total - done,
+        }.get(scope, total)
 
     # Showing images -----------------------------------------------------------------------------------------------
 

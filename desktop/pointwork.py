@@ -128,13 +128,16 @@ class PointWork(QObject):
             self._pending = (image, instance, index)
             window.images.select(image)
             return
-        self._pending = None
+        self._pending = self.points.layer.hint = None
         found = next((each for each in self.points.instances(image) if each.instance == instance), None)
         if found is None or not found.present[index]:
             return
         self.points.select(instance, index)
         placed = found.xy[found.present]
         size = max(float(np.ptp(placed, axis=0).max()), 40.0)
+        row = self.checks.current
+        if row is not None and row.key == (instance, index) and row.suggestion is not None:
+            self.points.layer.hint = (instance, index, row.suggestion)
         x, y = found.xy[index]
         window.canvas.look_at(0, float(x), float(y), _SEEN * size)
 

@@ -197,7 +197,7 @@ class RunDesk(QObject):
             self._panel.set_scopes([("all", "All", 0)])
             self._panel.set_ready(False, "Open a folder of images first")
             return
-        words = (("all", "All"), ("todo", "Not reviewed"), ("listed", "Shown in the list"))
+        words = (("all", "All"), ("todo", "Not reviewed"), ("listed", "Shown in the list"), ("selected", "Selected"))
         self._panel.set_scopes([(name, text, self._count(name)) for name, text in words])
         if document.read_only:
             self._panel.set_ready(False, "The project is open for looking only")

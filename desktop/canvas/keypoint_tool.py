@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QPainter
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
 
 from core.project.points import Origin
 from desktop.canvas.canvas import Canvas
 from desktop.canvas.frame import CURSORS, VERBS, Frame, transformed
 from desktop.canvas.instances import Drawn, PointHit, draw_instance, hit_point, paint_pill
 from desktop.canvas.tools import Pointer, Tool
-from desktop.theme import small_font
+from desktop.theme import colours, small_font
 
 __all__ = ["KeypointLayer", "KeypointTool", "Next"]
 
@@ -47,6 +47,7 @@ class KeypointLayer:
         preview: Pane, instance and the places (K, 2) that a drag has given it so far.
         editing: Whether the keypoint tool is active: the active instance then has its box.
         focus: The pane that was worked in last.
+        hint: Instance, keypoint and a place (image xy) where it would fit better, while it is looked at.
     """
 
     def __init__(self, canvas: Canvas) -> None:
@@ -57,6 +58,7 @@ class KeypointLayer:
         self.preview: tuple[int, int, NDArray[np.float64]] | None = None
         self.editing = False
         self.focus = 0
+        self.hint: tuple[int, int, tuple[float, float]] | None = None
 
     def set_drawn(self, pane: int, drawn: Sequence[Drawn]) -> None:
         """Show these instances on a pane."""
@@ -102,6 +104,7 @@ class KeypointLayer:
                 draw_instance(painter, each, pane.view, hovered=hovered, selected=selected)
                 if each.points.template:
                     self._badge(painter, each, index)
+            self._hint(painter, index)
             self._name(painter, index)
             painter.restore()
 
@@ -115,6 +118,23 @@ class KeypointLayer:
         if len(placed):
             low = view.to_widget(placed.min(axis=0))
             paint_pill(painter, QPointF(low[0] - 36, low[1] - 24), "Template", self._font(), view.area)
+
+    def _hint(self, painter: QPainter, pane: int) -> None:
+        """From a point that looks odd to where it would fit better."""
+        if self.hint is None:
+            return
+        instance, index, xy = self.hint
+        each = next((item for item in self.drawn(pane) if item.points.instance == instance), None)
+        if each is None or index >= len(each.points) or not each.shown[index]:
+            return
+        view = self._canvas.panes[pane].view
+        start, goal = (QPointF(*view.to_widget(place)) for place in (each.points.xy[index], xy))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for pen in (QPen(QColor(0, 0, 0, 150), 4), QPen(QColor(colours().accent), 2, Qt.PenStyle.DashLine)):
+            painter.setPen(pen)
+            painter.drawLine(start, goal)
+            painter.drawEllipse(goal, 8, 8)
 
     def _name(self, painter: QPainter, pane: int) -> None:
         if self.hovered is None or self.hovered[0] != pane:

@@ -166,8 +166,13 @@ def test_an_odd_point_is_moved_to_where_it_fits_by_a_button_and_undone(qtbot, wi
     odd.which.setCurrentIndex(2)
     click_row(qtbot, odd, 0)
     image = odd.current.image
+    layer = window.pointwork.points.layer
+    qtbot.waitUntil(lambda: layer.hint is not None)
+    assert layer.hint[2] == (75.0, 65.0)
+    window.canvas.grab()
     qtbot.mouseClick(odd.move_button, LEFT)
     assert window.session.document.keypoints(image)[0].xy[3] == pytest.approx((75, 65))
+    assert layer.hint is None
     assert len(odd.model.rows) == 0
     window.session.bridge.undo()
     qtbot.waitUntil(lambda: len(odd.model.rows) == 1)

@@ -183,3 +183,17 @@ def test_without_a_template_the_button_says_what_is_missing(qtbot, window):
     window.run_panel.choose_task("keypoints")
     window.desk.run()
     assert "no template" in window.notice.text
+
+
+def test_the_run_panel_transfers_to_the_selected_images_alone(qtbot, window, fake):
+    model = window.images.model
+    rows = window.images.view.selectionModel()
+    window.images.select(images(window)[3])
+    rows.select(model.index(4), rows.SelectionFlag.Select)
+    window.run_panel.choose_task("keypoints")
+    scope = window.run_panel.scope
+    scope.setCurrentIndex(scope.findData("selected"))
+    assert scope.currentText() == "Selected (2)"
+    with qtbot.waitSignal(window.runner.idle, timeout=10_000):
+        qtbot.mouseClick(window.run_panel.button, LEFT)
+    assert fake.asked == [([images(window)[3], images(window)[4]], 1)]
