@@ -323,11 +323,8 @@ class MainWindow(QMainWindow):
         counts = self.images.model.counts()
         total = self.images.model.total
         done = counts["reviewed"] + counts["skipped"]
-        return {
-            "listed": self.images.model.rowCount(),
-            "selected": len(self.images.selected),
-            "todo": total - done,
-        }.get(scope, total)
+        some = {"listed": self.images.model.rowCount(), "selected": self.images.selected_count, "todo": total - done}
+        return some.get(scope, total)
 
     # Showing images -----------------------------------------------------------------------------------------------
 

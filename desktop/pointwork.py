@@ -164,6 +164,7 @@ class PointWork(QObject):
     def keypoints_changed(self, images: tuple[int, ...]) -> None:
         """Points of some images changed."""
         self.index.update(images)
+        self.points.layer.hint = None
         self.points.refresh()
         self.transfers.refresh()
         self.checks.refresh_soon()

@@ -231,13 +231,18 @@ class ImagesPanel(QWidget):
         rows = sorted(row for part in self._ranges() for row in range(part.top(), part.bottom() + 1))
         return [self.model.shown[row] for row in rows]
 
+    @property
+    def selected_count(self) -> int:
+        """How many images are selected, without listing them."""
+        return sum(part.height() for part in self._ranges())
+
     def _ranges(self) -> list[QItemSelectionRange]:
         """What is selected, as ranges of rows: a hundred thousand rows are one of them."""
         return list(cast("Iterable[QItemSelectionRange]", self.view.selectionModel().selection()))
 
     @Slot()
     def _on_selection(self) -> None:
-        self.foot.set_selected(sum(part.height() for part in self._ranges()))
+        self.foot.set_selected(self.selected_count)
 
     @Slot()
     def _remove_selected(self) -> None:
