@@ -60,6 +60,28 @@ def _object_defaults(model: str) -> CosegmentJob:
     return CosegmentJob(CosegmentParams.for_model(defaults), defaults.segment_size, defaults.segment_stride)
 
 
+def _object_for_method(model: str, method: str) -> CosegmentJob:
+    """The object's search as a method does it, with the layer and threshold that were published for the model."""
+    defaults = _info(model).defaults
+    own = CosegmentParams.for_model(defaults)
+    params = {
+        "paper": CosegmentParams.paper_for(defaults),
+        "baseline": CosegmentParams.baseline_for(defaults),
+    }.get(method, own)
+    if method == "seeded" and own.method != "seeded":
+        params = dataclasses.replace(CosegmentParams(), heads=own.heads, saliency_tap=own.saliency_tap, tap=own.tap)
+    return dataclasses.replace(_object_defaults(model), params=params)
+
+
+def _parts_for_method(model: str, method: str) -> PartsJob:
+    """The parts as a method does them: with the paper's search go the paper's parts."""
+    own = _parts_defaults(model)
+    params = own.params
+    if method == "paper":
+        params = dataclasses.replace(PartsParams.paper(params.k), tap=_info(model).defaults.paper_tap)
+    return dataclasses.replace(own, object=_object_for_method(model, method), params=params)
+
+
 def _parts_defaults(model: str) -> PartsJob:
     # Without the CRF, which takes seconds an image and eats small parts: one can turn it on for a last pass.
     params = dataclasses.replace(PartsParams.for_model(_info(model).defaults), crf=False)
@@ -76,6 +98,8 @@ def _object_knobs(model: str) -> Mapping[str, Knob]:
         "params.threshold": Knob(
             "Saliency",
             high=1.0,
+            step=0.005,
+            decimals=3,
             help="How much a region must stand out to belong to the object. Lower finds more, higher less",
         ),
         "params.votes": Knob(
@@ -189,6 +213,9 @@ TASKS: tuple[TaskSpec, ...] = (
             "params.seed",
         ),
         "Find parts",
+        "object.params.method",
+        _parts_for_method,
+        ("params.k", "params.stages", "object.size", "object.stride", "augment", "params.seed"),
     ),
     TaskSpec(
         "object",
@@ -209,6 +236,9 @@ TASKS: tuple[TaskSpec, ...] = (
             "params.seed",
         ),
         "Find object",
+        "params.method",
+        _object_for_method,
+        ("size", "stride", "params.seed"),
     ),
     TaskSpec(
         "keypoints",

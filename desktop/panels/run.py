@@ -42,6 +42,9 @@ class TaskSpec:
         few: Fields that are always shown.
         advanced: Fields behind Advanced.
         verb: On the button.
+        method: Field that chooses between ways of doing it, each with settings of its own; empty for none.
+        for_method: Parameters of a way, for a model: all fields follow when another way is chosen, but those kept.
+        kept: Fields that a person's choice stays in then.
     """
 
     id: str
@@ -52,6 +55,15 @@ class TaskSpec:
     few: Sequence[str]
     advanced: Sequence[str]
     verb: str = "Run"
+    method: str = ""
+    for_method: Callable[[str, Any], Any] | None = None
+    kept: Sequence[str] = ()
+
+    def base(self, model: str, values: Mapping[str, Any]) -> Any:
+        """Parameters that fields which are not shown are taken from: those of the way that is chosen."""
+        if self.for_method is None or self.method not in values:
+            return self.defaults(model)
+        return self.for_method(model, values[self.method])
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,7 @@ class RunPanel(QWidget):
         self._settings = settings
         self._models: list[ModelEntry] = []
         self._forms: dict[tuple[str, bool], Form] = {}
+        self._methods: dict[str, Any] = {}
         self.task = Segments([task.title for task in tasks], [task.help for task in tasks])
         self.help = muted(wrap=True, small=True)
         self.scope = QComboBox()
@@ -208,8 +221,12 @@ class RunPanel(QWidget):
         Raises:
             CounterpartError: They do not go together.
         """
-        values = {**self._form(False).values(), **self._form(True).values()}
-        return replace_fields(self.spec.defaults(self.model_name), values)
+        values = self._values()
+        return replace_fields(self.spec.base(self.model_name, values), values)
+
+    def _values(self) -> dict[str, Any]:
+        """What is chosen, by field."""
+        return {**self._form(False).values(), **self._form(True).values()}
 
     def task_spec(self, task: str) -> TaskSpec | None:
         """A task that is offered."""
@@ -265,6 +282,7 @@ class RunPanel(QWidget):
         if key not in self._forms:
             names = self.spec.advanced if advanced else self.spec.few
             form = Form(self.starting_values(self.spec), names, self.spec.knobs(self.model_name))
+            form.changed.connect(self._follow_method)
             form.changed.connect(self._remember)
             form.changed.connect(self.params_changed)
             self._forms[key] = form
@@ -283,9 +301,24 @@ class RunPanel(QWidget):
         return params
 
     @Slot()
+    def _follow_method(self) -> None:
+        """Another way of doing it was chosen: show its own settings, keep what does not depend on it."""
+        spec, values = self.spec, self._values()
+        if spec.for_method is None or spec.method not in values:
+            return
+        place = f"{spec.id}/{self.model_name}"
+        now = values[spec.method]
+        if self._methods.get(place, now) != now:
+            kept = {name: values[name] for name in spec.kept if name in values}
+            params = replace_fields(spec.base(self.model_name, values), kept)
+            for advanced in (False, True):
+                self._form(advanced).set_params(params)
+        self._methods[place] = now
+
+    @Slot()
     def _remember(self) -> None:
         defaults = self.spec.defaults(self.model_name)
-        chosen = {**self._form(False).values(), **self._form(True).values()}
+        chosen = self._values()
         changed = {name: value for name, value in chosen.items() if value != get_field(defaults, name)}
         self._settings.set_params(f"{self.spec.id}/{self.model_name}", changed)
         self.reset.setEnabled(bool(changed))
@@ -295,6 +328,7 @@ class RunPanel(QWidget):
         defaults = self.spec.defaults(self.model_name)
         for advanced in (False, True):
             self._form(advanced).set_params(defaults)
+        self._follow_method()
         self._remember()
         self.params_changed.emit()
 
@@ -312,6 +346,7 @@ class RunPanel(QWidget):
             form = self._form(advanced)
             place.addWidget(form)
             form.show()
+        self._follow_method()
         self._remember()
         self._show_notice()
         self._update_button()

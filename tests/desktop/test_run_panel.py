@@ -108,3 +108,26 @@ def test_the_button_says_why_it_is_disabled(panel):
     assert panel.button.isEnabled()
     panel.set_models([dataclasses.replace(MODELS[0], installed=False)], MODELS[0].name)
     assert panel.button.toolTip() == "Install the model first"
+
+
+def test_choosing_the_papers_method_brings_its_settings_with_it(qtbot, tmp_path):
+    from core.backbone.registry import model_info
+    from core.cosegment import CosegmentParams
+    from desktop.tasks import TASKS
+
+    defaults = model_info("dinov2_vits14_focus").defaults
+    panel = RunPanel(TASKS, Settings(tmp_path / "own.ini"))
+    qtbot.addWidget(panel)
+    panel.set_models([ModelEntry("dinov2_vits14_focus", "Focus", True)], "dinov2_vits14_focus")
+    panel.choose_task("parts")
+    panel._form(False).control("params.k").box.setValue(6)
+    before = panel.params()
+    combo = panel._form(True).control("object.params.method")
+    combo.setCurrentIndex(combo.findData("paper"))
+    params = panel.params()
+    assert params.object.params == CosegmentParams.paper_for(defaults)
+    assert params.params.tap == defaults.paper_tap
+    assert params.params.together
+    assert params.params.k == 6
+    combo.setCurrentIndex(combo.findData("seeded"))
+    assert panel.params() == before
