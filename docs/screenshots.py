@@ -382,8 +382,8 @@ def take(studio: Studio, out: Path, wanted: set[str]) -> None:
     studio.explore("tsne")
     studio.points_of(0.13, 0.35, 0.3, 0.6)
     shot("tsne")
-    take_video(studio, shot)
     shoot_relinking(studio, shot)
+    take_video(studio, shot)
     take_points(studio, shot)
 
 
