@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QFileDialog
 
 from core.errors import CounterpartError
-from core.pipeline.frames import FramesNote, read_frames_note
+from core.pipeline.frames import FramesNote, looks_like_video, read_frames_note
 from core.project.commands import SetSettings
 from core.project.sequence import SEQUENCE, FrameState, Sequence, frame_state, sequence_of
 from core.video import VIDEO_SUFFIXES
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["TrackDesk"]
 
 _KIND = "track"
+_LOOK = "look for a video"
+_SUGGESTION = "Show the timeline"
+_MOST_LOOKED_AT = 20_000
 _MOVES = (
     "play",
     "next_frame",
@@ -72,6 +75,9 @@ class TrackDesk(QObject):
         window.desk.choice_changed.connect(self.refresh_ready)
         window.runner.succeeded.connect(self._succeeded)
         window.runner.ended.connect(self._ended)
+        window.light.succeeded.connect(self._looked)
+        window.notice.button.clicked.connect(self._accepted)
+        window.notice.closed.connect(self._declined)
         self.refresh_ready()
 
     def _connect_actions(self) -> None:
@@ -136,6 +142,31 @@ class TrackDesk(QObject):
             fps = self._note.fps or Sequence().fps
             document.note_settings(Sequence(fps, self._note.video).setting())
         self.refresh()
+        untouched = document.state_counts().get("todo", 0) == len(document) <= _MOST_LOOKED_AT
+        if SEQUENCE not in document.settings and untouched and not document.read_only:
+            refs = [document.image_ref(image) for image in document.image_ids]
+            look = Job("Looking at the images", lambda _, ctx: looks_like_video(refs, ctx), _LOOK, document)
+            self._w.light.submit(look)
+
+    @Slot(object, object)
+    def _looked(self, job: Job, outcome: Outcome) -> None:
+        document = self._w.session.document
+        if job.kind == _LOOK and outcome.result and document is job.tag and SEQUENCE not in document.settings:
+            text = "These look like the frames of one video. With a timeline, what you draw on one reaches the others."
+            self._w.notice.show_text("info", text, _SUGGESTION)
+
+    @Slot()
+    def _accepted(self) -> None:
+        if self._w.notice.button.text() == _SUGGESTION and self.sequence is None:
+            self._w.notice.hide()
+            self._w.actions_["sequence"].trigger()
+
+    @Slot()
+    def _declined(self) -> None:
+        """The suggestion was dismissed: it is not made again for this project."""
+        document = self._w.session.document
+        if self._w.notice.button.text() == _SUGGESTION and document is not None:
+            document.note_settings({SEQUENCE: False})
 
     @Slot()
     def _closing(self) -> None:

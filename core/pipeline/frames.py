@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 
 from core.errors import ImageError, UsageError
 from core.files import atomic_folder, output_errors, write_json
+from core.imaging import ImageRef, image_size, read_thumbnail
 from core.jobs import JobContext
 from core.video import Frame, VideoFrames
 
@@ -24,6 +26,7 @@ __all__ = [
     "FramesNote",
     "VideoFacts",
     "extract_frames",
+    "looks_like_video",
     "read_frames_note",
     "video_facts",
 ]
@@ -32,6 +35,10 @@ FRAMES_NOTE = "frames.json"
 """File beside extracted frames that tells where they come from and when they are."""
 _LAYOUT = "frames-1"
 _QUALITY = 95
+_FEWEST = 20
+"""Images below which nobody is asked whether they are frames."""
+_LOOK_PX, _ALIKE = 32, 12.0
+"""Longest side of the thumbnails that are compared, and the mean difference that neighbouring frames stay below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,3 +195,38 @@ def read_frames_note(folder: Path) -> FramesNote | None:
         return FramesNote(str(found["video"]), float(found["fps"]), times)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def looks_like_video(refs: Sequence[ImageRef], ctx: JobContext) -> bool:
+    """Whether images are probably frames of one video: many, numbered evenly, of one size, neighbours much alike.
+
+    Opens a few of them only.
+
+    Args:
+        refs: Images in natural order.
+        ctx: Cancellation.
+    """
+    if len(refs) < _FEWEST or not _evenly_numbered(refs):
+        return False
+    places = (0, len(refs) // 2, len(refs) - 2)
+    try:
+        if len({image_size(refs[place].path) for place in places}) > 1:
+            return False
+        for place in places:
+            ctx.check()
+            pair = [read_thumbnail(refs[place + step].path, _LOOK_PX).astype(np.float32) for step in (0, 1)]
+            if pair[0].shape != pair[1].shape or np.abs(pair[0] - pair[1]).mean() > _ALIKE:
+                return False
+    except ImageError:
+        return False
+    return True
+
+
+def _evenly_numbered(refs: Sequence[ImageRef]) -> bool:
+    """Whether names differ in one number alone, which rises by the same step."""
+    found = [re.fullmatch(r"(.*?)(\d+)(\.\w+)", ref.name) for ref in refs]
+    known = [match for match in found if match is not None]
+    if len(known) < len(refs) or len({(match[1], match[3]) for match in known}) > 1:
+        return False
+    steps = set(np.diff([int(match[2]) for match in known]).tolist())
+    return len(steps) == 1 and steps.pop() > 0

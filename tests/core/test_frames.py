@@ -2,14 +2,16 @@
 
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from core.cli import main
 from core.errors import CounterpartError, ImageError, JobCancelledError, OutputError, UsageError
-from core.imaging import read_image
+from core.imaging import ImageRef, read_image
 from core.jobs import CancelToken, JobContext, silent
-from core.pipeline.frames import FrameChoice, extract_frames, read_frames_note, video_facts
-from tests.core.video_files import blob_x, write_blob_video
+from core.pipeline.frames import FrameChoice, extract_frames, looks_like_video, read_frames_note, video_facts
+from tests.core.video_files import blob_x, moving_blob, write_blob_video
 
 
 def names(folder):
@@ -93,3 +95,27 @@ def test_the_command_writes_frames_and_reports_them(tmp_path, capsys):
     assert report["frames"] == 3
     assert names(tmp_path / "out") == ["00000.jpg", "00004.jpg", "00008.jpg"]
     assert main(["frames", str(video), "--out", str(tmp_path / "out"), "--start", "99", "--quiet"]) == 2
+
+
+def numbered(folder, count=24, pattern="{:04d}.png", picture=moving_blob):
+    folder.mkdir(exist_ok=True)
+    refs = []
+    for index in range(count):
+        name = pattern.format(index)
+        Image.fromarray(picture(index % 12)).save(folder / name)
+        refs.append(ImageRef(folder / name, name))
+    return refs
+
+
+def test_frames_are_told_from_photographs(tmp_path):
+    def unlike(index):
+        return np.random.default_rng(index).integers(0, 255, (12, 16, 3)).repeat(8, 0).repeat(8, 1).astype(np.uint8)
+
+    frames = numbered(tmp_path / "frames")
+    assert looks_like_video(frames, silent())
+    assert not looks_like_video(frames[:19], silent())
+    assert not looks_like_video([*frames[:10], *frames[12:], *frames[:3]], silent())
+    assert not looks_like_video(numbered(tmp_path / "photos", picture=unlike), silent())
+    assert not looks_like_video(numbered(tmp_path / "named", pattern="shot {0} of {0}.png"), silent())
+    frames[12].path.write_bytes(b"no image")
+    assert not looks_like_video(frames, silent())

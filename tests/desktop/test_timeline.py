@@ -140,6 +140,33 @@ def test_a_project_remembers_that_it_is_a_sequence_and_its_rate(qtbot, sequence,
     assert sequence.session.document.settings[SEQUENCE]["fps"] == 10
 
 
+def test_numbered_frames_that_are_much_alike_are_recognised_and_the_timeline_offered(qtbot, window, tmp_path):
+    folder = tmp_path / "walk"
+    folder.mkdir()
+    for index in range(24):
+        Image.fromarray(frame(index % 12 / 4)).save(folder / f"walk_{index:03d}.png")
+    window.session.open_folder(folder)
+    qtbot.waitUntil(lambda: "frames of one video" in window.notice.text)
+    qtbot.mouseClick(window.notice.button, LEFT)
+    assert window.tracking.panel.isVisible()
+    assert not window.notice.isVisible()
+
+
+def test_a_suggestion_that_was_dismissed_is_not_made_again(qtbot, window, tmp_path):
+    folder = tmp_path / "walk"
+    folder.mkdir()
+    for index in range(20):
+        Image.fromarray(frame(0)).save(folder / f"{index}.png")
+    window.session.open_folder(folder)
+    qtbot.waitUntil(lambda: "frames of one video" in window.notice.text)
+    qtbot.mouseClick(window.notice._close, LEFT)
+    window.session.close()
+    window.session.open_folder(folder)
+    qtbot.waitUntil(lambda: window.session.document is not None and not window.light.busy)
+    assert not window.notice.isVisible()
+    assert not window.tracking.panel.isVisible()
+
+
 def test_images_of_different_sizes_are_warned_about(qtbot, opened):
     for image in ids(opened)[:2]:
         opened.images.select(image)
