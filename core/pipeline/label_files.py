@@ -40,12 +40,15 @@ class LabelFolder:
     colours: dict[int, Colour]
 
 
-def read_label_folder(folder: Path, refs: Sequence[ImageRef], ctx: JobContext) -> LabelFolder:
+def read_label_folder(
+    folder: Path, refs: Sequence[ImageRef], ctx: JobContext, *, ignore: int | None = None
+) -> LabelFolder:
     """Find the label picture of each image: `sub/cat.jpg` has `sub/cat.png`, or what the legend says.
 
     Indexed or grey PNGs; 0 is background. `labels.json`, as an export writes it, names the parts; in `report.json`, as
-    `parts` and `propagate` write it, their names are found too. Pictures of 0 and 255 alone are masks of one part. Not
-    every image needs a picture; a picture without its image is recorded in the context's failures.
+    `parts` and `propagate` write it, their names are found too. Without either, where all pictures hold only 0 and 255,
+    they are masks of one part, unless 255 is to be ignored. Not every image needs a picture; a picture without its
+    image is recorded in the context's failures.
 
     Raises:
         FormatError: There is no folder or no picture in it, or the legend is damaged.
@@ -58,7 +61,7 @@ def read_label_folder(folder: Path, refs: Sequence[ImageRef], ctx: JobContext) -
     names, colours, legend = _legend(folder)
     wanted = {path: ref.name for path, ref in zip(output_paths(refs, folder, ".png"), refs, strict=True)}
     known = {ref.name for ref in refs}
-    given: dict[str, GivenLabels] = {}
+    found: dict[str, Path] = {}
     for file in files:
         name = legend.get(file.relative_to(folder).as_posix()) or wanted.get(file)
         if name is None or name not in known:
@@ -68,16 +71,23 @@ def read_label_folder(folder: Path, refs: Sequence[ImageRef], ctx: JobContext) -
                 )
             )
             continue
-        given[name] = GivenLabels(_reader(file), version=file)
+        found[name] = file
+    binary = not names and ignore != _OBJECT and bool(found) and all(_is_binary(file) for file in found.values())
+    given = {name: GivenLabels(_reader(file, binary), version=file) for name, file in found.items()}
     return LabelFolder(given, names, colours)
 
 
-def _reader(file: Path) -> ReadLabels:
+def _is_binary(file: Path) -> bool:
+    try:
+        return set(np.unique(read_label_picture(read_bytes(file), file)).tolist()) <= {0, _OBJECT}
+    except FormatError:
+        return True  # named when it is read
+
+
+def _reader(file: Path, binary: bool) -> ReadLabels:
     def read() -> NDArray[np.integer]:
         values = read_label_picture(read_bytes(file), file)
-        if values.size and set(np.unique(values).tolist()) == {0, _OBJECT}:
-            return (values > 0).astype(np.uint8)
-        return values
+        return (values > 0).astype(np.uint8) if binary else values
 
     return read
 

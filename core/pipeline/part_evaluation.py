@@ -49,7 +49,8 @@ def evaluate_label_maps(
         FormatError: A folder holds no label pictures, or one is damaged.
         ProtocolError: No image has both, or sizes differ.
     """
-    true, found = read_label_folder(truth, refs, ctx), read_label_folder(predicted, refs, ctx)
+    true = read_label_folder(truth, refs, ctx, ignore=ignore)
+    found = read_label_folder(predicted, refs, ctx, ignore=ignore)
     both = [ref.name for ref in refs if ref.name in true.given and ref.name in found.given]
     if not both:
         raise ProtocolError("no image has both a true and a predicted label picture", path=predicted)
@@ -72,7 +73,7 @@ def evaluate_few_shot(
         ProtocolError: Too few images have labels.
         ImageError: An image cannot be used.
     """
-    given = read_label_folder(truth, refs, ctx)
+    given = read_label_folder(truth, refs, ctx, ignore=plan.ignore)
     labelled = [ref for ref in refs if ref.name in given.given]
     if len(labelled) <= plan.labelled:
         raise ProtocolError(
