@@ -87,7 +87,7 @@ def _split(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     chosen = resolution(args, job.size, job.stride)
     job = dataclasses.replace(job, tap=tap_or(args, job.tap), size=chosen.size, stride=chosen.stride, seed=args.seed)
     check_writable(args.out)
-    labels = read_label_folder(args.labels, refs, ctx, ignore=args.ignore)
+    labels = read_label_folder(args.labels, refs, ctx)
     numbers = {name: value for value, name in labels.names.items()}
     part = int(args.part) if args.part.isdigit() else numbers.get(args.part, 0)
     if part < 1:
