@@ -42,8 +42,9 @@ __all__ = ["LearnDesk"]
 
 _LEARN, _QUALITY, _CHECK, _KEEP = "learn", "learn quality", "learn check", "learn keep"
 _KINDS = (_LEARN, _QUALITY, _CHECK)
-_PREVIEWED = 300
-"""Most images whose preview is worked out after each correction; keeping an update does them all."""
+_PREVIEWED, _FOLLOWED = 400, 100
+"""Most images whose preview is worked out when asked for, and by itself after each correction: two seconds or so.
+Keeping an update does them all."""
 _SETTLE_MS = 700
 _TEACHES = ("edited", "reviewed")
 """States of images whose labels a person stands for."""
@@ -110,7 +111,7 @@ class LearnDesk(QObject):
         panel.at_once.setChecked(settings.preferences.learn_at_once)
         panel.auto_changed.connect(self._auto_changed)
         panel.keep_at_once_changed.connect(lambda on: settings.change(learn_at_once=on))
-        panel.update_wanted.connect(self.update)
+        panel.update_wanted.connect(lambda: self.update())
         panel.keep_wanted.connect(self.keep)
         panel.drop_wanted.connect(self.drop)
         panel.before_wanted.connect(self._show_before)
@@ -175,7 +176,7 @@ class LearnDesk(QObject):
         if document is None or document.read_only or not self._settings.preferences.learn_auto:
             return
         if self._teaching and self._versions(document) != self._seen and self._warm is not None:
-            self.update()
+            self.update(_FOLLOWED)
 
     @Slot(bool)
     def _auto_changed(self, on: bool) -> None:
@@ -222,9 +223,9 @@ class LearnDesk(QObject):
     # Asking -------------------------------------------------------------------------------------------------
 
     @Slot()
-    def update(self) -> None:
-        """Predict the images that nobody has touched, as a preview."""
-        request = self._request(limit=_PREVIEWED, compare=True)
+    def update(self, limit: int = _PREVIEWED) -> None:
+        """Predict the images that nobody has touched, those on screen first, as a preview."""
+        request = self._request(limit=limit, compare=True)
         document = self._session.document
         if request is None or document is None:
             return
@@ -367,7 +368,9 @@ class LearnDesk(QObject):
         rows = [
             _change_row(document, image, learned) for image in order if learned.changes[image].share > _WORTH_SAYING
         ]
-        words = f"{many} image{'s' if many != 1 else ''} would change"
+        left = len(document) - len(learned.changes) - len(learned.request.given)
+        seen = f" of the first {len(learned.changes)}" if left > 0 and len(learned.changes) >= _FOLLOWED else ""
+        words = f"{many} image{'s' if many != 1 else ''}{seen} would change"
         self._panel.preview.say(f"{words}. Nothing is in the project yet.")
         self._show_next(document, learned, rows)
         self.offered.emit(f"{taught} {words}.")
