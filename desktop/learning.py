@@ -111,7 +111,7 @@ class LearnDesk(QObject):
         panel.at_once.setChecked(settings.preferences.learn_at_once)
         panel.auto_changed.connect(self._auto_changed)
         panel.keep_at_once_changed.connect(lambda on: settings.change(learn_at_once=on))
-        panel.update_wanted.connect(lambda: self.update())
+        panel.update_wanted.connect(self.update)
         panel.keep_wanted.connect(self.keep)
         panel.drop_wanted.connect(self.drop)
         panel.before_wanted.connect(self._show_before)
@@ -222,7 +222,6 @@ class LearnDesk(QObject):
 
     # Asking -------------------------------------------------------------------------------------------------
 
-    @Slot()
     def update(self, limit: int = _PREVIEWED) -> None:
         """Predict the images that nobody has touched, those on screen first, as a preview."""
         request = self._request(limit=limit, compare=True)
