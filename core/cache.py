@@ -98,6 +98,13 @@ class FeatureCache:
         self._hits = self._misses = self._dropped = 0
         self._digests: dict[tuple[str, int, int], str] = {}
 
+    def beside(self, memory_bytes: int) -> FeatureCache:
+        """Another cache over the same folder, with a small memory of its own.
+
+        For thousands of images that pass by once: they neither fill the memory nor push out what is in use.
+        """
+        return FeatureCache(None if self.folder is None else self.folder.parent, self.disk_bytes, memory_bytes)
+
     def get(self, image_sha256: str, spec: FeatureSpec) -> FeatureMap | None:
         """Features of an image, or None if any part of them is not there (or damaged: then it is removed)."""
         parts = []

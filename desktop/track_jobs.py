@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,15 +33,21 @@ class TrackTicket:
 
 
 def track_job(
-    choice: ModelChoice, plan: SequencePlan, done: Callable[[int, float], None]
+    choice: ModelChoice, plan: SequencePlan, size: int | None, done: Callable[[int, float], None]
 ) -> Callable[[Backend, JobContext], SequenceResult]:
-    """A job that carries annotations through frames. `done` hears of each frame, on the worker thread."""
+    """A job that carries annotations through frames, seen at a size (None for the usual one).
+
+    `done` hears of each frame, on the worker thread.
+    """
 
     def run(backend: Backend, ctx: JobContext) -> SequenceResult:
         from core.pipeline.sequence import propagate_sequence
         from core.pipeline.tracking import TrackJob
 
         engine = backend.engine(choice)
-        return propagate_sequence(engine, plan, TrackJob.for_engine(engine), ctx, done)
+        job = TrackJob.for_engine(engine)
+        if size is not None:
+            job = dataclasses.replace(job, size=size)
+        return propagate_sequence(engine, plan, job, ctx, done)
 
     return run

@@ -65,6 +65,7 @@ class TrackDesk(QObject):
         self.player.changed.connect(self._playing)
         self.panel.track.wanted.connect(self._scrubbed)
         self.panel.fps_changed.connect(self._fps_chosen)
+        self.panel.size_changed.connect(self._size_chosen)
         self._connect_actions()
         self._arrived.connect(self._on_arrived)
         window.session.opened.connect(self._opened)
@@ -199,6 +200,7 @@ class TrackDesk(QObject):
         else:
             assert sequence is not None
             self.panel.set_fps(sequence.fps)
+            self.panel.set_size(sequence.size)
             self._show_states()
             self._image_chosen(self._w.images.current)
         self.panel.setVisible(shown)
@@ -286,6 +288,12 @@ class TrackDesk(QObject):
         if document is not None and sequence is not None:
             document.note_settings(dataclasses.replace(sequence, fps=fps).setting())
 
+    @Slot(object)
+    def _size_chosen(self, size: int | None) -> None:
+        document, sequence = self._w.session.document, self.sequence
+        if document is not None and sequence is not None:
+            document.note_settings(dataclasses.replace(sequence, size=size).setting())
+
     # Moving -------------------------------------------------------------------------------------------------------
 
     @Slot(int)
@@ -339,8 +347,8 @@ class TrackDesk(QObject):
 
     def propagate(self, direction: Direction | None) -> None:
         """Carry annotations to all frames, or from the frame shown as far as its annotated neighbours."""
-        document, choice = self._w.session.document, self._w.desk.choice
-        if document is None or choice is None or self._job is not None:
+        document, choice, sequence = self._w.session.document, self._w.desk.choice, self.sequence
+        if document is None or choice is None or sequence is None or self._job is not None:
             return
         # Brings the formats' libraries with it: not at the start.
         from core.pipeline.sequence import plan_sequence, span_from
@@ -356,7 +364,7 @@ class TrackDesk(QObject):
         arrived = self._arrived.emit
         job = Job(
             title,
-            track_job(choice, plan, lambda frame, _doubt: arrived(plan, frame)),
+            track_job(choice, plan, sequence.size, lambda frame, _doubt: arrived(plan, frame)),
             _KIND,
             tag=TrackTicket(document, plan, title),
         )

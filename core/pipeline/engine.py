@@ -99,6 +99,7 @@ class Engine:
         *,
         saliency: bool | int = True,
         storage: Literal["float16", "float32"] = "float16",
+        cache: FeatureCache | None = None,
     ) -> FeatureSet:
         """Features of image files. Images that cannot be used are recorded in `ctx.failures` and left out.
 
@@ -110,6 +111,7 @@ class Engine:
             ctx: Progress and cancellation.
             saliency: Keep class attention (of the model's layer, or of the block given).
             storage: Type that descriptors are kept in.
+            cache: Where they are kept, instead of the engine's own.
 
         Raises:
             UsageError: Nothing to do, or a request the model cannot answer.
@@ -120,7 +122,7 @@ class Engine:
         if not refs:
             raise UsageError("there are no images", hint="Name at least one image or folder")
         spec = self.plan.spec(taps, stride, size, saliency, storage)
-        found = extract_set(refs, spec, self.encoder, ctx, self.cache)
+        found = extract_set(refs, spec, self.encoder, ctx, cache or self.cache)
         if not found:
             raise ImageError("none of the images can be used", hint="See the reasons given for each")
         return found

@@ -45,6 +45,8 @@ Direction = Literal["forward", "backward", "both"]
 Slot = tuple[int, int]
 """A skeleton, and which of its instances on a frame, counted from 0."""
 
+_PASSING_BYTES = 64_000_000
+"""Features of frames that are held at a time; the rest is on disk, for the next propagation."""
 _SURE = 0.5
 """A point with a smaller score is marked as doubtful, as transferred points are."""
 
@@ -282,13 +284,14 @@ def propagate_sequence(
 
 def _cached_encoder(engine: Engine, job: TrackJob, frames: ProjectFrames, ctx: JobContext) -> Encode:
     taps = [job.params.tap or default_tap(engine.info)]
+    cache = engine.cache.beside(_PASSING_BYTES)
 
     def encode(rgb: NDArray[np.uint8]) -> FeatureMap:
         quiet = JobContext(None, ctx.token)
         ref = frames.ref_of(rgb)
         if ref is None:
             return engine.arrays([rgb], taps, job.size, job.stride, quiet, saliency=False)[0]
-        return engine.features([ref], taps, job.size, job.stride, quiet, saliency=False)[0]
+        return engine.features([ref], taps, job.size, job.stride, quiet, saliency=False, cache=cache)[0]
 
     return encode
 

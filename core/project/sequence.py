@@ -24,14 +24,16 @@ class Sequence:
     Attributes:
         fps: Frames per second, for playing and for the time shown.
         video: Name of the video file that they come from; empty if unknown.
+        size: Longest side of what the model sees of a frame when propagating; None for the usual one.
     """
 
     fps: float = _FPS
     video: str = ""
+    size: int | None = None
 
     def setting(self) -> dict[str, object]:
         """As the project keeps it, for `SetSettings`."""
-        return {SEQUENCE: {"fps": self.fps, "video": self.video}}
+        return {SEQUENCE: {"fps": self.fps, "video": self.video, "size": self.size}}
 
 
 def sequence_of(settings: Mapping[str, object]) -> Sequence | None:
@@ -39,9 +41,13 @@ def sequence_of(settings: Mapping[str, object]) -> Sequence | None:
     found = settings.get(SEQUENCE)
     if not isinstance(found, Mapping):
         return None
-    fps, video = found.get("fps"), found.get("video")
+    fps, video, size = found.get("fps"), found.get("video"), found.get("size")
     usable = isinstance(fps, int | float) and not isinstance(fps, bool) and 0 < fps <= 1000
-    return Sequence(float(fps) if usable else _FPS, video if isinstance(video, str) else "")  # type: ignore[arg-type]
+    return Sequence(
+        float(fps) if usable else _FPS,  # type: ignore[arg-type]
+        video if isinstance(video, str) else "",
+        size if isinstance(size, int) and not isinstance(size, bool) and 112 <= size <= 1344 else None,
+    )
 
 
 class FrameState(IntEnum):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QAction, QActionGroup, QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from core.project.sequence import FrameState
@@ -26,6 +26,12 @@ _WORDS = {
     FrameState.SKIPPED: "skipped",
 }
 _ENTRY_PX = 23
+_DETAIL: dict[int | None, str] = {
+    336: "&Coarse, half the time",
+    None: "&Usual",
+    672: "&Fine, three times as long",
+}
+"""Longest sides of what the model sees, in words."""
 _ALWAYS = (FrameState.ANNOTATED, FrameState.PROPAGATED, FrameState.DOUBTFUL)
 
 
@@ -80,9 +86,11 @@ class TimelinePanel(QWidget):
 
     Signals:
         fps_changed: Frames per second that the person chose.
+        size_changed: Longest side at which the model sees frames, None for the usual one.
     """
 
     fps_changed = Signal(float)
+    size_changed = Signal(object)
 
     def __init__(self, actions: Actions, describe: Callable[[int], str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -103,6 +111,7 @@ class TimelinePanel(QWidget):
         self.fps.setAccessibleName("Frames per second")
         self.fps.setKeyboardTracking(False)
         self.fps.valueChanged.connect(self.fps_changed)
+        self._details: dict[int | None, QAction] = {}
         self.propagate = self._propagate_button(actions)
         row = QHBoxLayout()
         row.setContentsMargins(GRID, 4, GRID, 0)
@@ -135,8 +144,21 @@ class TimelinePanel(QWidget):
                 menu.addSeparator()
             else:
                 menu.addAction(actions[name])
+        menu.addSeparator()
+        menu.addMenu(self._detail_menu(menu))
         button.setMenu(menu)
         return button
+
+    def _detail_menu(self, parent: QMenu) -> QMenu:
+        menu = QMenu("&Detail", parent)
+        group = QActionGroup(menu)
+        for size, text in _DETAIL.items():
+            action = menu.addAction(text)
+            action.setCheckable(True)
+            action.setActionGroup(group)
+            action.triggered.connect(lambda _checked=False, size=size: self.size_changed.emit(size))
+            self._details[size] = action
+        return menu
 
     def set_states(self, states: NDArray[np.uint8]) -> None:
         """Show (N,) states of frames."""
@@ -156,3 +178,7 @@ class TimelinePanel(QWidget):
         was = self.fps.blockSignals(True)
         self.fps.setValue(fps)
         self.fps.blockSignals(was)
+
+    def set_size(self, size: int | None) -> None:
+        """Show at which size the model sees frames; tells nobody."""
+        self._details[size if size in self._details else None].setChecked(True)

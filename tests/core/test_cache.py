@@ -330,3 +330,17 @@ def test_a_subset_keeps_order_and_says_where_its_images_came_from(lazy_set):
     assert some.indices == (3, 0)
     assert [ref.name for ref in some.refs] == ["3.jpg", "0.jpg"]
     assert some[0].image_sha256 == _image(3)
+
+
+def test_a_cache_beside_shares_the_folder_and_leaves_the_memory_alone(tmp_path):
+    cache = FeatureCache(tmp_path)
+    first, second = features(spec_of(KEY)), features(spec_of(KEY), image="b" * 64)
+    cache.put(first)
+    held = cache.stats().memory_bytes
+    beside = cache.beside(10_000)
+    beside.put(second)
+    assert same(beside.get(IMAGE, first.spec), first)
+    assert cache.stats().memory_bytes == held
+    assert beside.stats().memory_bytes <= 10_000
+    assert same(cache.get("b" * 64, second.spec), second)
+    assert FeatureCache(None).beside(10_000).folder is None

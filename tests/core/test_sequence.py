@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.cache import FeatureCache
 from core.cli import main
 from core.errors import JobCancelledError, UsageError
 from core.features import FeatureMap, FeatureSpec
@@ -43,6 +44,7 @@ class ColourEngine:
         self.info = model_info("dinov2_vits14_focus")
         self.defaults = self.info.defaults
         self.plan = SimpleNamespace(weights_sha256="0" * 64)
+        self.cache = FeatureCache(None)
         self.encoded = []
 
     def features(self, refs, taps, size, stride, ctx, **_):

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from core.cache import FeatureCache
 from core.errors import UsageError
 from core.features import FeatureMap, FeatureSpec, Tap
 from core.geometry import GridGeometry
@@ -70,6 +71,7 @@ class FakeEngine:
         self.info = model_info(name)
         self.defaults = self.info.defaults
         self.plan = FakePlan()
+        self.cache = FeatureCache(None)
         self.encoded = 0
 
     def features(self, refs, taps, size, stride, ctx: JobContext, **_):

@@ -1,6 +1,7 @@
 """The timeline in the real window: frames as a sequence, moving through them, and propagating what was drawn."""
 
 import dataclasses
+import json
 import threading
 
 import numpy as np
@@ -269,6 +270,21 @@ def test_a_correction_propagates_from_where_it_was_made_to_its_neighbours_only(q
     assert changed <= {1, 2, 3, 4, 5, 6, 7}
     assert changed - {4}
     assert np.array_equal(labels(sequence, 8), before[8])
+
+
+def test_how_fine_the_model_looks_is_chosen_in_the_menu_and_kept(qtbot, sequence, frames_folder):
+    fine = sequence.tracking.panel._details[672]
+    assert sequence.tracking.panel._details[None].isChecked()
+    fine.trigger()
+    paint_blob(qtbot, sequence, 5)
+    propagate(qtbot, sequence)
+    document = sequence.session.document
+    provenance = document.provenance(document.label_map(ids(sequence)[0]).provenance)
+    assert json.loads(provenance.params)["size"] == 672
+    sequence.session.close()
+    sequence.session.open_folder(frames_folder)
+    qtbot.waitUntil(sequence.tracking.panel.isVisible)
+    assert fine.isChecked()
 
 
 def test_forward_from_here_leaves_earlier_frames_alone(qtbot, sequence):
