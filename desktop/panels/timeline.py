@@ -27,7 +27,7 @@ _WORDS = {
 }
 _ENTRY_PX = 23
 _DETAIL: dict[int | None, str] = {
-    336: "&Coarse, half the time",
+    336: "&Coarse, less than half the time",
     None: "&Usual",
     672: "&Fine, three times as long",
 }
