@@ -38,13 +38,24 @@ class Loader(QObject):
         self._stack: OrderedDict[Hashable, Callable[[], Any]] = OrderedDict()
         self._wake = threading.Condition()
         self._closing = False
+        self._epoch = 0
+        self._running: Hashable = None
         self._done.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self._thread = threading.Thread(target=self._work, name=f"counterpart-{name}", daemon=True)
         self._thread.start()
 
-    def request(self, key: Hashable, fn: Callable[[], Any], *, urgent: bool = True) -> None:
-        """Ask for something; an urgent request comes before all others. Asking again moves it to the front."""
+    def request(self, key: Hashable, fn: Callable[[], Any], *, urgent: bool = True, again: bool = True) -> None:
+        """Ask for something; an urgent request comes before all others. Asking again moves it to the front.
+
+        Args:
+            key: What it is called when it is delivered.
+            fn: Loads it, on the thread.
+            urgent: Whether it is wanted now, or perhaps later.
+            again: Whether it has to be loaded anew where it is being loaded at this moment.
+        """
         with self._wake:
+            if not again and key == self._running:
+                return
             self._stack.pop(key, None)
             self._stack[key] = fn
             if not urgent:
@@ -56,6 +67,13 @@ class Loader(QObject):
         with self._wake:
             for key in [key for key in self._stack if unwanted(key)]:
                 del self._stack[key]
+
+    def clear(self) -> None:
+        """Drop all requests, and what is being loaded: none of it is delivered any more."""
+        with self._wake:
+            self._stack.clear()
+            self._epoch += 1
+            self._running = None
 
     def close(self) -> None:
         """End the thread; what was asked for is not delivered."""
@@ -73,13 +91,17 @@ class Loader(QObject):
                 if self._closing:
                     return
                 key, fn = self._stack.popitem()
+                self._running, epoch = key, self._epoch
             value, error = _attempt(fn)
-            self._done.emit((key, value), error)
+            with self._wake:
+                if epoch == self._epoch:
+                    self._running = None
+            self._done.emit((epoch, key, value), error)
 
     @Slot(object, str)
-    def _deliver(self, what: tuple[Hashable, Any], error: str) -> None:
-        key, value = what
-        if self._closing:
+    def _deliver(self, what: tuple[int, Hashable, Any], error: str) -> None:
+        epoch, key, value = what
+        if self._closing or epoch != self._epoch:
             return
         if error:
             self.failed.emit(key, error)

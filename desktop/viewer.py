@@ -55,7 +55,7 @@ class Viewer(QObject):
     def set_document(self, document: Document | None) -> None:
         """Show nothing of the old document any more."""
         self._document = document
-        self._loader.forget(lambda _key: True)
+        self._loader.clear()
         self._photos.clear()
         self._images = [0, 0]
         self._maps = [None, None]
@@ -98,7 +98,7 @@ class Viewer(QObject):
         """Read an image anew: its file is elsewhere, or another one, now."""
         self._photos.pop(image, None)
         if self._document is not None and image in self._images:
-            self._ask(image, urgent=True)
+            self._ask(image, urgent=True, again=True)
             self._patience.start()
 
     def prefetch(self, images: list[int]) -> None:
@@ -107,7 +107,7 @@ class Viewer(QObject):
             if image and image not in self._photos:
                 self._ask(image, urgent=False)
 
-    def _ask(self, image: int, *, urgent: bool) -> None:
+    def _ask(self, image: int, *, urgent: bool, again: bool = False) -> None:
         assert self._document is not None
         path = self._document.image_path(image)
 
@@ -118,7 +118,7 @@ class Viewer(QObject):
         if urgent:
             wanted = set(self._images)
             self._loader.forget(lambda key: key not in wanted)
-        self._loader.request(image, load, urgent=urgent)
+        self._loader.request(image, load, urgent=urgent, again=again)
 
     @Slot(object, object)
     def _loaded(self, image: int, photo: Photo) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from core.project.store import Reader
 __all__ = ["Edit", "Record", "merged_row"]
 
 Box4 = tuple[int, int, int, int]
+_ROW_BYTES, _VALUE_BYTES = 64, 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +49,7 @@ class Record:
 def _size(row: Row | None) -> int:
     if row is None:
         return 16
-    return 64 + sum(len(value) if isinstance(value, bytes) else sys.getsizeof(value) for value in row)
+    return _ROW_BYTES + _VALUE_BYTES * len(row) + sum(len(value) for value in row if isinstance(value, bytes | str))
 
 
 @dataclass(slots=True, eq=False)

@@ -121,8 +121,7 @@ class ImageModel(QAbstractListModel):
         if not changed:
             return
         self._missing = missing
-        for image in changed:
-            self.touch(image)
+        self._touch_rows([row for row in (self._row_of.get(image, -1) for image in changed) if row >= 0])
         self.counts_changed.emit()
 
     def set_sides(self, sides: dict[int, str]) -> None:
@@ -179,16 +178,22 @@ class ImageModel(QAbstractListModel):
         """The next image among the rows in a direction for which a test holds, or None at the end of the list."""
         row = self._row_of.get(image)
         if row is None:
-            # Filtered away meanwhile: go on from where it would be by its name.
-            place = self._place.get(image, -1)
-            before = sum(self._place[each] < place for each in self._rows)
-            row = before - 1 if step > 0 else before
+            row = self._gap(image)
+            row = row - 1 if step > 0 else row
         row += step
         while 0 <= row < len(self._rows):
             if wanted is None or wanted(self._records[self._rows[row]]):
                 return self._rows[row]
             row += step
         return None
+
+    def _gap(self, image: int) -> int:
+        """Row before which an image that was filtered away meanwhile would be."""
+        if image not in self._records:
+            return 0
+        key = self._sort_key()
+        mine = (key(image), self._place[image])
+        return sum((key(each), self._place[each]) < mine for each in self._rows)
 
     def counts(self) -> dict[str, int]:
         """Images by state, and `unreadable`."""
@@ -233,13 +238,17 @@ class ImageModel(QAbstractListModel):
 
     def _sorted(self, rows: Iterable[int]) -> list[int]:
         """Rows in the order that is wanted; among equals they stay in that of their names."""
+        return list(rows) if self._sort == "name" else sorted(rows, key=self._sort_key())
+
+    def _sort_key(self) -> Callable[[int], float]:
+        """What images are sorted by, the least first."""
         records = self._records
         if self._sort == "state":
             rank = {state: number for number, state in enumerate(IMAGE_STATES)}
-            return sorted(rows, key=lambda image: rank[records[image].state])
+            return lambda image: rank[records[image].state]
         if self._sort == "doubt":
-            return sorted(rows, key=lambda image: -_doubt(records[image]))
-        return list(rows)
+            return lambda image: -_doubt(records[image])
+        return self._place.__getitem__
 
     def _in_state(self, image: int, state: str) -> bool:
         if state == "missing":

@@ -109,7 +109,7 @@ class Thumbnails(QObject):
 
     def clear(self) -> None:
         """Forget everything: another project."""
-        self._loader.forget(lambda _key: True)
+        self._loader.clear()
         self._made.clear()
         self._stale.clear()
         self._asked.clear()

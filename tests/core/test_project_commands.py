@@ -281,6 +281,23 @@ def test_accepting_makes_predictions_a_persons(document):
     assert document.label_map(2).areas() == {1: 6800}
 
 
+def test_accepting_on_many_images_is_the_same_as_on_each(tmp_path):
+    document = filled(Document.untitled(), tmp_path, images=120, parts=3)
+    document.apply(ReplaceMasks({image: blocks(1, 2) for image in range(1, 101)}))
+    document.apply(Paint(7, 1, (0, 0, 5, 5), box_mask(5, 5)))
+    history = History(document)
+    before = everything(document)
+    history.push(AcceptPredictions(range(1, 121), parts=[2]))
+    assert all(document.label_map(image).states[2] == "reviewed" for image in range(1, 101))
+    assert all(document.label_map(image).states[1] == "predicted" for image in range(1, 101) if image != 7)
+    history.push(SetReviewState(range(1, 121), "reviewed"))
+    assert document.state_counts() == {"reviewed": 120}
+    assert document.label_map(1).states == {1: "reviewed", 2: "reviewed"}
+    assert document.label_map(7).states == {1: "edited", 2: "reviewed"}
+    history.undo(), history.undo()
+    assert everything(document) == before
+
+
 # Parts --------------------------------------------------------------------------------------------------------------
 
 

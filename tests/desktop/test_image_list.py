@@ -169,3 +169,16 @@ def test_a_hundred_thousand_images_are_filtered_and_sorted_as_few_are(qtbot):
     doubts = [each.doubt for each in shown]
     assert doubts == sorted(doubts, reverse=True)
     assert model.row(shown[7].id) == 7
+
+
+def test_keys_go_on_from_where_a_filtered_image_would_be_in_the_order_that_is_shown(qtbot):
+    model = ImageModel(lambda record: None)
+    model.set_records(
+        ImageRecord(number, f"{number}.jpg", f"{number}.jpg", 1, 0, "", 8, 8, "predicted", doubt)
+        for number, doubt in ((1, 0.2), (2, 0.9), (3, 0.5), (4, 0.7), (5, 0.1))
+    )
+    model.set_filter(ImageFilter(but=frozenset({3})), "doubt")
+    assert list(model.shown) == [2, 4, 1, 5]
+    assert (model.neighbour(3, 1), model.neighbour(3, -1)) == (1, 4)
+    model.set_filter(ImageFilter(but=frozenset({3})), "name")
+    assert (model.neighbour(3, 1), model.neighbour(3, -1)) == (4, 2)

@@ -6,13 +6,16 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import Qt
 
 from core.project.commands import Paint
 from core.project.document import Document
+from desktop import viewer
 from desktop.dialogs.relink import RelinkDialog
 from desktop.dialogs.trouble import TroubleDialog
 from desktop.panels.image_model import MISSING
@@ -35,6 +38,34 @@ def stroke(window, at=5):
 
 def button(widget, text):
     return next(each for each in widget.buttons if each.text() == text)
+
+
+def test_what_the_last_project_was_still_reading_never_shows_up_in_the_next_one(qtbot, opened, tmp_path, monkeypatch):
+    folder = tmp_path / "others"
+    folder.mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        Image.new("RGB", (50, 40), (200, 0, 0)).save(folder / name)
+    reading, go_on = threading.Event(), threading.Event()
+    real = viewer.read_image
+
+    def slow(path, **options):
+        if path.parent != folder:
+            reading.set()
+            go_on.wait(5)
+        return real(path, **options)
+
+    monkeypatch.setattr(viewer, "read_image", slow)
+    third = opened.session.document.image_ids[2]
+    opened.images.select(third)
+    assert reading.wait(5)
+    opened.session.open_folder(folder)
+    qtbot.waitUntil(lambda: opened.session.title == "others")
+    go_on.set()
+    qtbot.waitUntil(lambda: opened.canvas.panes[0].photo is not None)
+    opened.images.select(third)
+    qtbot.waitUntil(lambda: opened.canvas.panes[0].image_key == third)
+    assert opened.canvas.panes[0].photo.hw == (40, 50)
+    assert opened.session.document.image(third).width == 50
 
 
 # Moved images -------------------------------------------------------------------------------------------------------

@@ -69,6 +69,32 @@ def test_the_last_request_is_loaded_first_and_unwanted_ones_never(qtbot):
     loader.close()
 
 
+def test_what_is_being_loaded_is_not_loaded_twice_and_never_delivered_once_cleared(qtbot):
+    loader = Loader("test")
+    gate, begun, order = threading.Event(), threading.Event(), []
+    loader.loaded.connect(lambda key, value: order.append(value))
+
+    def slow():
+        begun.set()
+        return gate.wait(5)
+
+    loader.request("slow", slow)
+    assert begun.wait(5)
+    loader.request("slow", lambda: "twice", again=False)
+    loader.request("slow", lambda: "file changed")
+    gate.set()
+    qtbot.waitUntil(lambda: order == [True, "file changed"])
+    gate.clear(), begun.clear()
+    loader.request(1, slow)
+    assert begun.wait(5)
+    loader.clear()
+    loader.request(1, lambda: "of the next project", again=False)
+    gate.set()
+    qtbot.waitUntil(lambda: len(order) == 3)
+    assert order[2] == "of the next project"
+    loader.close()
+
+
 def test_a_failure_while_loading_is_told_in_words_and_the_next_one_is_loaded(qtbot):
     loader = Loader("test")
     failed, loaded = [], []

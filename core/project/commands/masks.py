@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from core.project.masks import (
 from core.project.model import BACKGROUND, ImageState, LabelMap, Labels, PartLabel, PartState, Provenance
 from core.project.palette import next_colour
 from core.project.rows import provenance_row, read_part_states, read_touched
+from core.project.schema import Row
 from core.project.tiles import PackedLabels, pack_labels
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
 
 Box4 = tuple[int, int, int, int]
 _NO_MASK = np.zeros((0, 0), np.bool_)
+_SEVERAL = 50
 
 
 @dataclass(eq=False)
@@ -147,10 +149,9 @@ class AcceptPredictions(Command):
         return "Accept predictions"
 
     def do(self, edit: Edit) -> None:
-        for image in self.image_ids:
-            if _confirm_parts(edit, image, self.parts):
-                mark_edited(edit, image)
-                self.outcome.changed.append(image)
+        for image in _confirm_parts(edit, self.image_ids, self.parts):
+            mark_edited(edit, image)
+            self.outcome.changed.append(image)
 
 
 @dataclass(eq=False)
@@ -165,21 +166,29 @@ class SetReviewState(Command):
         return f"Mark {self.state}"
 
     def do(self, edit: Edit) -> None:
+        confirmed = set(_confirm_parts(edit, self.image_ids, None)) if self.state == "reviewed" else set()
         for image in self.image_ids:
             record = edit.image(image)
-            confirmed = self.state == "reviewed" and _confirm_parts(edit, image, None)
             if record.state != self.state:
                 edit.put_image(dataclasses.replace(record, state=self.state))
-            if confirmed or record.state != self.state:
+            if image in confirmed or record.state != self.state:
                 self.outcome.changed.append(image)
 
 
-def _confirm_parts(edit: Edit, image: int, parts: Sequence[int] | None) -> bool:
-    found = False
-    for part, (state, pixels) in read_part_states(edit, image).items():
-        if state == "predicted" and (parts is None or part in parts):
-            edit.put("label_parts", (image, part), ("reviewed", pixels))
-            found = True
+def _confirm_parts(edit: Edit, images: Sequence[int], parts: Sequence[int] | None) -> list[int]:
+    """Take predicted parts of images over as reviewed; the images that had any, in their order."""
+    predicted: dict[int, dict[int, Row]] = {}
+    if len(images) > _SEVERAL:  # one look at the whole table takes less than one for each image
+        for (image, part), row in edit.find("label_parts", "state", "predicted").items():
+            predicted.setdefault(cast("int", image), {})[cast("int", part)] = row
+    found = []
+    for image in images:
+        rows = predicted.get(image, {}) if len(images) > _SEVERAL else read_part_states(edit, image)
+        wanted = {part: row for part, row in rows.items() if row[0] == "predicted" and (parts is None or part in parts)}
+        for part, row in sorted(wanted.items()):
+            edit.put("label_parts", (image, part), ("reviewed", row[1]), row)
+        if wanted:
+            found.append(image)
     return found
 
 
