@@ -30,6 +30,7 @@ from core.project.view import ProjectView
 __all__ = ["Document"]
 
 _LABEL_TABLES = {"label_maps", "label_parts", "label_tiles", "touched_tiles"}
+_TILE_TABLES = {"label_tiles", "touched_tiles"}
 
 
 class Document(ProjectView):
@@ -248,7 +249,8 @@ class Document(ProjectView):
         diff: Diff = {}
         for (table, key), (before, after) in record.diff.items():
             source, target = (before, after) if forward else (after, before)
-            now = self._store.get(table, key)
+            # Only commands write tiles, and they are undone in turn: what is there needs no reading back.
+            now = source if table in _TILE_TABLES else self._store.get(table, key)
             diff[table, key] = (now, merged_row(now, source, target))
         self._state = record.after if forward else record.before
         self._commit(diff, self._label_sizes(diff), record.boxes, revise=True)

@@ -8,21 +8,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ProjectError, UsageError
 from core.project.edit import Edit
 from core.project.model import BACKGROUND, Labels, PartLabel, PartState, mask_bbox
-from core.project.rows import read_part_states, tile_labels
+from core.project.rows import counted_tile, damaged_labels, read_part_states, tile_labels
 from core.project.schema import Key, Row
 from core.project.tiles import (
     PackedLabels,
     TileDamagedError,
+    encode_counted,
     encode_tile,
     relabel_tile,
     tile_boxes,
+    tile_counts,
+    uniform_tile,
 )
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
 ]
 
 Box4 = tuple[int, int, int, int]
+_FEW = 48
 
 
 def label_size(edit: Edit, image: int) -> tuple[int, int] | None:
@@ -80,14 +83,14 @@ def assign_box(
         return False
     delta: Counter[int] = Counter()
     for stroke in strokes:
-        delta.update(stroke.gained)
-        delta.subtract(stroke.lost)
-    _refuse_unknown(edit, {part for stroke in strokes for part in stroke.gained})
+        delta.update(stroke.gain)
+    _refuse_unknown(edit, {part for stroke in strokes for part, gain in stroke.gain.items() if gain > 0})
     _put_header(edit, image, size)
+    touched = _tile_rows(edit, "touched_tiles", image, [stroke.number for stroke in strokes])
     for stroke in strokes:
         if stroke.changed is not None:
-            _put_tile(edit, "label_tiles", (image, stroke.number), stroke.labels, stroke.was)
-        _touch(edit, (image, stroke.number), stroke.hw, stroke.inside, stroke.mask)
+            edit.put("label_tiles", (image, stroke.number), stroke.row, stroke.was)
+        _touch(edit, (image, stroke.number), stroke, touched.get(stroke.number))
     known = edit.boxes.get(image)
     edit.boxes[image] = exact if known is None else _union([known, exact]) or exact
     _recount(edit, image, {part: gain for part, gain in delta.items() if part != BACKGROUND})
@@ -100,28 +103,23 @@ class _TileStroke:
 
     Attributes:
         number: Of the tile.
-        labels: The tile's labels afterwards.
+        hw: Height and width of the tile.
+        row: Its row afterwards, None for background alone.
         was: Its row before.
         inside: The part of the tile that the stroke's box covers.
-        mask: Pixels of that part that a person decided on.
+        mask: Pixels of that part that a person decided on; None for every pixel of the tile.
         changed: (top, left, bottom, right) box in the image of the pixels that changed, None for none.
-        gained: Pixels that got each label.
-        lost: Pixels that had each label before.
+        gain: Pixels that each label got more, or less.
     """
 
     number: int
-    labels: Labels
+    hw: tuple[int, int]
+    row: Row | None
     was: Row | None
     inside: tuple[slice, slice]
-    mask: NDArray[np.bool_]
+    mask: NDArray[np.bool_] | None
     changed: Box4 | None
-    gained: dict[int, int]
-    lost: dict[int, int]
-
-    @property
-    def hw(self) -> tuple[int, int]:
-        """Height and width of the tile."""
-        return self.labels.shape[0], self.labels.shape[1]
+    gain: Mapping[int, int]
 
 
 def _tile_strokes(
@@ -129,31 +127,65 @@ def _tile_strokes(
 ) -> Iterator[_TileStroke]:
     """A stroke tile by tile: a long thin one costs the tiles it crosses, not its box."""
     locked = [part.id for part in edit.all_parts().values() if part.locked]
-    for number, tile_box in tile_boxes(hw, bbox):
-        cut = _intersection(tile_box, bbox)
+    crossed = list(_crossed(hw, bbox, mask))
+    rows = _tile_rows(edit, "label_tiles", image, [number for number, _, _ in crossed])
+    for number, tile_box, cut in crossed:
+        was = rows.get(number)
         here = _inside(bbox, cut)
-        own = mask[here]
-        if not cv2.countNonZero(own.view(np.uint8)):
-            continue
-        was = edit.get("label_tiles", (image, number))
-        labels = tile_labels(was, tile_box, number)
+        tile_hw = (tile_box[2] - tile_box[0], tile_box[3] - tile_box[1])
         inside = _inside(tile_box, cut)
+        own = mask[here]
+        covered = own.shape == tile_hw and bool(own.all())
+        if covered and isinstance(values, int):
+            before = _counts(was, tile_hw)
+            if values not in before and not before.keys() & set(locked):
+                gain = {values: tile_hw[0] * tile_hw[1]} | {label: -count for label, count in before.items()}
+                row = (uniform_tile(values, tile_hw),) if values != BACKGROUND else None
+                yield _TileStroke(number, tile_hw, row, was, inside, None, cut, gain)
+                continue
+        labels, before = counted_tile(was, tile_box, number)
         region = labels[inside]
         if locked:
             own = own & ~np.isin(region, locked)
+            covered = False
         wanted = values if isinstance(values, int) else values[here]
         changing = own & (region != wanted)
         tight = mask_bbox(changing)
+        kept = None if covered else own
         if tight is None:
-            yield _TileStroke(number, labels, was, inside, own, None, {}, {})
+            yield _TileStroke(number, tile_hw, was, was, inside, kept, None, {})
             continue
-        lost = _counts(region, changing)
-        gained = {wanted: sum(lost.values())} if isinstance(wanted, int) else _counts(wanted, changing)
-        if labels.itemsize == 1 and max(gained) > 255:
+        if labels.itemsize == 1 and _highest(wanted, changing) > 255:
             labels = labels.astype(np.uint16)
         np.copyto(labels[inside], np.asarray(wanted, labels.dtype), where=changing)
+        blob, gained = encode_counted(labels)
+        after: Row | None = None if gained.keys() == {BACKGROUND} else (blob,)
+        gain = _gain(before, gained, wanted, changing)
         place = (cut[0] + tight[0], cut[1] + tight[1], cut[0] + tight[2], cut[1] + tight[3])
-        yield _TileStroke(number, labels, was, inside, own, place, gained, lost)
+        yield _TileStroke(number, tile_hw, after, was, inside, kept, place, gain)
+
+
+def _crossed(hw: tuple[int, int], bbox: Box4, mask: NDArray[np.bool_]) -> Iterator[tuple[int, Box4, Box4]]:
+    """Number, box, and box within the stroke's box, of every tile in which the mask has a pixel.
+
+    A row of tiles at a time: going through a large mask along its rows is several times quicker than tile by tile.
+    """
+    top, columns = -1, np.empty(0, np.uint8)
+    for number, tile_box in tile_boxes(hw, bbox):
+        cut = _intersection(tile_box, bbox)
+        rows, cols = _inside(bbox, cut)
+        if cut[0] != top:
+            top, columns = cut[0], np.bitwise_or.reduce(mask[rows].view(np.uint8), axis=0)
+        if columns[cols].any():
+            yield number, tile_box, cut
+
+
+def _tile_rows(edit: Edit, table: str, image: int, numbers: list[int]) -> dict[int, Row]:
+    """The rows of some tiles of an image, by number: one by one, or all at once where they are many."""
+    if len(numbers) > _FEW:
+        return {cast("int", key[1]): row for key, row in edit.find(table, "image", image).items()}
+    rows = {number: edit.get(table, (image, number)) for number in numbers}
+    return {number: row for number, row in rows.items() if row is not None}
 
 
 def write_packed(
@@ -279,10 +311,6 @@ def _inside(outer: Box4, inner: Box4) -> tuple[slice, slice]:
     return slice(inner[0] - top, inner[2] - top), slice(inner[1] - left, inner[3] - left)
 
 
-def _put_tile(edit: Edit, table: str, key: Key, tile: Labels, was: Row | None) -> None:
-    edit.put(table, key, (encode_tile(tile),) if cv2.countNonZero(tile) else None, was)
-
-
 def _put_header(edit: Edit, image: int, hw: tuple[int, int]) -> None:
     if edit.get("label_maps", (image,)) is None:
         edit.put("label_maps", (image,), (*hw, 0))
@@ -291,27 +319,54 @@ def _put_header(edit: Edit, image: int, hw: tuple[int, int]) -> None:
         edit.put_image(dataclasses.replace(record, height=hw[0], width=hw[1]))
 
 
-def _touch(edit: Edit, key: Key, hw: tuple[int, int], inside: tuple[slice, slice], mask: NDArray[np.bool_]) -> None:
+def _touch(edit: Edit, key: Key, stroke: _TileStroke, was: Row | None) -> None:
     """Remember which pixels of a tile a person decided on, so that no prediction takes them back."""
-    was = edit.get("touched_tiles", key)
+    everything: Row = (uniform_tile(1, stroke.hw),)
+    if was == everything:
+        return
+    if stroke.mask is None:
+        edit.put("touched_tiles", key, everything, was)
+        return
     try:
-        tile = tile_labels(was, (0, 0, *hw), cast("int", key[1]))
+        tile = tile_labels(was, (0, 0, *stroke.hw), cast("int", key[1]))
     except ProjectError:  # what was touched before is lost, what is touched now is not
-        tile = np.zeros(hw, np.uint8)
-    region = tile[inside]
-    union = region | mask
+        tile = np.zeros(stroke.hw, np.uint8)
+    region = tile[stroke.inside]
+    union = region | stroke.mask
     if not np.array_equal(union, region):
         region[...] = union
-        _put_tile(edit, "touched_tiles", key, tile, was)
+        edit.put("touched_tiles", key, (encode_tile(tile),), was)
 
 
-def _counts(labels: Labels, mask: NDArray[np.bool_]) -> dict[int, int]:
-    """Pixels of every label that occurs under a mask within a tile."""
-    if labels.dtype == np.uint8:
-        counts = cv2.calcHist([labels], [0], mask.view(np.uint8), [256], [0, 256]).reshape(-1).astype(np.int64)
-    else:
-        counts = np.bincount(labels[mask])
-    return {int(label): int(counts[label]) for label in np.flatnonzero(counts)}
+def _counts(row: Row | None, hw: tuple[int, int]) -> dict[int, int]:
+    """Pixels of every label in a tile."""
+    if row is None:
+        return {BACKGROUND: hw[0] * hw[1]}
+    try:
+        counts = tile_counts(cast("bytes", row[0]))
+    except TileDamagedError as error:
+        raise damaged_labels(error) from None
+    if sum(counts.values()) != hw[0] * hw[1]:
+        raise damaged_labels(TileDamagedError("a tile has another size"))
+    return counts
+
+
+def _gain(
+    before: Mapping[int, int], after: Mapping[int, int], wanted: int | Labels, changing: NDArray[np.bool_]
+) -> dict[int, int]:
+    """Pixels that each label got more, or less; of those that a stroke touched, which may be as many as before."""
+    gain = {label: after.get(label, 0) - before.get(label, 0) for label in before.keys() | after.keys()}
+    swaps = not isinstance(wanted, int)
+    return {
+        label: more for label, more in gain.items() if more or (swaps and bool(np.any(changing & (wanted == label))))
+    }
+
+
+def _highest(wanted: int | Labels, changing: NDArray[np.bool_]) -> int:
+    """The highest label that a tile gets."""
+    if isinstance(wanted, int):
+        return wanted
+    return 0 if wanted.dtype == np.uint8 else int(wanted[changing].max())
 
 
 def _recount(edit: Edit, image: int, delta: Mapping[int, int]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from core.errors import ProjectError, UsageError
 from core.project.model import (
+    BACKGROUND,
     IMAGE_STATES,
     PART_STATES,
     Box,
@@ -28,9 +29,11 @@ from core.project.model import (
 )
 from core.project.schema import Key, Row
 from core.project.store import Reader
-from core.project.tiles import TileDamagedError, decode_tile, tile_boxes, unpack_into
+from core.project.tiles import TileDamagedError, decode_counted, tile_boxes, unpack_into
 
 __all__ = [
+    "counted_tile",
+    "damaged_labels",
     "image_record",
     "image_row",
     "keypoint_row",
@@ -263,7 +266,8 @@ def map_size(header: Row) -> tuple[int, int]:
     return height, width
 
 
-def _damaged(error: TileDamagedError) -> ProjectError:
+def damaged_labels(error: TileDamagedError) -> ProjectError:
+    """What a damaged tile means for a person."""
     return ProjectError(
         f"the labels are damaged ({error})", hint="They are left as they are; restore a backup or clear the image"
     )
@@ -274,7 +278,7 @@ def _unpack_tiles(reader: Reader, table: str, image: int, out: NDArray[np.unsign
     try:
         unpack_into(out, ((cast("int", key[1]), cast("bytes", row[0])) for key, row in rows.items()))
     except TileDamagedError as error:
-        raise _damaged(error) from None
+        raise damaged_labels(error) from None
 
 
 def read_box(
@@ -315,16 +319,27 @@ def tile_labels(row: Row | None, box: tuple[int, int, int, int], number: int) ->
     Raises:
         ProjectError: They are damaged.
     """
+    return counted_tile(row, box, number)[0]
+
+
+def counted_tile(
+    row: Row | None, box: tuple[int, int, int, int], number: int
+) -> tuple[NDArray[np.unsignedinteger], dict[int, int]]:
+    """What `tile_labels` gives, and the pixels of every label.
+
+    Raises:
+        ProjectError: They are damaged.
+    """
     shape = (box[2] - box[0], box[3] - box[1])
     if row is None:
-        return np.zeros(shape, np.uint8)
+        return np.zeros(shape, np.uint8), {BACKGROUND: shape[0] * shape[1]}
     try:
-        tile = decode_tile(cast("bytes", row[0]))
+        tile, counts = decode_counted(cast("bytes", row[0]))
     except TileDamagedError as error:
-        raise _damaged(error) from None
+        raise damaged_labels(error) from None
     if tile.shape != shape:
-        raise _damaged(TileDamagedError(f"tile {number} of {tile.shape}"))
-    return tile if tile.flags.writeable else tile.copy()
+        raise damaged_labels(TileDamagedError(f"tile {number} of {tile.shape}"))
+    return (tile if tile.flags.writeable else tile.copy()), counts
 
 
 def read_labels(reader: Reader, image: int) -> tuple[NDArray[np.unsignedinteger], int] | None:

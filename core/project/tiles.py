@@ -12,6 +12,7 @@ values; for pixels (where runs would be longer), the values themselves.
 
 from __future__ import annotations
 
+import functools
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,12 +27,16 @@ __all__ = [
     "TILE",
     "PackedLabels",
     "TileDamagedError",
+    "decode_counted",
     "decode_tile",
+    "encode_counted",
     "encode_tile",
     "pack_labels",
     "relabel_tile",
     "tile_boxes",
+    "tile_counts",
     "tiles_bbox",
+    "uniform_tile",
     "unpack_into",
 ]
 
@@ -137,15 +142,29 @@ def tiles_bbox(hw: tuple[int, int], numbers: Iterable[int]) -> tuple[int, int, i
 
 def encode_tile(tile: NDArray[np.integer] | NDArray[np.bool_]) -> bytes:
     """Blob of a (height, width) array of labels, at most 65535 on a side."""
+    return encode_counted(tile)[0]
+
+
+def encode_counted(tile: NDArray[np.integer] | NDArray[np.bool_]) -> tuple[bytes, dict[int, int]]:
+    """What `encode_tile` gives, and the pixels of every label, which come with it at no cost."""
     values = _unsigned(tile)
     if values.dtype == np.uint16 and values.size and int(values.max()) < 256:
         values = values.astype(np.uint8)
     flat = np.ascontiguousarray(values).reshape(-1)
-    starts = np.concatenate(([0], np.flatnonzero(flat[1:] != flat[:-1]) + 1))
     hw = (values.shape[0], values.shape[1])
-    if len(starts) * (4 + flat.itemsize) >= flat.nbytes:
-        return _wrap(_PIXELS, flat.itemsize, hw, flat.astype(flat.dtype.newbyteorder("<")).tobytes())
-    return _encode_runs(np.diff(np.append(starts, flat.size)), flat[starts], hw)
+    borders = np.flatnonzero(flat[1:] != flat[:-1])
+    if not borders.size and flat.size:
+        return uniform_tile(int(flat[0]), hw), {int(flat[0]): flat.size}
+    if (len(borders) + 1) * (4 + flat.itemsize) >= flat.nbytes:
+        blob = _wrap(_PIXELS, flat.itemsize, hw, flat.astype(flat.dtype.newbyteorder("<")).tobytes())
+        return blob, _by_label(np.bincount(flat))
+    ends = np.empty(len(borders) + 1, np.int64)  # the last pixel of every run
+    ends[:-1], ends[-1] = borders, flat.size - 1
+    lengths = ends.copy()
+    lengths[0] += 1
+    lengths[1:] -= ends[:-1]
+    runs = flat[ends]
+    return _encode_runs(lengths, runs, hw), _by_label(np.bincount(runs, lengths))
 
 
 def decode_tile(blob: bytes) -> Labels:
@@ -154,10 +173,39 @@ def decode_tile(blob: bytes) -> Labels:
     Raises:
         TileDamagedError: The blob is damaged.
     """
+    return decode_counted(blob)[0]
+
+
+def decode_counted(blob: bytes) -> tuple[Labels, dict[int, int]]:
+    """What `decode_tile` gives, and the pixels of every label.
+
+    Raises:
+        TileDamagedError: The blob is damaged.
+    """
     kind, hw, lengths, values = _open(blob)
     flat = values if kind == _PIXELS else np.repeat(values, lengths)
     native: Labels = flat.reshape(hw).astype(flat.dtype.newbyteorder("="), copy=False)
-    return native
+    return native, _by_label(np.bincount(values) if kind == _PIXELS else np.bincount(values, lengths))
+
+
+@functools.lru_cache(maxsize=1024)
+def uniform_tile(label: int, hw: tuple[int, int]) -> bytes:
+    """Blob of a tile that has one label alone, the same as `encode_tile` makes."""
+    return _encode_runs(np.array([hw[0] * hw[1]]), np.array([label], np.uint8 if label < 256 else np.uint16), hw)
+
+
+def tile_counts(blob: bytes) -> dict[int, int]:
+    """Pixels of every label that occurs in a blob, from its runs.
+
+    Raises:
+        TileDamagedError: The blob is damaged.
+    """
+    kind, _, lengths, values = _open(blob)
+    return _by_label(np.bincount(values) if kind == _PIXELS else np.bincount(values, lengths))
+
+
+def _by_label(counts: NDArray[np.integer] | NDArray[np.floating]) -> dict[int, int]:
+    return {label: int(count) for label, count in enumerate(counts.tolist()) if count}
 
 
 def relabel_tile(blob: bytes, table: Labels) -> bytes | None:

@@ -150,6 +150,40 @@ def test_ids_above_255_make_a_deep_map_and_undo_makes_it_shallow_again(document)
     assert document.label_map(2).areas() == {1: 81 - 16, 300: 225}
 
 
+@pytest.mark.parametrize("locked", [False, True])
+@pytest.mark.parametrize("part", [0, 3, 4])
+def test_a_stroke_over_whole_tiles_changes_and_counts_the_same_as_pixel_by_pixel(document, part, locked):
+    history = History(document)
+    rng = np.random.default_rng(3)
+    before = np.repeat(np.repeat(rng.integers(0, 4, (6, 5)).astype(np.uint8), 50, 0), 54, 1)[: HW[0], : HW[1]]
+    document.apply(AddPart("part 4"))
+    document.apply(ReplaceMasks({1: before}))
+    if locked:
+        document.apply(EditPart(1, locked=True))
+    mask = np.ones(HW, np.bool_)
+    mask[-3:, 10:20] = False
+    history.push(Paint(1, part, (0, 0, *HW), mask))
+    after = np.where(mask & ~(locked & (before == 1)), part, before)
+    areas = {int(label): int((after == label).sum()) for label in np.unique(after) if label}
+    assert np.array_equal(document.label_map(1).labels, after)
+    assert {label: pixels for label, (_, pixels) in document.part_states(1).items() if pixels} == areas
+    assert np.array_equal(document.touched(1), mask & ~(locked & (before == 1)))
+    history.undo()
+    assert np.array_equal(document.label_map(1).labels, before)
+    assert document.touched(1) is None
+
+
+def test_parts_that_exchange_pixels_are_a_persons_work_though_they_keep_their_size(document):
+    document.apply(ReplaceMasks({1: blocks(1, 2, 3)}))
+    swapped = blocks(2, 1, 3)
+    document.apply(SetLabels(1, (0, 0, *HW), swapped))
+    assert document.part_states(1) == {
+        1: ("edited", 40 * 170),
+        2: ("edited", 40 * 170),
+        3: ("predicted", 40 * 170),
+    }
+
+
 def test_painting_away_a_reviewed_part_is_remembered_as_a_persons_decision(document):
     document.apply(ReplaceMasks({1: blocks(1, 2)}))
     document.apply(Paint(1, 0, (0, 0, 40, 270), box_mask(40, 270)))

@@ -14,7 +14,9 @@ from core.project.tiles import (
     pack_labels,
     relabel_tile,
     tile_boxes,
+    tile_counts,
     tiles_bbox,
+    uniform_tile,
     unpack_into,
 )
 
@@ -40,6 +42,19 @@ def test_a_tile_comes_back_as_it_was(labels):
     back = decode_tile(encode_tile(labels))
     assert np.array_equal(back, labels)
     assert back.dtype == np.uint8
+
+
+@given(small_labels)
+def test_a_blob_tells_how_many_pixels_each_label_has(labels):
+    numbers, counts = np.unique(labels, return_counts=True)
+    assert tile_counts(encode_tile(labels)) == dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("label", [0, 1, 255, 256, 65_535])
+def test_a_tile_of_one_label_is_the_same_blob_however_it_is_made(label):
+    for dtype in (np.uint8, np.uint16):
+        if label <= np.iinfo(dtype).max:
+            assert encode_tile(np.full((37, 256), label, dtype)) == uniform_tile(label, (37, 256))
 
 
 def test_ids_above_255_keep_their_sixteen_bits():
