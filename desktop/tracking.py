@@ -199,6 +199,8 @@ class TrackDesk(QObject):
             self.player.pause()
         else:
             assert sequence is not None
+            if self._w.notice.button.text() == _SUGGESTION:
+                self._w.notice.hide()
             self.panel.set_fps(sequence.fps)
             self.panel.set_size(sequence.size)
             self._show_states()

@@ -34,7 +34,7 @@ _PAGE = 10
 def state_colour(state: FrameState, theme: Colours) -> str:
     """The colour of a frame's state."""
     return {
-        FrameState.NONE: theme.raised,
+        FrameState.NONE: theme.canvas,
         FrameState.SKIPPED: theme.border,
         FrameState.PROPAGATED: theme.accent,
         FrameState.DOUBTFUL: theme.warning,
@@ -178,7 +178,7 @@ class FrameTrack(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         theme = colours()
         painter = QPainter(self)
-        painter.fillRect(QRectF(_MARGIN, _TOP, self.width() - 2 * _MARGIN, _BAR), QColor(theme.raised))
+        painter.fillRect(QRectF(_MARGIN, _TOP, self.width() - 2 * _MARGIN, _BAR), QColor(theme.canvas))
         if not self.count:
             return
         self._paint_runs(painter, theme)
@@ -210,7 +210,7 @@ class FrameTrack(QWidget):
             box = QRectF(_MARGIN + begin - widen, _TOP + _BAR - height, end - begin + 2 * widen, height)
             painter.fillRect(box, QColor(state_colour(state, theme)))
         if self._pitch() >= 6:
-            painter.setPen(QPen(QColor(theme.window), 1))
+            painter.setPen(QPen(QColor(theme.panel), 1))
             for frame in range(1, self.count):
                 x = round(_MARGIN + frame * self._pitch()) + 0.5
                 painter.drawLine(QPointF(x, _TOP), QPointF(x, _TOP + _BAR))

@@ -347,7 +347,7 @@ def test_cancelling_keeps_what_is_finished(qtbot, slow):
     paint_blob(qtbot, slow, 0)
     slow.actions_["propagate_all"].trigger()
     track = slow.tracking.panel.track
-    qtbot.waitUntil(lambda: track._running[:3].sum() == 2)
+    qtbot.waitUntil(lambda: track._running[:3].sum() == 2, timeout=30_000)
     assert not slow.actions_["propagate_all"].isEnabled()
     QTest.keyClick(slow, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: not slow.runner.busy)
@@ -358,10 +358,26 @@ def test_cancelling_keeps_what_is_finished(qtbot, slow):
     assert track._span is None
 
 
+def test_closing_the_project_meanwhile_cancels_and_keeps_what_was_drawn(qtbot, slow, frames_folder):
+    paint_blob(qtbot, slow, 0)
+    drawn = labels(slow, 0).copy()
+    slow.actions_["propagate_all"].trigger()
+    qtbot.waitUntil(lambda: slow.tracking.panel.track._running[:3].sum() == 2, timeout=30_000)
+    slow.session.close()
+    slow.show_session()
+    qtbot.waitUntil(lambda: not slow.runner.busy)
+    assert not slow.tracking.panel.isVisible()
+    slow.session.open_folder(frames_folder)
+    qtbot.waitUntil(slow.tracking.panel.isVisible)
+    assert np.array_equal(labels(slow, 0), drawn)
+    assert states(slow)[1:] == [FrameState.NONE] * (COUNT - 1)
+    assert slow.actions_["propagate_all"].isEnabled()
+
+
 def test_a_frame_drawn_on_meanwhile_is_left_and_named(qtbot, slow):
     paint_blob(qtbot, slow, 0)
     slow.actions_["propagate_all"].trigger()
-    qtbot.waitUntil(lambda: slow.tracking.panel.track._running[:3].sum() == 2)
+    qtbot.waitUntil(lambda: slow.tracking.panel.track._running[:3].sum() == 2, timeout=30_000)
     paint_blob(qtbot, slow, 6)
     drawn = labels(slow, 6).copy()
     SlowEngine.gate.set()
