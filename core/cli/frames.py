@@ -8,6 +8,7 @@ from pathlib import Path
 from core.cli.options import Subparsers, add_engine_options, add_feature_options, add_report_options, engine_from
 from core.cli.runner import Outcome
 from core.cli.sequences import track_job
+from core.errors import JobCancelledError
 from core.jobs import JobContext
 from core.project.document import Document
 from core.project.sequence import FrameState, frame_state
@@ -68,8 +69,10 @@ def _track(args: argparse.Namespace, ctx: JobContext) -> Outcome:
         doubtful = [record.name for record in changed if frame_state(record) is FrameState.DOUBTFUL]
         skipped = [(document.image(image).name, why) for image, why in command.outcome.skipped]
         annotated = [plan.refs[index].name for index in plan.annotated]
+    if not result.complete:
+        ctx.warn(f"{len(changed)} frames were finished and are in the project; the others are as they were")
+        raise JobCancelledError
     lines = [f"{len(changed)} frames propagated from {len(annotated)}, {len(doubtful)} of them doubtful"]
-    lines += [] if result.complete else ["  cancelled: the other frames are as they were"]
     lines += [f"  left as it is: {name}: {why}" for name, why in skipped]
     return Outcome(
         "\n".join(lines),
@@ -79,6 +82,5 @@ def _track(args: argparse.Namespace, ctx: JobContext) -> Outcome:
             "changed": [record.name for record in changed],
             "doubtful": doubtful,
             "skipped": [{"image": name, "reason": why} for name, why in skipped],
-            "complete": result.complete,
         },
     )

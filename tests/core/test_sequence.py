@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from core.cache import FeatureCache
-from core.cli import main
+from core.cli import build_parser, main
 from core.errors import JobCancelledError, UsageError
 from core.features import FeatureMap, FeatureSpec
 from core.geometry import GridGeometry
@@ -234,3 +234,26 @@ def test_the_command_propagates_within_a_project(project, capsys, monkeypatch, t
     assert report["changed"] == [f"{index:05d}.png" for index in range(3, COUNT)]
     assert main(["track-project", str(path), "--from", "0", "--quiet"]) == 2
     assert "nothing on this frame" in capsys.readouterr().err
+
+
+def test_a_cancelled_command_keeps_what_is_finished_and_says_so(project, monkeypatch):
+    paint(project, 0)
+    path, ids = project.path, project.image_ids
+    project.close()
+    ctx = silent()
+
+    class Cancelling(ColourEngine):
+        def features(self, refs, *args, **kwargs):
+            if refs[0].name == "00004.png":
+                ctx.token.cancel()
+            return super().features(refs, *args, **kwargs)
+
+    monkeypatch.setattr("core.cli.frames.engine_from", lambda args: Cancelling())
+    monkeypatch.setattr("core.cli.frames.track_job", lambda args, engine: job(engine))
+    parser, _ = build_parser()
+    args = parser.parse_args(["track-project", str(path)])
+    with pytest.raises(JobCancelledError):
+        args.command(args, ctx)
+    assert ctx.warnings == ["3 frames were finished and are in the project; the others are as they were"]
+    with Document.open(path) as document:
+        assert document.labelled_images() == list(ids[:4])
