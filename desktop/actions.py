@@ -290,6 +290,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "swap_sides", "S&wap left and right", _POINTS, ("Shift+X",), "", "Exchange the sides of the active instance"
     ),
+    ActionSpec(
+        "landmarks",
+        "&Landmarks from parts",
+        _POINTS,
+        (),
+        "",
+        "Predict the points from the parts that the images share: for things that look alike everywhere, such as faces",
+    ),
     ActionSpec("skeletons", "S&keletons…", _POINTS, (), "", "Names, order, edges and sides of the keypoints"),
     ActionSpec("run", "&Run", _RUN, ("Ctrl+R", "F5"), "run", "Start what is chosen in the Run panel"),
     ActionSpec("cancel_job", "&Cancel job", _RUN, ("Ctrl+.",), "cancel"),
@@ -469,7 +477,10 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "apply_codebook",
         ),
     ),
-    ("&Keypoints", ("new_instance", "skip_point", "delete_point", "-", "swap_sides", "-", "skeletons")),
+    (
+        "&Keypoints",
+        ("new_instance", "skip_point", "delete_point", "-", "swap_sides", "-", "landmarks", "-", "skeletons"),
+    ),
     ("&Run", ("run", "cancel_job")),
     (
         "Vi&deo",

@@ -140,6 +140,7 @@ class WindowCommands(QObject):
             "skip_point": window.pointwork.points.skip,
             "delete_point": self._delete_point,
             "swap_sides": window.pointwork.points.swap_sides,
+            "landmarks": window.pointwork.predict_landmarks,
             "skeletons": window.pointwork.edit_skeletons,
             "shortcuts": self._shortcuts,
             "about": self._about,

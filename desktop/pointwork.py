@@ -105,6 +105,15 @@ class PointWork(QObject):
             return None
         return choice, self._w.run_panel.starting_values(spec), list(document.image_ids)
 
+    @Slot()
+    def predict_landmarks(self) -> None:
+        """Predict landmarks from parts, on the images that the Run panel is set to."""
+        choice = self._w.desk.choice
+        if choice is None:
+            self._w.tell("warning", "Landmarks need a model. Install one in the Run panel.")
+            return
+        self.transfers.landmarks(choice, self._w.images_in(self._w.run_panel.scope_name))
+
     def reset(self) -> None:
         """Another project, or none."""
         self.points.reset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ from desktop.worker import Job, JobRunner, Outcome
 
 __all__ = ["KIND", "TransferDesk", "TransferFunction", "transfer_job"]
 
+_LEAST_LANDMARKS = 3
 KIND = "keypoints"
 """Name of the task in the Run panel, and kind of its jobs."""
 TransferFunction = Callable[[Backend, JobContext], tuple[PointTransfer, Provenance]]
@@ -41,6 +43,22 @@ def transfer_job(
         found = transfer_in_project(engine, points, targets, job, ctx)
         weights = engine.plan.weights_sha256
         return found, Provenance("transfer", provenance_params(job), choice.name, weights)
+
+    return run
+
+
+def landmark_job(choice: ModelChoice, points: Snapshot, targets: Mapping[int, ImageRef]) -> TransferFunction:
+    """A job that predicts landmarks of a project from the parts of its images."""
+
+    def run(backend: Backend, ctx: JobContext) -> tuple[PointTransfer, Provenance]:
+        from core.pipeline.landmarks import LandmarkJob
+        from core.pipeline.masks import plain
+        from core.pipeline.project_landmarks import landmarks_in_project
+
+        engine = backend.engine(choice)
+        job = LandmarkJob.for_engine(engine)
+        found = landmarks_in_project(engine, points, targets, job, ctx)
+        return found, Provenance("landmarks", json.dumps(plain(job)), choice.name, engine.plan.weights_sha256)
 
     return run
 
@@ -124,10 +142,33 @@ class TransferDesk(QObject):
 
     def run(self, choice: ModelChoice, images: Sequence[int], job: TransferJob, *, again: bool = False) -> bool:
         """Transfer to these images; whether a job was started. What cannot be is told, unless it starts by itself."""
+        made = self._made(images, again=again)
+        if made is None:
+            return False
+        points, targets, ticket = made
+        self._runner.submit(Job("Transfer keypoints", self.make(choice, points, targets, job), KIND, tag=ticket))
+        return True
+
+    def landmarks(self, choice: ModelChoice, images: Sequence[int]) -> bool:
+        """Predict landmarks from parts on these images; whether a job was started."""
+        made = self._made(images)
+        if made is None:
+            return False
+        points, targets, ticket = made
+        if len({each.image for each in points.templates}) < _LEAST_LANDMARKS:
+            self.notice.emit("warning", f"Landmarks need at least {_LEAST_LANDMARKS} images with their points placed.")
+            return False
+        self._runner.submit(Job("Landmarks from parts", landmark_job(choice, points, targets), KIND, tag=ticket))
+        return True
+
+    def _made(
+        self, images: Sequence[int], *, again: bool = False
+    ) -> tuple[Snapshot, dict[int, ImageRef], _Ticket] | None:
+        """What a job works from, and its ticket; None where there is nothing to do, which is told."""
         document, skeleton = self._session.document, self._skeleton()
         if document is None or skeleton is None:
             self._tell(again, "Choose a skeleton first, and place its points on an image.")
-            return False
+            return None
         points = snapshot(document, skeleton)
         taken = {each.image for each in points.templates}
         targets = {
@@ -137,13 +178,12 @@ class TransferDesk(QObject):
         }
         if not taken:
             self._tell(again, "There is no template yet. Place the points of an image, or mark one with the pin.")
-            return False
+            return None
         if not targets:
             self._tell(again, "These images have their points already, or are reviewed or skipped.")
-            return False
+            return None
         ticket = _Ticket(document, document.revision, tuple(targets), skeleton.id, again)
-        self._runner.submit(Job("Transfer keypoints", self.make(choice, points, targets, job), KIND, tag=ticket))
-        return True
+        return points, targets, ticket
 
     def _tell(self, quiet: bool, text: str) -> None:
         if not quiet:

@@ -31,6 +31,7 @@ __all__ = [
     "Placed",
     "PointTransfer",
     "Snapshot",
+    "annotated_of",
     "check_annotated",
     "check_project",
     "evaluate_project",
@@ -116,6 +117,11 @@ def _annotated(placed: Iterable[Placed], ctx: JobContext) -> list[tuple[Placed, 
     return found
 
 
+def annotated_of(placed: Iterable[Placed], ctx: JobContext) -> list[Annotated]:
+    """Instances as transfer and landmarks take them: what a person stands for in each, and where it lies."""
+    return [item for _, item in _annotated(placed, ctx)]
+
+
 def _span(xy: NDArray[np.float64], margin: float) -> Box:
     low, high = xy.min(axis=0) - 0.5, xy.max(axis=0) + 0.5
     more = margin * float((high - low).max())
@@ -163,7 +169,7 @@ def transfer_in_project(
         ImageError: No template can be used.
         JobCancelledError: Cancelled.
     """
-    templates = [item for _, item in _annotated(points.templates, ctx)]
+    templates = annotated_of(points.templates, ctx)
     if not templates:
         raise UsageError("there is no template", hint="Place the keypoints of an image and mark it as a template")
     taken = {each.image for each in points.templates}

@@ -139,3 +139,24 @@ def test_a_click_in_the_paired_view_finds_the_same_place_of_another_animal(qtbot
         errors.append(np.hypot(*(window.pairs.matches.xy_b[-1] - points["ibex.jpg"][keypoint, :2])) / 553)
     assert np.median(errors) < 0.15
     assert (window.pairs.matches.state[-3:] == MatchState.PROPOSED).all()
+
+
+def test_landmarks_from_parts_need_three_images_and_then_reach_the_others_as_one_step(qtbot, window):
+    document = window.session.document
+    window.actions_["landmarks"].trigger()
+    assert "at least 3 images" in window.notice.text
+    _, points = sample_points()
+    placed = KeypointSet.make(points["cow.jpg"][:, :2], points["cow.jpg"][:, 2], skeleton=1)
+    window.session.do(AddInstance(image(window, "cow.jpg"), placed))
+    with qtbot.waitSignal(window.desk.finished, timeout=5 * MINUTES):
+        window.actions_["landmarks"].trigger()
+    (goat,) = document.keypoints(image(window, "goat.jpg"))
+    record = document.image(image(window, "goat.jpg"))
+    learnt = goat.visibility > 0
+    assert learnt.sum() >= len(goat) // 2
+    assert (goat.xy[learnt] > -record.width / 4).all()
+    assert (goat.xy[learnt] < 1.25 * np.array([record.width, record.height])).all()
+    assert set(np.asarray(goat.origin)[learnt].tolist()) == {Origin.TRANSFERRED}
+    assert document.keypoints(image(window, "cow.jpg"))[0].xy == pytest.approx(placed.xy)
+    window.actions_["undo"].trigger()
+    assert document.keypoints(image(window, "goat.jpg")) == ()
