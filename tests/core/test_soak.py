@@ -18,7 +18,7 @@ def test_a_killed_editor_loses_nothing_that_was_shown_as_saved(tmp_path):
 
 
 def test_undoing_all_gives_the_start_and_redoing_all_the_end_with_commands_of_every_kind(tmp_path):
-    report = commands.run(tmp_path, 320, seed=1)
+    report = commands.run(tmp_path, 420, seed=1)
     assert report["kinds_left_out"] == [], "a new command needs an entry in project_tools._COMMANDS"
     assert report["steps_undone_and_redone"] > 200
 
