@@ -7,6 +7,7 @@ corrections, so another correction costs little.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -28,15 +29,16 @@ from desktop.learn_jobs import (
     learn_job,
     quality_job,
 )
+from desktop.learn_rows import change_row, finding_rows, quality_rows
 from desktop.panels.learn import LearnPanel
-from desktop.panels.rows import Cell, Row
+from desktop.panels.rows import Row
 from desktop.running import Ticket
 from desktop.session import Session
 from desktop.settings import Settings
 from desktop.worker import Job, JobRunner, Outcome
 
 if TYPE_CHECKING:
-    from core.propagate import QualityEstimate
+    from core.propagate import Finding, QualityEstimate
 
 __all__ = ["LearnDesk"]
 
@@ -52,13 +54,6 @@ _OPACITY = 0.6
 _WORTH_SAYING = 0.005
 """Images of which less than this would change are not listed."""
 _HISTORY = "quality_history"
-_KIND_WORDS = {
-    "other part": "Looks like another part",
-    "disagrees": "Disagrees with the others",
-    "missing": "Missing part",
-    "speck": "Specks",
-    "hole": "Holes",
-}
 
 
 class LearnDesk(QObject):
@@ -102,7 +97,7 @@ class LearnDesk(QObject):
         self._learned: Learned | None = None
         self._seen: object = None
         self._before = False
-        self._findings: tuple[tuple[int, object], ...] = ()
+        self._findings: tuple[tuple[int, Finding], ...] = ()
         self._wait = QTimer(self)
         self._wait.setSingleShot(True)
         self._wait.setInterval(_SETTLE_MS)
@@ -229,8 +224,12 @@ class LearnDesk(QObject):
         if request is None or document is None:
             return
         if not request.wanted:
-            self._panel.note.setText("Every image is edited or reviewed: there is nothing left to predict.")
             self.drop()
+            self._panel.note.setText("")
+            self._panel.show_changes((), 0, "", previewed=False)
+            self._panel.say_empty(
+                "All images are done", "Every image is edited or reviewed: nothing is left to predict."
+            )
             return
         self._seen = self._versions(document)
         self._panel.note.setText("Learning …")
@@ -304,21 +303,24 @@ class LearnDesk(QObject):
     def _ended(self, job: Job, outcome: Outcome) -> None:
         if job.kind in _KINDS:
             self._got(job, outcome)
-        elif job.kind == _KEEP and outcome.failure is None and not outcome.cancelled:
+        elif job.kind == _KEEP and outcome.failure is None and not outcome.cancelled and self._is_open(job.tag):
             self._panel.say_empty(
                 "Everything follows", "Correct or review another image, and the rest is updated again."
             )
             self.estimate()
 
+    def _is_open(self, ticket: Ticket) -> bool:
+        return self._session.document is ticket.document
+
     def _got(self, job: Job, outcome: Outcome) -> None:
         if self._jobs.get(job.kind) is not job:
             return
         del self._jobs[job.kind]
-        if outcome.cancelled:
-            self._panel.note.setText("")
-            return
-        if outcome.failure is not None:
-            self._panel.note.setText(outcome.failure.text)
+        if outcome.cancelled or outcome.failure is not None:
+            self._panel.note.setText(outcome.failure.text if outcome.failure is not None else "")
+            if job.kind == _CHECK:
+                self._findings = ()
+                self._panel.show_findings((), "")
             return
         self._warm = self._key(job.tag)
         if job.kind == _LEARN:
@@ -348,6 +350,8 @@ class LearnDesk(QObject):
         document = self._session.document
         if document is None:
             return
+        there = {image: change for image, change in learned.changes.items() if _state(document, image)}
+        learned = dataclasses.replace(learned, changes=there)  # less images that were removed meanwhile
         many = sum(change.share > _WORTH_SAYING for change in learned.changes.values())
         taught = f"Learned from {learned.taught} image{'s' if learned.taught != 1 else ''}."
         self._panel.note.setText(" ".join((taught, *learned.warnings)))
@@ -364,9 +368,7 @@ class LearnDesk(QObject):
             return
         self._learned, self._before = learned, False
         order = sorted(learned.changes, key=lambda image: -learned.changes[image].share)
-        rows = [
-            _change_row(document, image, learned) for image in order if learned.changes[image].share > _WORTH_SAYING
-        ]
+        rows = [change_row(document, image, learned) for image in order if learned.changes[image].share > _WORTH_SAYING]
         left = len(document) - len(learned.changes) - len(learned.request.given)
         seen = f" of the first {len(learned.changes)}" if left > 0 and len(learned.changes) >= _FOLLOWED else ""
         words = f"{many} image{'s' if many != 1 else ''}{seen} would change"
@@ -376,7 +378,7 @@ class LearnDesk(QObject):
         self.changed.emit()
 
     def _show_next(self, document: Document, learned: Learned, rows: tuple[Row, ...] | list[Row]) -> None:
-        following = next((image for image in learned.next if image in learned.request.refs), 0)
+        following = next((image for image in learned.next if _state(document, image)), 0)
         name = document.image(following).name if following else ""
         self._panel.show_changes(rows, following, name, previewed=bool(rows))
 
@@ -390,13 +392,14 @@ class LearnDesk(QObject):
         learned, document = self._learned, self._session.document
         if learned is None or document is None or self._before:
             return {}
-        most = max((part.id for part in document.parts), default=0)
-        table = np.zeros((most + 1, 4), dtype=np.uint8)
+        # Parts that were deleted meanwhile have no colour.
+        most = max(*(int(change.labels.max(initial=0)) for change in learned.changes.values()), 0, 0)
+        table = np.zeros((max(most, *(part.id for part in document.parts), 0, 0) + 1, 4), dtype=np.uint8)
         for part in document.parts:
             if part.visible:
                 table[part.id] = (*part.colour, round(255 * _OPACITY))
         return {
-            image: GridPaint(table[np.minimum(change.labels, most)], change.geometry, smooth=False)
+            image: GridPaint(table[change.labels], change.geometry, smooth=False)
             for image, change in learned.changes.items()
         }
 
@@ -421,20 +424,7 @@ class LearnDesk(QObject):
         history = [point for point in self._history() if point[0] < reviewed] + [(reviewed, quality.mean)]
         if not document.read_only:
             document.note_settings({_HISTORY: [[count, round(share, 4)] for count, share in history]})
-        names = {0: "background", **{part.id: part.name for part in document.parts}}
-        tints = {part.id: part.colour for part in document.parts}
-        order = sorted(quality.iou, key=lambda part: quality.iou[part])
-        rows = [
-            Row(
-                part,
-                (
-                    Cell(names.get(part, f"part {part}"), colour=tints.get(part)),
-                    Cell(f"{100 * quality.iou[part]:.0f} %", quality.iou[part], quality.iou[part] < 0.5),
-                ),
-                "Intersection over union with what you would draw, estimated",
-            )
-            for part in order
-        ]
+        rows = quality_rows(document, quality.iou)
         sure = "" if quality.trusted else " From five on the estimate can be relied on."
         note = (
             f"About {100 * quality.mean:.0f} % agreement expected on what you have not reviewed, judged by "
@@ -448,21 +438,8 @@ class LearnDesk(QObject):
         document = self._session.document
         if document is None:
             return
-        self._findings = tuple(checked.findings)
-        rows = []
-        for number, (image, finding) in enumerate(checked.findings):
-            words = _KIND_WORDS.get(finding.kind, finding.kind)
-            rows.append(
-                Row(
-                    number,
-                    (
-                        Cell(document.image(image).name),
-                        Cell(words),
-                        Cell(f"{100 * finding.severity:.0f} %", finding.severity, finding.severity > 0.6),
-                    ),
-                    finding.text,
-                )
-            )
+        self._findings = tuple((image, found) for image, found in checked.findings if _state(document, image))
+        rows = finding_rows(document, self._findings)
         count = len(rows)
         note = f"{count} place{'s' if count != 1 else ''} to look at" if count else "Nothing looks wrong."
         self._panel.show_findings(rows, note)
@@ -472,8 +449,12 @@ class LearnDesk(QObject):
         if not 0 <= number < len(self._findings):
             return
         image, finding = self._findings[number]
-        left, top, right, bottom = finding.bbox_xy  # type: ignore[attr-defined]
-        self._panel.check_note.setText(finding.text)  # type: ignore[attr-defined]
+        document = self._session.document
+        if document is None or not _state(document, image):
+            self._panel.check_note.setText("This image was removed.")
+            return
+        left, top, right, bottom = finding.bbox_xy
+        self._panel.check_note.setText(finding.text)
         self.place_wanted.emit(image, (left + right) / 2, (top + bottom) / 2, max(right - left, bottom - top))
 
 
@@ -482,18 +463,3 @@ def _state(document: Document, image: int) -> str:
         return document.image(image).state
     except KeyError:  # it went with this change
         return ""
-
-
-def _change_row(document: Document, image: int, learned: Learned) -> Row:
-    change = learned.changes[image]
-    odd = image in learned.unlike
-    tip = "It seems to show something else: check it first" if odd else ""
-    return Row(
-        image,
-        (
-            Cell(document.image(image).name),
-            Cell(f"{100 * change.share:.0f} %", change.share),
-            Cell("odd" if odd else f"{100 * change.doubt:.0f} %", change.doubt, odd or change.doubt > 0.5),
-        ),
-        tip,
-    )

@@ -101,9 +101,12 @@ class PartSetDesk(QObject):
     def split(self, part: int) -> None:
         """Divide a part in two by what its places look like, on all images, as one step."""
         ready = self._ready()
-        if ready is None or not part:
+        if ready is None:
             return
         document, choice = ready
+        if part not in {each.id for each in document.parts}:
+            self.notice.emit("warning", "Choose the part to split first: click it in the legend.")
+            return
         known = document.part(part)
         if known.locked:
             self.notice.emit("warning", f"The part {known.name} is locked. Unlock it first.")
@@ -133,7 +136,10 @@ class PartSetDesk(QObject):
         document = self._session.document
         if document is None or document is not owner:
             return
-        name = document.part(part).name
+        name = next((each.name for each in document.parts if each.id == part), "")
+        if not name:
+            self.notice.emit("warning", "The part was deleted while it was being split: nothing was changed.")
+            return
         command = SplitPart(part, outcome.result, revision)
         if not self._session.do(command):
             return

@@ -17,6 +17,7 @@ from core.errors import CounterpartError
 from core.jobs import Progress
 from core.project.commands import Compound, DeleteParts, ReplaceMasks
 from core.project.document import Document
+from core.project.model import BACKGROUND
 from desktop.backend import (
     Backend,
     CacheUse,
@@ -293,7 +294,7 @@ class RunDesk(QObject):
             return
         replace = ReplaceMasks(
             result.masks,
-            result.labels,
+            _still_meant(ticket.document, result),
             ticket.revision,
             result.provenance,
             result.doubts,
@@ -312,16 +313,18 @@ class RunDesk(QObject):
     def _report(self, ticket: Ticket, result: MaskResult, outcome: Outcome, command: ReplaceMasks) -> None:
         lines = [result.note] if result.note else []
         lines += [str(warning) for warning in outcome.warnings]
-        names = ticket.document
+        left = command.outcome.skipped
+        if left and not command.outcome.changed:
+            lines = ["Nothing was changed."]
         if result.failed:
-            first = ", ".join(names.image(image).name for image in list(result.failed)[:3])
+            first = ", ".join(ticket.document.name_of(image) for image in list(result.failed)[:3])
             lines.append(f"{len(result.failed)} of {len(ticket.images)} images could not be used: {first}.")
-        if command.outcome.skipped:
-            image, why = command.outcome.skipped[0]
-            more = len(command.outcome.skipped) - 1
-            others = f" and {more} more" if more else ""
-            lines.append(f"Left as they are: {names.image(image).name}{others} ({why}).")
-        warned = bool(result.failed or command.outcome.skipped or outcome.warnings)
+        if left:
+            image, why = left[0]
+            others = f" and {len(left) - 1} more" if len(left) > 1 else ""
+            reason = why.removeprefix("it was ").removeprefix("it is ")
+            lines.append(f"Left as they are: {ticket.document.name_of(image)}{others} ({reason}).")
+        warned = bool(result.failed or left or outcome.warnings)
         if lines:
             self.notice.emit("warning" if warned else "info", " ".join(lines))
 
@@ -354,6 +357,15 @@ class RunDesk(QObject):
             self._status.show_device("Model not loaded", "It is loaded when it is first needed")
         else:
             self._status.show_device("No model", "Install a model in the Run panel")
+
+
+def _still_meant(document: Document, result: MaskResult) -> dict[int, int | str]:
+    """What the values of a result mean, less the parts that were deleted meanwhile: they are background now."""
+    known = {part.id for part in document.parts}
+    return {
+        value: BACKGROUND if isinstance(part, int) and part not in known else part
+        for value, part in result.labels.items()
+    }
 
 
 def _left_over(document: Document, result: MaskResult) -> list[int]:

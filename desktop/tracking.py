@@ -417,6 +417,6 @@ class TrackDesk(QObject):
         if skipped:
             image, why = skipped[0]
             more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
-            words.append(f"Left as they are: {document.image(image).name}{more} ({why}).")
+            words.append(f"Left as they are: {document.name_of(image)}{more} ({why}).")
         words += outcome.warnings
         self._w.tell("warning" if outcome.failures or skipped else "info", " ".join(words))

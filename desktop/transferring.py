@@ -249,14 +249,12 @@ class TransferDesk(QObject):
             self._panel.show_gain(text)
         lines = []
         if found.failed:
-            first = ", ".join(document.image(image).name for image in list(found.failed)[:3])
+            first = ", ".join(document.name_of(image) for image in list(found.failed)[:3])
             lines.append(f"{len(found.failed)} of {len(ticket.images)} images could not be used: {first}.")
         if command.outcome.skipped:
             image, why = command.outcome.skipped[0]
             more = len(command.outcome.skipped) - 1
-            lines.append(
-                f"Left as they are: {document.image(image).name}{f' and {more} more' if more else ''} ({why})."
-            )
+            lines.append(f"Left as they are: {document.name_of(image)}{f' and {more} more' if more else ''} ({why}).")
         if lines:
             self.notice.emit("warning", " ".join(lines))
         elif not ticket.again and done:

@@ -93,6 +93,11 @@ class ProjectView:
         """An image. Raises KeyError for one that is not in the project."""
         return self._content.images[image_id]
 
+    def name_of(self, image_id: int) -> str:
+        """Name of an image, or words for one that was removed: a job that began before may still speak of it."""
+        record = self._content.images.get(image_id)
+        return record.name if record is not None else "a removed image"
+
     def images(self) -> Iterator[ImageRecord]:
         """All images, in natural order of their names."""
         return (self._content.images[number] for number in self.image_ids)

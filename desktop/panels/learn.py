@@ -19,7 +19,7 @@ __all__ = ["LearnPanel"]
 _HELP = (
     "From the images that you corrected or reviewed, the parts of all others. What you touched stays as it is",
     "What the predictions for images that you have not reviewed are probably worth, judged from those that you have",
-    "Places that are probably wrong, gravest first",
+    "Places that are probably wrong, the most serious first",
 )
 _EMPTY = (
     "Nothing learned yet",
@@ -126,7 +126,7 @@ class LearnPanel(QWidget):
         return page
 
     def _make_check(self) -> QWidget:
-        self.findings = RowsModel(("Image", "What", "Gravity"), right=(2,))
+        self.findings = RowsModel(("Image", "What", "Severity"), right=(2,))
         self.finding_table = RowsTable("What deserves a look", self.findings, 1)
         self.finding_table.chosen.connect(self.finding_wanted.emit)
         self.check_note = muted(wrap=True, small=True)

@@ -5,7 +5,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from core.project.commands import SetReviewState
+from core.project.commands import ClearLabels, DeleteParts, RemoveImages, SetReviewState
 from desktop.canvas.grid_paint import GridPaint
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
@@ -226,6 +226,44 @@ def test_a_planted_mistake_is_found_and_shown(qtbot, ran):
     ran.learn.finding_table.selectRow(ran.learn.findings.rows.index(places[0]))
     qtbot.waitUntil(lambda: ran.canvas.panes[0].image_key == wrong)
     assert ran.learn.check_note.text() == places[0].tip
+
+
+def test_images_and_parts_that_go_meanwhile_do_not_come_back_or_break_anything(qtbot, ran):
+    document = ran.session.document
+    review(ran, 2)
+    ids, doomed = document.image_ids, document.parts[-1]
+    learner(ran).update()
+    ran.session.do(RemoveImages([ids[2]]))
+    qtbot.waitUntil(lambda: idle(ran), timeout=20_000)
+    assert all(ran.session.document.name_of(row.key) != "a removed image" for row in ran.learn.changes.rows)
+    ran.session.do(ClearLabels(ids[3:]))
+    qtbot.waitUntil(lambda: idle(ran), timeout=20_000)
+    learner(ran).keep()
+    ran.session.do(DeleteParts([doomed.id]))
+    ran.session.do(RemoveImages([ids[3]]))
+    qtbot.waitUntil(lambda: idle(ran), timeout=20_000)
+    assert doomed.id not in {part.id for part in document.parts}
+    assert "a removed image" in ran.notice.text
+
+
+def test_when_all_is_reviewed_the_panel_says_so_and_names_no_next_image(qtbot, ran):
+    review(ran, 2)
+    update(qtbot, ran)
+    review(ran, 5)
+    qtbot.waitUntil(lambda: idle(ran), timeout=20_000)
+    learner(ran).update()
+    assert ran.learn.empty.title.text() == "All images are done"
+    assert ran.learn.next.isHidden()
+
+
+def test_a_check_that_was_cancelled_no_longer_says_that_it_runs(qtbot, ran):
+    review(ran, 2)
+    ran.learn.choose_page(2)
+    qtbot.mouseClick(ran.learn.button, LEFT)
+    assert ran.learn.check_note.text() == "Checking …"
+    ran.runner.cancel_all()
+    qtbot.waitUntil(lambda: idle(ran), timeout=20_000)
+    assert ran.learn.check_note.text() == ""
 
 
 def test_a_damaged_image_does_not_stop_the_others(qtbot, ran, image_folder):

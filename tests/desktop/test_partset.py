@@ -5,6 +5,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 
+from core.project.commands import DeleteParts
 from desktop.partset import split_job
 
 LEFT = Qt.MouseButton.LeftButton
@@ -53,6 +54,21 @@ def test_a_part_is_split_on_all_images_as_one_step(qtbot, ran, monkeypatch):
     ran.actions_["undo"].trigger()
     assert areas(ran) == before
     assert len(document.parts) == 2
+
+
+def test_a_part_that_is_deleted_while_it_is_split_stays_deleted(qtbot, ran):
+    document = ran.session.document
+    part = document.parts[0]
+    ran.partwork.partset.split(part.id)
+    ran.session.do(DeleteParts([part.id]))
+    qtbot.waitUntil(lambda: not ran.runner.busy)
+    assert [each.id for each in document.parts] == [2]
+    assert "deleted while" in ran.notice.text
+
+
+def test_without_an_active_part_a_split_says_what_to_do(ran):
+    ran.partwork.partset.split(0)
+    assert "Choose the part" in ran.notice.text
 
 
 def test_a_split_uses_what_lies_under_the_part(ran):
