@@ -313,7 +313,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         _VIDEO,
         (),
         "",
-        "Show the timeline, and propagate masks and keypoints from frame to frame",
+        "Show the timeline, and propagate from frame to frame; each folder is one video",
         True,
     ),
     ActionSpec("play", "&Play or pause", _VIDEO, ("J",), "play", "Play the frames from here"),

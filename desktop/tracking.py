@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal, Slot
@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog
 from core.errors import CounterpartError
 from core.pipeline.frames import FramesNote, looks_like_video, read_frames_note
 from core.project.commands import SetSettings
-from core.project.sequence import SEQUENCE, FrameState, Sequence, frame_state, sequence_of
+from core.project.sequence import SEQUENCE, FrameState, Sequence, folder_of, frame_state, frames_of, sequence_of
 from core.video import VIDEO_SUFFIXES
 from desktop.icons import icon
 from desktop.panels.image_model import describe
@@ -193,12 +193,16 @@ class TrackDesk(QObject):
         """Show the frames of the document."""
         document, sequence = self._w.session.document, self.sequence
         shown = document is not None and sequence is not None and len(document) > 0
-        self._images = document.image_ids if document is not None and shown else ()
+        self._images = self._frames() if shown else ()
         self._place = {image: frame for frame, image in enumerate(self._images)}
+        if self._job is None or self._job.tag.plan.images != self._images:
+            self.panel.track.set_span(None)
         if not shown:
             self.player.pause()
         else:
             assert sequence is not None
+            assert document is not None
+            self._note = read_frames_note(document.image_path(self._images[0]).parent)
             if self._w.notice.button.text() == _SUGGESTION:
                 self._w.notice.hide()
             self.panel.set_fps(sequence.fps)
@@ -207,6 +211,14 @@ class TrackDesk(QObject):
             self._image_chosen(self._w.images.current)
         self.panel.setVisible(shown)
         self.refresh_ready()
+
+    def _frames(self) -> tuple[int, ...]:
+        """The frames of the video that is shown: each folder is one."""
+        document = self._w.session.document
+        if document is None or not len(document):
+            return ()
+        current = self._w.images.current or document.image_ids[0]
+        return frames_of(document, folder_of(document.image(current)))
 
     def _show_states(self) -> None:
         document = self._w.session.document
@@ -236,7 +248,7 @@ class TrackDesk(QObject):
     @Slot()
     def _images_changed(self) -> None:
         document = self._w.session.document
-        if document is not None and self._images and document.image_ids == self._images:
+        if document is not None and self._images and self._frames() == self._images:
             self._show_states()
         else:
             self.refresh()
@@ -253,6 +265,9 @@ class TrackDesk(QObject):
 
     @Slot(int)
     def _image_chosen(self, image: int) -> None:
+        if self._images and image and image not in self._place:  # of another video
+            self.player.pause()
+            self.refresh()
         frame = self._place.get(image, -1)
         if frame >= 0:
             self.panel.set_place(frame, self._time_of(frame))
@@ -280,8 +295,8 @@ class TrackDesk(QObject):
         self._w.session.do(SetSettings(sequence.setting() if wanted else {SEQUENCE: False}))
         self.refresh_ready()
         document = self._w.session.document
-        sizes = {record.hw for record in document.images() if min(record.hw) > 0} if document is not None else set()
-        if wanted and len(sizes) > 1:
+        records = [document.image(image) for image in self._images] if document is not None else []
+        if wanted and len({record.hw for record in records if min(record.hw) > 0}) > 1:
             self._w.tell("warning", "These images differ in size; labels are carried between frames of one size only.")
 
     @Slot(float)
@@ -357,8 +372,8 @@ class TrackDesk(QObject):
 
         self.player.pause()
         try:
-            span = None if direction is None else span_from(document, self.frame, direction)
-            plan = plan_sequence(document, document.revision, span)
+            span = None if direction is None else span_from(document, self._images, self.frame, direction)
+            plan = plan_sequence(document, self._images, document.revision, span)
         except CounterpartError as error:
             self._w.tell("warning", str(error))
             return
@@ -376,8 +391,9 @@ class TrackDesk(QObject):
         self._w.runner.submit(job)
 
     @Slot(object, int)
-    def _on_arrived(self, plan: object, frame: int) -> None:
-        if self._job is not None and self._job.tag.plan is plan:
+    def _on_arrived(self, plan: Any, frame: int) -> None:
+        job = self._job
+        if job is not None and job.tag.plan is plan and job.tag.plan.images == self._images:
             self.panel.track.arrived(frame)
 
     @Slot(object, object)

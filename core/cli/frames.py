@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from core.cli.options import Subparsers, add_engine_options, add_feature_options, add_report_options, engine_from
 from core.cli.runner import Outcome
 from core.cli.sequences import track_job
-from core.errors import JobCancelledError
+from core.errors import JobCancelledError, UsageError
 from core.jobs import JobContext
+from core.pipeline.engine import Engine
 from core.project.document import Document
-from core.project.sequence import FrameState, frame_state
+from core.project.sequence import FrameState, folder_of, frame_state, frames_of
 
 __all__ = ["add_parsers"]
 
@@ -31,12 +33,13 @@ def add_parsers(commands: Subparsers) -> None:
     track = commands.add_parser(
         "track-project",
         help="masks and keypoints of a project's annotated frames, carried to its other frames",
-        description="The project's images are frames of one video, in the order of their names. What a person drew or "
-        "confirmed stays as it is. Ctrl-C keeps the frames that are finished.",
+        description="Each folder of the project's images is one video, its frames in the order of their names. What a "
+        "person drew or confirmed stays as it is. Ctrl-C keeps the frames that are finished.",
     )
     track.add_argument("project", type=Path, metavar="PROJECT")
     track.add_argument("--from", type=int, dest="frame", metavar="FRAME", help="only from this annotated frame, from 0")
     track.add_argument("--direction", choices=["both", "forward", "backward"], default="both", help="with --from")
+    track.add_argument("--folder", metavar="NAME", help="only this folder's video (all with an annotated frame)")
     track.add_argument("--paper", action="store_true", help="DINO's protocol instead of the improved settings")
     add_engine_options(track)
     add_feature_options(track)
@@ -56,31 +59,58 @@ def _frames(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _track(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.sequence import plan_sequence, propagate_sequence, sequence_command, span_from
-
     engine = engine_from(args)
     with Document.open(args.project) as document:
-        span = None if args.frame is None else span_from(document, args.frame, args.direction)
-        plan = plan_sequence(document, document.revision, span)
-        result = propagate_sequence(engine, plan, track_job(args, engine), ctx)
-        command = sequence_command(plan, result)
-        document.apply(command)
-        changed = [document.image(image) for image in command.outcome.changed]
-        doubtful = [record.name for record in changed if frame_state(record) is FrameState.DOUBTFUL]
-        skipped = [(document.image(image).name, why) for image, why in command.outcome.skipped]
-        annotated = [plan.refs[index].name for index in plan.annotated]
+        folders = _folders(document, args)
+        reports = [
+            _track_folder(args, document, folder, engine, ctx.stage(place / len(folders), (place + 1) / len(folders)))
+            for place, folder in enumerate(folders)
+        ]
+    lines = []
+    for report in reports:
+        where = f"{report['folder']}: " if len(reports) > 1 else ""
+        count, doubtful = len(report["changed"]), len(report["doubtful"])
+        lines.append(f"{where}{count} frames propagated from {len(report['annotated'])}, {doubtful} of them doubtful")
+        lines += [f"  left as it is: {one['image']}: {one['reason']}" for one in report["skipped"]]
+    return Outcome("\n".join(lines), {"project": str(args.project), "videos": reports})
+
+
+def _folders(document: Document, args: argparse.Namespace) -> list[str]:
+    """The videos to go through: all with an annotated frame, or the one that was named.
+
+    Raises:
+        UsageError: There is none of that name, or a frame was named without saying of which video.
+    """
+    found = list(dict.fromkeys(folder_of(record) for record in document.images()))
+    if args.folder is not None:
+        if args.folder not in found:
+            raise UsageError(f"the project has no folder '{args.folder}'", hint=f"It has {', '.join(found)[:200]}")
+        return [args.folder]
+    if args.frame is not None and len(found) > 1:
+        raise UsageError("the project has several videos", hint="Say with --folder which one --from counts in")
+    annotated = {folder_of(record) for record in document.images() if frame_state(record) is FrameState.ANNOTATED}
+    return [folder for folder in found if folder in annotated] or found[:1]
+
+
+def _track_folder(
+    args: argparse.Namespace, document: Document, folder: str, engine: Engine, ctx: JobContext
+) -> dict[str, Any]:
+    from core.pipeline.sequence import plan_sequence, propagate_sequence, sequence_command, span_from
+
+    images = frames_of(document, folder)
+    span = None if args.frame is None else span_from(document, images, args.frame, args.direction)
+    plan = plan_sequence(document, images, document.revision, span)
+    result = propagate_sequence(engine, plan, track_job(args, engine), ctx)
+    command = sequence_command(plan, result)
+    document.apply(command)
+    changed = [document.image(image) for image in command.outcome.changed]
     if not result.complete:
         ctx.warn(f"{len(changed)} frames were finished and are in the project; the others are as they were")
         raise JobCancelledError
-    lines = [f"{len(changed)} frames propagated from {len(annotated)}, {len(doubtful)} of them doubtful"]
-    lines += [f"  left as it is: {name}: {why}" for name, why in skipped]
-    return Outcome(
-        "\n".join(lines),
-        {
-            "project": str(args.project),
-            "annotated": annotated,
-            "changed": [record.name for record in changed],
-            "doubtful": doubtful,
-            "skipped": [{"image": name, "reason": why} for name, why in skipped],
-        },
-    )
+    return {
+        "folder": folder,
+        "annotated": [plan.refs[index].name for index in plan.annotated],
+        "changed": [record.name for record in changed],
+        "doubtful": [record.name for record in changed if frame_state(record) is FrameState.DOUBTFUL],
+        "skipped": [{"image": document.image(image).name, "reason": why} for image, why in command.outcome.skipped],
+    }

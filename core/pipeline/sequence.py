@@ -111,13 +111,18 @@ class SequenceResult:
 # Planning --------------------------------------------------
 
 
-def span_from(view: ProjectView, frame: int, direction: Direction) -> range:
+def span_from(view: ProjectView, images: Seq[int], frame: int, direction: Direction) -> range:
     """The frames that an annotated frame speaks for: up to its annotated neighbours, in one direction or both.
+
+    Args:
+        view: The project.
+        images: The video's frames in order.
+        frame: Which of them.
+        direction: Where to.
 
     Raises:
         UsageError: The frame is not annotated.
     """
-    images = view.image_ids
     annotated = [index for index, image in enumerate(images) if frame_state(view.image(image)) is FrameState.ANNOTATED]
     if frame not in annotated:
         raise UsageError(
@@ -128,18 +133,18 @@ def span_from(view: ProjectView, frame: int, direction: Direction) -> range:
     return range(frame if direction == "forward" else span.start, frame + 1 if direction == "backward" else span.stop)
 
 
-def plan_sequence(view: ProjectView, revision: int, span: range | None = None) -> SequencePlan:
+def plan_sequence(view: ProjectView, images: Seq[int], revision: int, span: range | None = None) -> SequencePlan:
     """Read from a project what a propagation needs.
 
     Args:
         view: The project.
-        revision: Its revision.
+        images: The video's frames in order.
+        revision: The project's revision.
         span: Frames wanted; all by default.
 
     Raises:
         UsageError: Nothing is annotated, annotated frames differ in size, or there is no frame to propagate to.
     """
-    images = view.image_ids
     masks = _mask_anchors(view, images)
     points = _point_anchors(view, images)
     if not masks and not points:
@@ -155,7 +160,7 @@ def plan_sequence(view: ProjectView, revision: int, span: range | None = None) -
         raise UsageError("every frame here is annotated, reviewed or skipped", hint="There is nothing to propagate to")
     instances = {index: _instances(view, images[index]) for index in targets} if points else {}
     return SequencePlan(
-        images,
+        tuple(images),
         tuple(view.image_ref(image) for image in images),
         _size(view, images, masks, points),
         span.start,

@@ -1,4 +1,4 @@
-"""A project whose images are the frames of one video, in the order of their names."""
+"""A project whose images are frames of videos: each folder one video, in the order of the names."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from core.project.model import ImageRecord
+from core.project.view import ProjectView
 
-__all__ = ["DOUBT_LIMIT", "SEQUENCE", "FrameState", "Sequence", "frame_state", "sequence_of"]
+__all__ = ["DOUBT_LIMIT", "SEQUENCE", "FrameState", "Sequence", "folder_of", "frame_state", "frames_of", "sequence_of"]
 
 SEQUENCE = "sequence"
 """Key of the project's setting."""
@@ -68,3 +69,13 @@ def frame_state(record: ImageRecord) -> FrameState:
         doubtful = record.doubt is not None and record.doubt > DOUBT_LIMIT
         return FrameState.DOUBTFUL if doubtful else FrameState.PROPAGATED
     return FrameState.SKIPPED if record.state == "skipped" else FrameState.NONE
+
+
+def folder_of(record: ImageRecord) -> str:
+    """The folder that makes one video, from the image's name; empty for images without one."""
+    return record.name.rpartition("/")[0]
+
+
+def frames_of(view: ProjectView, folder: str) -> tuple[int, ...]:
+    """The frames of a folder's video, in order."""
+    return tuple(record.id for record in view.images() if folder_of(record) == folder)

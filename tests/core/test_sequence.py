@@ -27,7 +27,7 @@ from core.project.commands import (
 )
 from core.project.document import Document
 from core.project.points import KeypointSet, Origin, Skeleton
-from core.project.sequence import FrameState, Sequence, frame_state, sequence_of
+from core.project.sequence import FrameState, Sequence, frame_state, frames_of, sequence_of
 from core.track import TrackParams, default_tap
 from tests.core.video_files import moving_blob
 
@@ -92,7 +92,7 @@ def job(engine):
 
 def run(document, span=None, ctx=None, engine=None):
     engine = engine or ColourEngine()
-    plan = plan_sequence(document, document.revision, span)
+    plan = plan_sequence(document, document.image_ids, document.revision, span)
     result = propagate_sequence(engine, plan, job(engine), ctx or silent())
     command = sequence_command(plan, result)
     document.apply(command)
@@ -124,9 +124,9 @@ def test_only_what_a_person_made_or_confirmed_is_a_start(project):
     predicted = np.ones(HW, np.uint8)
     project.apply(ReplaceMasks({project.image_ids[0]: predicted, project.image_ids[1]: predicted}))
     with pytest.raises(UsageError, match="no frame is annotated"):
-        plan_sequence(project, project.revision)
+        plan_sequence(project, project.image_ids, project.revision)
     project.apply(SetReviewState([project.image_ids[1]], "reviewed"))
-    plan = plan_sequence(project, project.revision)
+    plan = plan_sequence(project, project.image_ids, project.revision)
     assert plan.annotated == [1]
     assert 0 in plan.targets
 
@@ -134,23 +134,23 @@ def test_only_what_a_person_made_or_confirmed_is_a_start(project):
 def test_a_reviewed_frame_without_labels_says_that_nothing_is_there(project):
     paint(project, 0)
     project.apply(SetReviewState([project.image_ids[8]], "reviewed"))
-    plan = plan_sequence(project, project.revision)
+    plan = plan_sequence(project, project.image_ids, project.revision)
     assert plan.annotated == [0, 8]
     assert plan.masks[8].areas == {}
     project.apply(SetReviewState([project.image_ids[5]], "skipped"))
-    assert 5 not in plan_sequence(project, project.revision).targets
+    assert 5 not in plan_sequence(project, project.image_ids, project.revision).targets
 
 
 def test_a_span_ends_at_the_annotated_neighbours(project):
     for index in (1, 4, 7):
         paint(project, index)
-    assert list(span_from(project, 4, "both")) == [2, 3, 4, 5, 6]
-    assert list(span_from(project, 4, "forward")) == [4, 5, 6]
-    assert list(span_from(project, 4, "backward")) == [2, 3, 4]
+    assert list(span_from(project, project.image_ids, 4, "both")) == [2, 3, 4, 5, 6]
+    assert list(span_from(project, project.image_ids, 4, "forward")) == [4, 5, 6]
+    assert list(span_from(project, project.image_ids, 4, "backward")) == [2, 3, 4]
     with pytest.raises(UsageError, match="nothing on this frame"):
-        span_from(project, 3, "both")
+        span_from(project, project.image_ids, 3, "both")
     engine = ColourEngine()
-    run(project, span_from(project, 4, "forward"), engine=engine)
+    run(project, span_from(project, project.image_ids, 4, "forward"), engine=engine)
     assert {int(name[:5]) for name in engine.encoded} == {4, 5, 6, 7}
     assert set(project.labelled_images()) == {project.image_ids[index] for index in (1, 4, 5, 6, 7)}
 
@@ -188,7 +188,7 @@ def test_frames_of_two_sizes_cannot_both_be_annotated(project):
     Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save(project.image_path(project.image_ids[3]))
     project.apply(Paint(project.image_ids[3], 1, (0, 0, 5, 5), np.ones((5, 5), bool), hw=(40, 50)))
     with pytest.raises(UsageError, match=r"00000\.png is 128 x 96 pixels, 00003\.png 50 x 40"):
-        plan_sequence(project, project.revision)
+        plan_sequence(project, project.image_ids, project.revision)
 
 
 def test_cancelled_before_anything_is_finished_it_is_cancelled(project):
@@ -230,6 +230,7 @@ def test_the_command_propagates_within_a_project(project, capsys, monkeypatch, t
     monkeypatch.setattr("core.cli.frames.track_job", lambda args, engine: job(engine))
     assert main(["track-project", str(path), "--from", "2", "--direction", "forward", "--json", "--quiet"]) == 0
     report = json.loads(capsys.readouterr().out)
+    (report,) = report["videos"]
     assert report["annotated"] == ["00002.png"]
     assert report["changed"] == [f"{index:05d}.png" for index in range(3, COUNT)]
     assert main(["track-project", str(path), "--from", "0", "--quiet"]) == 2
@@ -257,3 +258,27 @@ def test_a_cancelled_command_keeps_what_is_finished_and_says_so(project, monkeyp
     assert ctx.warnings == ["3 frames were finished and are in the project; the others are as they were"]
     with Document.open(path) as document:
         assert document.labelled_images() == list(ids[:4])
+
+
+def test_each_folder_is_a_video_of_its_own(tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "clips"
+    for name in ("a", "b", "c"):
+        (folder / name).mkdir(parents=True)
+        for index in range(3):
+            Image.fromarray(moving_blob(index)).save(folder / name / f"{index}.png")
+    path = tmp_path / "clips.counterpart"
+    with Document.new(path) as document:
+        document.add_images(find_images([folder]))
+        document.apply(AddPart("blob"))
+        paint(document, 0)
+        document.apply(SetReviewState([document.image_ids[8]], "reviewed"))
+        assert [document.image(image).name for image in frames_of(document, "b")] == ["b/0.png", "b/1.png", "b/2.png"]
+    monkeypatch.setattr("core.cli.frames.engine_from", lambda args: ColourEngine())
+    monkeypatch.setattr("core.cli.frames.track_job", lambda args, engine: job(engine))
+    assert main(["track-project", str(path), "--folder", "a", "--json", "--quiet"]) == 0
+    (report,) = json.loads(capsys.readouterr().out)["videos"]
+    assert report["changed"] == ["a/1.png", "a/2.png"]
+    assert main(["track-project", str(path), "--from", "0", "--quiet"]) == 2
+    assert "--folder" in capsys.readouterr().err
+    assert main(["track-project", str(path), "--folder", "z", "--quiet"]) == 2
+    assert "no folder 'z'" in capsys.readouterr().err

@@ -153,6 +153,34 @@ def test_numbered_frames_that_are_much_alike_are_recognised_and_the_timeline_off
     assert not window.notice.isVisible()
 
 
+def test_each_folder_is_a_video_of_its_own(qtbot, window, tmp_path):
+    folder = tmp_path / "clips"
+    for name, count in (("a", 4), ("b", 6)):
+        (folder / name).mkdir(parents=True)
+        for index in range(count):
+            Image.fromarray(frame(index)).save(folder / name / f"{index}.png")
+    open_frames(qtbot, window, folder)
+    track = window.tracking.panel.track
+    assert track.count == 4
+    window.images.select(ids(window)[6])
+    assert track.count == 6
+    assert window.tracking.frame == track.current == 2
+    click_frame(window, 0)
+    assert window.images.current == ids(window)[4]
+    qtbot.waitUntil(lambda: window.canvas.panes[0].image_key == ids(window)[4])
+    window.session.do(AddPart("blob"))
+    window.annotator.choose(1)
+    window.toolbox.choose("rectangle")
+    view = window.canvas.panes[0].view
+    begin, end = (QPoint(*map(round, view.to_widget(at))) for at in ((17, 32), (43, 58)))
+    QTest.mousePress(window.canvas, LEFT, NONE, begin)
+    QTest.mouseMove(window.canvas, end)
+    QTest.mouseRelease(window.canvas, LEFT, NONE, end)
+    propagate(qtbot, window)
+    assert "Propagated to 5 frames" in window.notice.text
+    assert set(window.session.document.labelled_images()) == set(ids(window)[4:])
+
+
 def test_a_suggestion_that_was_dismissed_is_not_made_again(qtbot, window, tmp_path):
     folder = tmp_path / "walk"
     folder.mkdir()

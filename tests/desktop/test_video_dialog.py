@@ -109,8 +109,9 @@ def test_frames_taken_off_being_a_sequence_stay_so_when_opened_again(qtbot, wind
     folder = window.session.folder
     window.actions_["sequence"].trigger()
     assert not window.tracking.panel.isVisible()
+    before = window.session.document
     window.session.open_folder(folder)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None)
+    qtbot.waitUntil(lambda: window.session.document is not before and window.canvas.panes[0].photo is not None)
     assert not window.tracking.panel.isVisible()
     window.actions_["sequence"].trigger()
     assert sequence_of(window.session.document.settings).video == "walk.mp4"
