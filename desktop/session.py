@@ -146,7 +146,9 @@ class Session(QObject):
         self.open_folder(resource_path("samples"))
 
     def open_project(self, path: Path) -> bool:
-        """Open a project file; returns whether that worked."""
+        """Open a project file; returns whether that worked. The one that is open already stays as it is."""
+        if self._is_open(path):
+            return True
         try:
             document = Document.open(path)
         except CounterpartError as error:
@@ -172,7 +174,16 @@ class Session(QObject):
         else:
             self._add_scanned(refs)
 
+    def _is_open(self, path: Path) -> bool:
+        """Whether a project file is the one that is open: opened twice, it could only be looked at."""
+        document = self.document
+        return document is not None and document.path is not None and document.path == path.resolve()
+
     def _open_scanned(self, folder: Path, refs: list[ImageRef]) -> None:
+        if self._is_open(folder_project(folder)):
+            if self.document is not None and not self.document.read_only:
+                self.document.add_images(refs)
+            return
         document = self._kept(folder_project(folder))
         if not document.read_only:
             document.add_images(refs)

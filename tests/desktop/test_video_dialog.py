@@ -109,9 +109,24 @@ def test_frames_taken_off_being_a_sequence_stay_so_when_opened_again(qtbot, wind
     folder = window.session.folder
     window.actions_["sequence"].trigger()
     assert not window.tracking.panel.isVisible()
-    before = window.session.document
+    window.session.close()
     window.session.open_folder(folder)
-    qtbot.waitUntil(lambda: window.session.document is not before and window.canvas.panes[0].photo is not None)
+    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None)
     assert not window.tracking.panel.isVisible()
     window.actions_["sequence"].trigger()
     assert sequence_of(window.session.document.settings).video == "walk.mp4"
+
+
+def test_opening_what_is_open_already_leaves_it_open_for_work(qtbot, window, video):
+    window.session.open_any([video])
+    qtbot.mouseClick(dialog_of(qtbot, window).go, LEFT)
+    qtbot.waitUntil(window.tracking.panel.isVisible)
+    document, folder = window.session.document, window.session.folder
+    seen = []
+    window.session.busy.connect(seen.append)
+    window.session.open_folder(folder)
+    qtbot.waitUntil(lambda: seen[-1:] == [""])
+    assert window.session.document is document
+    assert window.session.open_project(document.path)
+    assert window.session.document is document
+    assert not document.read_only
