@@ -58,10 +58,12 @@ class LabelDraft:
         self._base: Labels = np.zeros(hw, np.uint8) if labels is None else labels
         self._labels: Labels = self._base.copy()
         self._box: Box4 = (0, 0, 0, 0)
+        self._behind: Box4 = (0, 0, 0, 0)
 
     @property
     def labels(self) -> Labels:
         """(H, W) part ids to be shown; read only. Another array after the first part above 255 was painted."""
+        self._catch_up()
         view = self._labels.view()
         view.flags.writeable = False
         return view
@@ -84,6 +86,7 @@ class LabelDraft:
         Returns:
             The box to redraw, None where nothing changed. `intersect` looks at the part's whole box.
         """
+        self._catch_up()
         if mode == "intersect":
             around = unite_boxes(part_bbox(self._labels, part_id), None)
             region = Region(around, region.within(around))
@@ -103,6 +106,7 @@ class LabelDraft:
         """Show an edit; the box to redraw, None where nothing changes."""
         if not edit.mask.any():
             return None
+        self._catch_up()
         self._labels = with_room(self._labels, int(edit.labels[edit.mask].max()))
         top, left, bottom, right = edit.bbox
         self._labels[top:bottom, left:right][edit.mask] = edit.labels[edit.mask]
@@ -131,12 +135,14 @@ class LabelDraft:
         box, self._box = self._box, (0, 0, 0, 0)
         if box[0] >= box[2] or box[1] >= box[3]:
             return None
+        self._catch_up()
         place = np.s_[box[0] : box[2], box[1] : box[3]]
         self._labels[place] = self._base[place]
         return box
 
     def result(self) -> LabelEdit | None:
         """What the gesture came to, in the smallest box; None where it changed nothing."""
+        self._catch_up()
         top, left, bottom, right = self._box
         place = np.s_[top:bottom, left:right]
         region = Region.of(self._labels[place] != self._base[place], top, left)
@@ -145,7 +151,7 @@ class LabelDraft:
         return LabelEdit(region.bbox, self._labels[region.slices].copy(), region.mask.copy())
 
     def rebase(self, labels: Labels | None, bbox: Box4 | None = None) -> Box4:
-        """Take over the document's labels after a command.
+        """Take over the document's labels after a command. They are copied when the draft is needed next, not now.
 
         Args:
             labels: (H, W) part ids as they are now.
@@ -160,14 +166,21 @@ class LabelDraft:
             raise ValueError(f"labels of {base.shape} for an image of {self.hw}")
         box = (0, 0, *self.hw) if bbox is None else unite_boxes(self._box, clip_box(bbox, (0, 0, *self.hw)))
         self._base, self._box = base, (0, 0, 0, 0)
-        self._labels = with_room(self._labels, int(np.iinfo(base.dtype).max))
-        place = np.s_[box[0] : box[2], box[1] : box[3]]
-        self._labels[place] = base[place]
+        self._behind = unite_boxes(self._behind, box)
         return box
+
+    def _catch_up(self) -> None:
+        box, self._behind = self._behind, (0, 0, 0, 0)
+        if box[0] >= box[2] or box[1] >= box[3]:
+            return
+        self._labels = with_room(self._labels, int(np.iinfo(self._base.dtype).max))
+        place = np.s_[box[0] : box[2], box[1] : box[3]]
+        self._labels[place] = self._base[place]
 
     def part_at(self, xy: tuple[float, float]) -> int:
         """Part shown at image coordinates, background outside the image."""
         x, y = int(np.floor(xy[0] + 0.5)), int(np.floor(xy[1] + 0.5))
         if not (0 <= y < self.hw[0] and 0 <= x < self.hw[1]):
             return BACKGROUND
+        self._catch_up()
         return int(self._labels[y, x])
