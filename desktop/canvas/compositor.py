@@ -180,46 +180,42 @@ def _diagonal(shape: tuple[int, int], phase: int, period: int, on: int) -> NDArr
 def _outline(ids: NDArray[np.integer], tables: _Tables, phase: int, line: int, out: NDArray[np.uint32]) -> None:
     """Draw a coloured line just inside each part and a dark one just outside, dashed where predicted.
 
-    Only the pixels beside a border are looked at; there are few of them. They are numbered through, as looking up one
-    number is much cheaper than a row and a column.
+    Marks the pixels beside a border, a whole picture at a time, and looks up colours for those alone; there are few.
     """
-    casing = np.uint32(premultiplied((0, 0, 0), _CASING_ALPHA))
-    width = ids.shape[1]
-    flat, paint = np.ascontiguousarray(ids).reshape(-1), out.reshape(-1)
-    inner: list[tuple[NDArray[np.intp], NDArray[np.integer]]] = []
-    for axis, stride in ((0, width), (1, 1)):
-        if axis == 0:
-            first = np.flatnonzero(flat[width:] != flat[:-width])
-        else:
-            first = np.flatnonzero(flat[1:] != flat[:-1])
-            first = first[first % width != width - 1]  # the end of a row is no neighbour of the next one's start
-        before, after = flat[first], flat[first + stride]
-        shown_before, shown_after = tables.shown[before], tables.shown[after]
-        for own, shown, other_shown, start, away in (
-            (before, shown_before, shown_after, first, -stride),
-            (after, shown_after, shown_before, first + stride, stride),
-        ):
-            dark, bright = ~shown & other_shown, shown
+    marked = np.zeros(ids.shape, np.uint8)  # bytes are combined several times quicker than truth values
+    # A border of background is one of a part that is shown, unless some are hidden.
+    hidden = not tables.shown[1:].all()
+    shown = np.take(tables.shown.view(np.uint8), ids, mode="clip") if hidden else None
+    beside = np.zeros(ids.shape, np.uint8) if hidden else marked
+    for axis in (0, 1):
+        first, second = _cut(axis, None, -1), _cut(axis, 1, None)
+        border = (ids[first] != ids[second]).view(np.uint8)
+        for own, other, back in ((first, second, False), (second, first, True)):
+            to_shown = border if shown is None else border & shown[other]
             for step in range(line):
-                at = start + step * away
-                same = _within(at, start, axis, width, flat.size)
-                same[same] = flat[at[same]] == own[same] if step else True
-                paint[at[dark & same]] = casing
-                chosen = bright & same
-                inner.append((at[chosen], own[chosen]))
-    for at, own in inner:
-        colours = tables.edge[own]
-        predicted = tables.predicted[own]
-        if predicted.any():
-            y, x = np.divmod(at, width)
-            solid = ~(predicted & ((x + y + phase) % _DASH_PERIOD >= _DASH_ON))
-            at, colours = at[solid], colours[solid]
-        paint[at] = colours
+                # The mark moves away from the border, as far as the part goes on.
+                source = _cut(axis, None, -step or None) if back else _cut(axis, step, None)
+                target = _cut(axis, step + 1, None) if back else _cut(axis, None, -1 - step)
+                same = ids[target] == ids[own][source] if step else None
+                marked[target] |= border[source] if same is None else border[source] & same
+                if shown is not None:
+                    beside[target] |= to_shown[source] if same is None else to_shown[source] & same
+    flat, paint = np.ascontiguousarray(ids).reshape(-1), out.reshape(-1)
+    at = np.flatnonzero(marked.view(np.bool_))
+    own_ids = np.take(flat, at, mode="clip")
+    inner = np.take(tables.shown, own_ids, mode="clip")
+    dark = at[~inner]
+    if hidden:
+        dark = dark[np.take(beside.reshape(-1), dark, mode="clip") > 0]
+    paint[dark] = np.uint32(premultiplied((0, 0, 0), _CASING_ALPHA))
+    at, own_ids = at[inner], own_ids[inner]
+    if tables.predicted.any():
+        predicted = np.take(tables.predicted, own_ids, mode="clip")
+        y, x = np.divmod(at, ids.shape[1])
+        solid = ~(predicted & ((x + y + phase) % _DASH_PERIOD >= _DASH_ON))
+        at, own_ids = at[solid], own_ids[solid]
+    paint[at] = np.take(tables.edge, own_ids, mode="clip")
 
 
-def _within(at: NDArray[np.intp], start: NDArray[np.intp], axis: int, width: int, size: int) -> NDArray[np.bool_]:
-    """Whether places reached from others along an axis are still in the picture, and in the same row along the rows."""
-    inside: NDArray[np.bool_] = (at >= 0) & (at < size)
-    if axis == 1:
-        inside &= at // width == start // width
-    return inside
+def _cut(axis: int, start: int | None, stop: int | None) -> tuple[slice, ...]:
+    return (slice(start, stop),) if axis == 0 else (slice(None), slice(start, stop))
