@@ -534,6 +534,7 @@ class Actions(QObject):
     def __init__(self, parent: QObject, changed_keys: dict[str, str] | None = None) -> None:
         super().__init__(parent)
         self._made: dict[str, QAction] = {}
+        self._said: dict[str, tuple[bool, str]] = {}
         self._groups: dict[str, QActionGroup] = {}
         for spec in ACTIONS:
             self._made[spec.id] = self._make(spec, (changed_keys or {}).get(spec.id))
@@ -584,11 +585,15 @@ class Actions(QObject):
         wanted = spec.keys if keys is None else keys
         action.setShortcuts([QKeySequence(key) for key in wanted])
         action.setToolTip(tooltip(spec, wanted))
+        self._said.pop(name, None)
 
     def enable(self, names: Iterable[str], enabled: bool, reason: str = "") -> None:
         """Enable or disable actions; a disabled one says why where the pointer rests on it."""
         for name in names:
             action = self._made[name]
+            if self._said.get(name) == (enabled, reason) and action.isEnabled() == enabled:
+                continue  # asked after every change, though it rarely is another answer
+            self._said[name] = (enabled, reason)
             action.setEnabled(enabled)
             spec = _SPECS[name]
             base = tooltip(spec, [key.toString() for key in action.shortcuts()])
