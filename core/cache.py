@@ -215,9 +215,21 @@ class FeatureCache:
                 return
             self._memory[key] = part
             self._memory_used += part.nbytes
-            while self._memory_used > self.memory_bytes:
-                _, evicted = self._memory.popitem(last=False)
-                self._memory_used -= evicted.nbytes
+            self._fit_memory()
+
+    def _fit_memory(self) -> None:
+        while self._memory_used > self.memory_bytes:
+            _, evicted = self._memory.popitem(last=False)
+            self._memory_used -= evicted.nbytes
+
+    def set_bounds(self, memory_bytes: int, disk_bytes: int) -> None:
+        """Keep within other bounds from now on; what is beyond them goes at once, used longest ago first."""
+        with self._lock:
+            self.memory_bytes, self.disk_bytes = memory_bytes, disk_bytes
+            self._fit_memory()
+        if self.folder is not None and self.on_disk_bytes() > disk_bytes:
+            with self._lock:
+                self._evict()
 
     # Disk ---------------------------------------------------------------------------------------------------------
 
@@ -296,7 +308,7 @@ class FeatureCache:
                 found.append((status.st_mtime, file, status.st_size))
         return found
 
-    def _evict(self, keep: Path) -> None:
+    def _evict(self, keep: Path | None = None) -> None:
         """Remove the entries used longest ago until a tenth of the bound is free."""
         entries = sorted(self._entries())
         used = sum(size for _, _, size in entries)

@@ -29,6 +29,7 @@ __all__ = [
     "FeaturesRequest",
     "ModelChoice",
     "backend_maker",
+    "cache_bounds",
     "features_job",
     "import_job",
     "install_job",
@@ -129,14 +130,23 @@ class Backend:
         """Remove all features that are kept."""
         self.cache.clear()
 
+    def set_bounds(self, memory_bytes: int, disk_bytes: int) -> None:
+        """Keep as many features from now on."""
+        self.cache.set_bounds(memory_bytes, disk_bytes)
+
     def close(self) -> None:
         """Let go of the weights."""
         self._engine = None
 
 
+def cache_bounds(preferences: Preferences) -> tuple[int, int]:
+    """Bytes of features that may be kept in memory and on disk."""
+    return preferences.memory_mb * 1024 * 1024, preferences.disk_gb * 1_000_000_000
+
+
 def backend_maker(preferences: Preferences) -> Callable[[], Backend]:
     """Makes the backend that a person's settings ask for, when it is called on the worker's thread."""
-    memory, disk = preferences.memory_mb * 1024 * 1024, preferences.disk_gb * 1_000_000_000
+    memory, disk = cache_bounds(preferences)
     folder = Path(preferences.cache_folder).expanduser() if preferences.cache_folder else None
     return lambda: Backend(memory, disk, folder)
 

@@ -196,8 +196,10 @@ class Layout:
         self._right.addWidget(self.tabs)
         self._right.addWidget(panels.run)
         self._right.setSizes([500, 330])
+        self._right.setStretchFactor(0, 1)  # in a low window the tabs give way, not the controls of a run
+        self._right.setStretchFactor(1, 0)
         self._right.setChildrenCollapsible(False)
-        self._right.setMinimumWidth(300)
+        self._right.setMinimumWidth(350)  # the tabs' names side by side
         across = QSplitter(Qt.Orientation.Horizontal)
         self._sides = (panels.images, self._right)
         for widget in (panels.images, centre, self._right):

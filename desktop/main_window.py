@@ -55,7 +55,7 @@ from desktop.worker import JobRunner
 
 __all__ = ["MainWindow"]
 
-_READING_MS = 6000
+_READING_MS, _WARNED_MS = 6000, 20_000
 
 
 class MainWindow(QMainWindow):
@@ -405,8 +405,8 @@ class MainWindow(QMainWindow):
     def tell(self, kind: str, text: str) -> None:
         """Show a message over the canvas: until it is dismissed, or for a while if there is nothing to be done."""
         self.notice.show_text(kind, text)
-        if kind == "info":
-            self.notice.leave_after(_READING_MS)
+        if kind != "error":
+            self.notice.leave_after(_READING_MS if kind == "info" else _WARNED_MS)
 
     @Slot(str)
     def tell_refusal(self, text: str) -> None:

@@ -22,6 +22,7 @@ from core.project.commands import (
     ReplaceMatches,
     SetMatchState,
 )
+from core.project.document import Document
 from core.project.model import Provenance
 from core.project.points import MatchSet, MatchState
 from desktop.backend import Backend, ModelChoice
@@ -229,7 +230,8 @@ class PairDesk(QObject):
         self.says.emit("")
         a, b, revision, document = job.tag
         if outcome.failure is not None:
-            self.trouble.emit(outcome.failure.text)
+            if self._both_there(document, (a, b)):  # else the canvas says which one is not, and what to do
+                self.trouble.emit(outcome.failure.text)
             self._panel.say_empty("That did not work", outcome.failure.text)
             return
         bridge = self._session.bridge
@@ -247,6 +249,13 @@ class PairDesk(QObject):
             self._matches = proposed
             self._show()
         self.says.emit(outcome.warnings[0] if outcome.warnings else "")
+
+    def _both_there(self, document: Document, pair: tuple[int, int]) -> bool:
+        """Whether the files of two images exist and could be read."""
+        known = set(document.image_ids)
+        return all(image in known and document.image_path(image).exists() for image in pair) and all(
+            self._viewer.photo(pane) is not None for pane in (0, 1)
+        )
 
     # A place's mate -----------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from desktop.backend import (
     CacheUse,
     EngineState,
     ModelChoice,
+    cache_bounds,
     describe_model,
     import_job,
     install_job,
@@ -39,6 +40,7 @@ from desktop.worker import Failure, Job, JobRunner, Outcome
 __all__ = ["RunDesk", "Ticket"]
 
 _STATE = "engine state"
+_BOUNDS = "cache bounds"
 _UNNAMED = re.compile(r"object|part \d+")
 
 
@@ -102,6 +104,8 @@ class RunDesk(QObject):
         super().__init__(window)
         self._session, self._panel, self._runner, self._status = session, panel, runner, status
         self._settings, self._jobs, self._scopes, self._window = settings, jobs, scopes, window
+        self._bounds = cache_bounds(settings.preferences)
+        settings.changed.connect(self._bound_cache)
         self._count = count
         self._list_models = models
         self.others: dict[str, Callable[[ModelChoice, list[int], Any], object]] = {}
@@ -338,6 +342,19 @@ class RunDesk(QObject):
             return (backend.state(choice) if choice is not None and backend.used else None), backend.cache_use()
 
         self._runner.ask(_STATE, Job("State", state))
+
+    @Slot()
+    def _bound_cache(self) -> None:
+        """Let the cache keep as much as the settings say now."""
+        bounds = cache_bounds(self._settings.preferences)
+        if bounds == self._bounds:
+            return
+        self._bounds = bounds
+
+        def apply(backend: Backend, _ctx: object) -> None:
+            backend.set_bounds(*bounds)
+
+        self._runner.ask(_BOUNDS, Job("Bounds of the cache", apply))
 
     @Slot(str, object, object)
     def _answered(self, slot: str, _job: Job, outcome: Outcome) -> None:

@@ -34,7 +34,7 @@ _HINTS = {
     "fill": "Click a region to give it to the active part",
     "keypoint": "Click places the keypoint named, right-click places it hidden. Drag moves one, N skips one",
 }
-_FIELD_PX, _BOX_PX, _LEAST_PX = 180, 88, 160
+_FIELD_PX, _BOX_PX, _LEAST_PX, _WORDS_PX = 180, 88, 160, 120
 _SIZED = ("brush", "snap", "eraser")
 _MODED = ("rectangle", "lasso", "polygon", "fill", "wand")
 
@@ -164,7 +164,8 @@ class ToolOptions(QWidget):
         if self._tool == "snap" and self._note:
             hint = f"{self._note}{' ' if self._note.endswith('…') else '. '}{hint}"
         self.hint.setToolTip(hint)
-        self.hint.setText(self.hint.fontMetrics().elidedText(hint, Qt.TextElideMode.ElideRight, self.hint.width()))
+        shown = self.hint.fontMetrics().elidedText(hint, Qt.TextElideMode.ElideRight, self.hint.width())
+        self.hint.setText(shown if self.hint.width() >= _WORDS_PX else "")  # one word and dots help nobody
 
     def resizeEvent(self, _event: QResizeEvent) -> None:
         self._fit()

@@ -15,6 +15,7 @@ from desktop.canvas.canvas import Canvas
 from desktop.canvas.compositor import LabelStyle, PartStyle
 from desktop.canvas.photo import Photo, build_photo
 from desktop.loader import Loader
+from desktop.panels.image_model import reason
 from desktop.settings import Settings
 
 __all__ = ["Viewer"]
@@ -143,7 +144,9 @@ class Viewer(QObject):
         self.unreadable.emit(image, error)
         for pane in (0, 1):
             if self._images[pane] == image:
-                self._canvas.set_photo(pane, None, image, message=error)
+                record = self._document.image(image) if self._document is not None else None
+                words = f"{record.name}\n{reason(error, record.path)}" if record is not None else error
+                self._canvas.set_photo(pane, None, image, message=words)
                 self._maps[pane] = None
                 self._name(pane, image)
                 self.shown.emit(pane, image)

@@ -63,7 +63,12 @@ _KNOBS = {
         words={"auto": "Automatic", "float32": "32 bit", "bfloat16": "bfloat16", "float16": "float16"},
     ),
     "memory_mb": Knob(
-        "Features in memory", low=128, high=16384, step=128, suffix=" MB", help="Takes effect at the next start"
+        "Features in memory",
+        low=128,
+        high=16384,
+        step=128,
+        suffix=" MB",
+        help="Beyond it, the disk is read again",
     ),
     "disk_gb": Knob(
         "Features on disk",
@@ -71,7 +76,7 @@ _KNOBS = {
         high=500,
         step=1,
         suffix=" GB",
-        help="Beyond it, those used longest ago are removed. Takes effect at the next start",
+        help="Beyond it, those used longest ago are removed",
     ),
 }
 
@@ -104,7 +109,9 @@ class PreferencesDialog(QDialog):
         self._forms = (self.look, self.overlay, self.engine, self.cache)
         self.folder = QLineEdit(preferences.cache_folder)
         self.folder.setPlaceholderText(str(cache_dir()))
-        self.folder.setToolTip("Takes effect at the next start")
+        self.folder.setToolTip("Another folder is used from the next start on")
+        self.later = muted("", wrap=True, small=True)
+        self._began_with = preferences.cache_folder
         self.folder.setAccessibleName("Cache folder")
         self.browse = QPushButton("Browse…")
         self.used = muted("Counting …")
@@ -158,6 +165,7 @@ class PreferencesDialog(QDialog):
         labels = [field_label("Folder"), field_label("In use")]
         rest.addRow(labels[0], _row(self.folder, self.browse))
         rest.addRow(labels[1], _row(self.used, self.clear))
+        rest.addRow(self.later)
         above = self.cache.label("disk_gb")
         for label in labels:
             label.setMinimumWidth(above.sizeHint().width() if above is not None else 0)
@@ -184,7 +192,13 @@ class PreferencesDialog(QDialog):
         values: dict[str, Any] = {}
         for form in self._forms:
             values |= form.values()
-        self._settings.change(**values, cache_folder=self.folder.text().strip())
+        folder = self.folder.text().strip()
+        self._settings.change(**values, cache_folder=folder)
+        self.later.setText(
+            "The new folder is used from the next start on. What is in the old one stays there."
+            if folder != self._began_with
+            else ""
+        )
 
     @Slot()
     def _reset(self) -> None:

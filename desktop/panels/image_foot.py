@@ -15,6 +15,8 @@ from desktop.widgets import icon_button, muted
 
 __all__ = ["ImagesFoot", "StateBar"]
 
+_GUESSED = 0.4
+"""How strongly predicted images show."""
 _ORDER = ("reviewed", "edited", "predicted", "todo", "skipped")
 
 
@@ -50,7 +52,10 @@ class StateBar(QWidget):
                 continue
             width = area.width() * count / total
             part = QRectF(left, area.top(), max(width, 1.0), area.height())
-            painter.fillRect(part, QColor(state_colour(state, theme)))
+            tone = QColor(state_colour(state, theme))
+            if state == "predicted":  # a program's guess is not work that is done
+                tone.setAlphaF(_GUESSED)
+            painter.fillRect(part, tone)
             left += width
 
 

@@ -105,6 +105,8 @@ class ImageModel(QAbstractListModel):
 
     def set_problem(self, image: int, text: str) -> None:
         """Mark an image as unreadable, with the reason; an empty reason takes the mark away."""
+        record = self._records.get(image)
+        text = reason(text, record.path if record is not None else "")
         if self._problems.get(image, "") == text:
             return
         if text:
@@ -289,6 +291,14 @@ class ImageModel(QAbstractListModel):
 def _doubt(record: ImageRecord) -> float:
     """How doubtful an image is; what a person has dealt with is not."""
     return -1.0 if record.doubt is None or record.state in ("reviewed", "skipped") else record.doubt
+
+
+def reason(text: str, path: str) -> str:
+    """What is wrong with an image, without the path of its file, which is known where this is shown."""
+    name = path.rpartition("/")[2]
+    before, found, rest = text.partition(f"{name}: ") if name else ("", "", "")
+    rest = rest if found and (not before or before[-1] in "/\\") else text
+    return rest[:1].upper() + rest[1:]
 
 
 def describe(record: ImageRecord, problem: str) -> str:

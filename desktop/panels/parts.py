@@ -72,7 +72,7 @@ class PartsPanel(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.model = PartsModel(self)
         self.table = self._make_table()
-        self.empty = EmptyState("parts", "No parts yet", "Run Parts to find the parts that the images share.")
+        self.empty = EmptyState("parts", "No parts yet", "Press Find parts, or + for a part of your own.")
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setAccessibleName("Opacity")

@@ -240,6 +240,19 @@ def test_the_folder_is_bounded_and_loses_what_was_used_longest_ago(tmp_path):
     assert cache.stats().disk_bytes == sum(path.stat().st_size for path in files(tmp_path))
 
 
+def test_narrower_bounds_take_effect_at_once(tmp_path):
+    cache = FeatureCache(tmp_path)
+    spec = spec_of(KEY)
+    for seed in range(6):
+        cache.put(features(spec, f"{seed:064x}", seed))
+    memory, disk = cache.stats().memory_bytes, cache.on_disk_bytes()
+    cache.set_bounds(memory // 2, disk // 2)
+    assert 0 < cache.stats().memory_bytes <= memory // 2
+    assert 0 < cache.on_disk_bytes() <= disk // 2
+    assert cache.get(f"{5:064x}", spec) is not None
+    assert cache.get(f"{0:064x}", spec) is None
+
+
 def test_writing_the_same_again_does_not_count_twice(tmp_path):
     cache = FeatureCache(tmp_path)
     for _ in range(3):

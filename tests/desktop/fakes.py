@@ -121,6 +121,9 @@ class FakeBackend:
     def clear_cache(self) -> None:
         self.cached = 0
 
+    def set_bounds(self, memory_bytes, disk_bytes) -> None:
+        self.bounds = (memory_bytes, disk_bytes)
+
     def forget(self) -> None:
         self.engines.clear()
 

@@ -182,3 +182,13 @@ def test_keys_go_on_from_where_a_filtered_image_would_be_in_the_order_that_is_sh
     assert (model.neighbour(3, 1), model.neighbour(3, -1)) == (1, 4)
     model.set_filter(ImageFilter(but=frozenset({3})), "name")
     assert (model.neighbour(3, 1), model.neighbour(3, -1)) == (4, 2)
+
+
+def test_what_is_wrong_with_an_image_is_said_without_the_path_of_its_file(opened):
+    model = opened.images.model
+    first = model.shown[0]
+    path = opened.session.document.image_path(first)
+    model.set_problem(first, f"{path}: the image is damaged. Copy it again")
+    assert model.problem(first) == "The image is damaged. Copy it again"
+    model.set_problem(first, "there is not enough memory: close something")
+    assert model.problem(first) == "There is not enough memory: close something"

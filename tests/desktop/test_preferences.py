@@ -8,6 +8,7 @@ from core.features import FeatureSpec, Tap
 from desktop.backend import backend_maker
 from desktop.dialogs.preferences import PreferencesDialog
 from desktop.settings import Preferences, Settings
+from desktop.worker import Job
 
 
 @pytest.fixture
@@ -69,3 +70,16 @@ def test_clearing_removes_what_is_kept_and_nothing_else(tmp_path, image_folder):
     assert cache.get(features.image_sha256, features.spec) is None
     assert (tmp_path / "mine.txt").exists()
     assert cache.put(features)
+
+
+def test_bounds_of_the_cache_take_effect_at_once_and_another_folder_says_when(qtbot, opened, dialog, tmp_path):
+    seen = {}
+    opened.runner.answered.connect(lambda slot, job, outcome: seen.update({slot: outcome.result}))
+    dialog.engine.control("memory_mb").box.setValue(256)
+    opened.runner.ask("test", Job("Bounds", lambda backend, ctx: backend.bounds))
+    qtbot.waitUntil(lambda: "test" in seen)
+    assert seen["test"] == (256 * 1024 * 1024, 10_000_000_000)
+    assert dialog.later.text() == ""
+    dialog.folder.setText(str(tmp_path / "elsewhere"))
+    dialog.folder.editingFinished.emit()
+    assert "next start" in dialog.later.text()
