@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from core.jobs import JobContext
 from core.project.document import Document
+from core.project.sequence import FrameState, frame_state
 from desktop.backend import Backend, ModelChoice
+from desktop.worker import Outcome
 
 if TYPE_CHECKING:
     from core.pipeline.sequence import SequencePlan, SequenceResult
 
-__all__ = ["TrackTicket", "track_job"]
+__all__ = ["TrackTicket", "track_job", "track_words"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,3 +53,22 @@ def track_job(
         return propagate_sequence(engine, plan, job, ctx, done)
 
     return run
+
+
+def track_words(ticket: TrackTicket, outcome: Outcome, changed: list[int], skipped: list[tuple[int, str]]) -> str:
+    """What came of a propagation, for a person."""
+    result: SequenceResult = outcome.result
+    document = ticket.document
+    doubtful = sum(frame_state(document.image(image)) is FrameState.DOUBTFUL for image in changed)
+    count = f"{len(changed):,} frame{'' if len(changed) == 1 else 's'}"
+    words = [f"Propagated to {count}." if result.complete else f"Cancelled; what was finished is kept: {count}."]
+    if doubtful:
+        verb = "is" if doubtful == 1 else "are"
+        words.append(f"{doubtful:,} of them {verb} doubtful: Ctrl+Right goes to the next.")
+    if outcome.failures:
+        words.append(f"{len(outcome.failures)} could not be used: {outcome.failures[0]}")
+    if skipped:
+        image, why = skipped[0]
+        more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+        words.append(f"Left as they are: {document.name_of(image)}{more} ({why}).")
+    return " ".join([*words, *outcome.warnings])

@@ -1,4 +1,4 @@
-"""Videos in the window: opening one, the timeline, and propagating through it."""
+"""Videos in the window: the timeline, and propagating through it."""
 
 from __future__ import annotations
 
@@ -7,31 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtCore import QObject, Signal, Slot
 
 from core.errors import CounterpartError
-from core.pipeline.frames import FramesNote, looks_like_video, read_frames_note
+from core.pipeline.frames import FramesNote, read_frames_note
 from core.project.commands import SetSettings
 from core.project.sequence import SEQUENCE, FrameState, Sequence, folder_of, frame_state, frames_of, sequence_of
-from core.video import VIDEO_SUFFIXES
 from desktop.icons import icon
 from desktop.panels.image_model import describe
 from desktop.panels.timeline import TimelinePanel
 from desktop.playing import Player
-from desktop.track_jobs import TrackTicket, track_job
+from desktop.track_jobs import TrackTicket, track_job, track_words
+from desktop.videos import VideoOpener
 from desktop.worker import Job, Outcome
 
 if TYPE_CHECKING:
-    from core.pipeline.sequence import Direction, SequenceResult
+    from core.pipeline.sequence import Direction
     from desktop.main_window import MainWindow
 
 __all__ = ["TrackDesk"]
 
 _KIND = "track"
-_LOOK = "look for a video"
-_SUGGESTION = "Show the timeline"
-_MOST_LOOKED_AT = 20_000
 _MOVES = (
     "play",
     "next_frame",
@@ -57,6 +53,7 @@ class TrackDesk(QObject):
         self._place: dict[int, int] = {}
         self._note: FramesNote | None = None
         self._job: Job | None = None
+        self.videos = VideoOpener(window)
         self.panel = TimelinePanel(window.actions_, self._describe)
         self.panel.hide()
         window.layout_.add_below(self.panel)
@@ -70,20 +67,14 @@ class TrackDesk(QObject):
         self._arrived.connect(self._on_arrived)
         window.session.opened.connect(self._opened)
         window.session.closing.connect(self._closing)
-        window.session.video_wanted.connect(self.open_video)
-        window.start.open_video.connect(self.ask_video)
         window.images.chosen.connect(self._image_chosen)
         window.desk.choice_changed.connect(self.refresh_ready)
         window.runner.succeeded.connect(self._succeeded)
         window.runner.ended.connect(self._ended)
-        window.light.succeeded.connect(self._looked)
-        window.notice.button.clicked.connect(self._accepted)
-        window.notice.closed.connect(self._declined)
         self.refresh_ready()
 
     def _connect_actions(self) -> None:
         for name, do in {
-            "open_video": self.ask_video,
             "sequence": self.toggle_sequence,
             "play": self.play_or_pause,
             "next_frame": lambda: self.step(1),
@@ -103,31 +94,7 @@ class TrackDesk(QObject):
         """The window is going."""
         self.player.pause()
 
-    # Opening ------------------------------------------------------------------------------------------------------
-
-    def ask_video(self) -> None:
-        """Ask for a video file."""
-        dialog = QFileDialog(self._w, "Open video", str(self._w.session.folder))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilter(f"Videos ({' '.join(f'*{suffix}' for suffix in sorted(VIDEO_SUFFIXES))});;All files (*)")
-        dialog.fileSelected.connect(lambda path: self.open_video(Path(path)))
-        dialog.open()
-
-    @Slot(object)
-    def open_video(self, video: Path) -> None:
-        """Ask which frames of a video are wanted, take them, and open them."""
-        from desktop.dialogs.video import VideoDialog
-
-        dialog = VideoDialog(video, self._w.light, self._w)
-        dialog.ready.connect(self._frames_ready)
-        dialog.open()
-
-    @Slot(object, str)
-    def _frames_ready(self, folder: Path, warnings: str) -> None:
-        self._w.session.open_folder(folder)
-        if warnings:
-            self._w.tell("warning", warnings)
+    # Coming and going ---------------------------------------------------------------------------------------------
 
     @Slot()
     def _opened(self) -> None:
@@ -143,31 +110,7 @@ class TrackDesk(QObject):
             fps = self._note.fps or Sequence().fps
             document.note_settings(Sequence(fps, self._note.video).setting())
         self.refresh()
-        untouched = document.state_counts().get("todo", 0) == len(document) <= _MOST_LOOKED_AT
-        if SEQUENCE not in document.settings and untouched and not document.read_only:
-            refs = [document.image_ref(image) for image in document.image_ids]
-            look = Job("Looking at the images", lambda _, ctx: looks_like_video(refs, ctx), _LOOK, document)
-            self._w.light.submit(look)
-
-    @Slot(object, object)
-    def _looked(self, job: Job, outcome: Outcome) -> None:
-        document = self._w.session.document
-        if job.kind == _LOOK and outcome.result and document is job.tag and SEQUENCE not in document.settings:
-            text = "These look like the frames of one video. With a timeline, what you draw on one reaches the others."
-            self._w.notice.show_text("info", text, _SUGGESTION)
-
-    @Slot()
-    def _accepted(self) -> None:
-        if self._w.notice.button.text() == _SUGGESTION and self.sequence is None:
-            self._w.notice.hide()
-            self._w.actions_["sequence"].trigger()
-
-    @Slot()
-    def _declined(self) -> None:
-        """The suggestion was dismissed: it is not made again for this project."""
-        document = self._w.session.document
-        if self._w.notice.button.text() == _SUGGESTION and document is not None:
-            document.note_settings({SEQUENCE: False})
+        self.videos.opened(document)
 
     @Slot()
     def _closing(self) -> None:
@@ -203,8 +146,7 @@ class TrackDesk(QObject):
             assert sequence is not None
             assert document is not None
             self._note = read_frames_note(document.image_path(self._images[0]).parent)
-            if self._w.notice.button.text() == _SUGGESTION:
-                self._w.notice.hide()
+            self.videos.answered()
             self.panel.set_fps(sequence.fps)
             self.panel.set_size(sequence.size)
             self._show_states()
@@ -407,7 +349,9 @@ class TrackDesk(QObject):
             return
         command = sequence_command(ticket.plan, outcome.result, ticket.title)
         self._w.session.do(command)
-        self._report(ticket, outcome, command.outcome.changed, command.outcome.skipped)
+        left = command.outcome.skipped
+        words = track_words(ticket, outcome, command.outcome.changed, left)
+        self._w.tell("warning" if outcome.failures or left else "info", words)
 
     @Slot(object, object)
     def _ended(self, job: Job, _outcome: Outcome) -> None:
@@ -415,24 +359,3 @@ class TrackDesk(QObject):
             self._job = None
             self.panel.track.set_span(None)
             self.refresh_ready()
-
-    def _report(
-        self, ticket: TrackTicket, outcome: Outcome, changed: list[int], skipped: list[tuple[int, str]]
-    ) -> None:
-        result: SequenceResult = outcome.result
-        document = ticket.document
-        doubtful = sum(frame_state(document.image(image)) is FrameState.DOUBTFUL for image in changed)
-        count = f"{len(changed):,} frame{'' if len(changed) == 1 else 's'}"
-        words = [f"Propagated to {count}." if result.complete else f"Cancelled; what was finished is kept: {count}."]
-        if doubtful:
-            words.append(
-                f"{doubtful:,} of them {'is' if doubtful == 1 else 'are'} doubtful: Ctrl+Right goes to the next."
-            )
-        if outcome.failures:
-            words.append(f"{len(outcome.failures)} could not be used: {outcome.failures[0]}")
-        if skipped:
-            image, why = skipped[0]
-            more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
-            words.append(f"Left as they are: {document.name_of(image)}{more} ({why}).")
-        words += outcome.warnings
-        self._w.tell("warning" if outcome.failures or skipped else "info", " ".join(words))

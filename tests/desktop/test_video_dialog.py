@@ -130,3 +130,15 @@ def test_opening_what_is_open_already_leaves_it_open_for_work(qtbot, window, vid
     assert window.session.open_project(document.path)
     assert window.session.document is document
     assert not document.read_only
+
+
+def test_what_is_wrong_with_a_video_is_still_said_once_its_frames_are_open(qtbot, opened, tmp_path):
+    cut = write_blob_video(tmp_path / "cut.avi")
+    data = cut.read_bytes()
+    cut.write_bytes(data[: len(data) * 6 // 10])
+    before = opened.session.document
+    opened.session.open_any([cut])
+    qtbot.mouseClick(dialog_of(qtbot, opened).go, LEFT)
+    qtbot.waitUntil(lambda: opened.session.document is not before)
+    assert "cut.avi" in opened.notice.text
+    assert 0 < opened.tracking.panel.track.count < 12
