@@ -113,14 +113,14 @@ def sample_descriptors(
         ctx: Progress, cancellation, and the warning when the limit thins the points.
         masks: (rows, columns) bool tokens of an image to take from; all by default.
     """
-    every = max(1, params.every)
+    every, told = max(1, params.every), False
     if len(features):
         expected = len(features) * features[0].geometry.tokens / every
         if masks is None and expected > params.limit:
-            every = math.ceil(every * expected / params.limit)
+            every, told = math.floor(every * expected / params.limit), True  # the rest is thinned evenly below
             ctx.warn(
-                f"One descriptor in {every} is shown instead of one in {params.every}, to stay below "
-                f"{params.limit} points"
+                f"{params.limit:,} descriptors are shown, evenly taken, instead of one in {params.every} "
+                f"({round(expected):,})"
             )
     values, images, places = [], [], []
     for index in range(len(features)):
@@ -140,7 +140,7 @@ def sample_descriptors(
     total = len(joined[1])
     if total <= params.limit:
         return joined
-    if total > 1.05 * params.limit:  # the last few are not worth a warning
+    if not told:
         ctx.warn(f"{total} points are thinned to {params.limit}")
     chosen = np.linspace(0, total - 1, params.limit).round().astype(np.intp)
     return joined[0][chosen], joined[1][chosen], joined[2][chosen]

@@ -306,7 +306,7 @@ def test_a_limit_thins_the_points_and_says_so():
     params = TsneParams(every=1, limit=50, perplexity=5, early_iterations=5, iterations=5)
     result = embed_tsne(clustered(), None, params, ctx)
     assert 20 <= len(result.xy) <= 50
-    assert any("instead of one in 1," in text or "thinned" in text for text in ctx.warnings)
+    assert any("instead of one in 1 (" in text or "thinned" in text for text in ctx.warnings)
 
 
 def test_too_few_points_are_said_so():
