@@ -248,7 +248,8 @@ class CheckedPoint:
     Attributes:
         image, instance, index: Which point.
         xy: Where it was when it was checked.
-        doubt: Log of how much likelier the best place is than the point's own; 0 where it stands well.
+        doubt: log(1 + r), r being how many times the usual odds those of a mistake are here; near 0 where it stands
+            well.
         suggestion: The best place, image pixels.
         swapped: Whether it and its twin would fit better exchanged.
         twin: The keypoint of the other side, -1 where there is none.

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 __all__ = ["CUES", "disc_sums", "locate", "point_cues"]
 
-CUES = ("mass", "appearance", "vote", "templates", "box", "twin")
+CUES = ("mass", "appearance", "vote", "templates", "box", "twin", "layout", "neighbours")
 """What the score is made of: log odds of the mass within the tolerance, log odds of the same without the prior,
 strength of the best hypothesis, log number of templates that show the keypoint, whether the target's box was given (1
-or 0), log odds of the point and its mirror twin belonging the other way round (the least there is without a twin)."""
+or 0), log odds of the point and its mirror twin belonging the other way round (the least there is without a twin), log
+odds of the place by layouts laid over the *other* points that were found, mean of `mass` over the keypoints nearby."""
 _LEAST_TWIN = 0.02
 _LEAST = 1e-4
 _REFINE = 2.0
@@ -72,6 +73,8 @@ def point_cues(
     strength: float,
     shown: NDArray[np.integer],
     swap: NDArray[np.floating],
+    layout: NDArray[np.floating],
+    near: NDArray[np.floating],
     *,
     boxed: bool,
 ) -> NDArray[np.float64]:
@@ -83,16 +86,22 @@ def point_cues(
         strength: Of the vote.
         shown: (K,) number of templates that show the keypoint.
         swap: (K,) chance of a swap with the twin.
+        layout: (K,) chance of the place given the other points.
+        near: (K, K) how near, as a weight, each other keypoint lies; 0 for itself.
         boxed: Whether the target's box was given.
     """
+    sure = _log_odds(mass)
+    around = near.sum(axis=1)
     return np.stack(
         [
-            _log_odds(mass),
+            sure,
             _log_odds(appearance),
             np.full(len(mass), strength, np.float64),
             np.log(np.maximum(shown, 1)),
             np.full(len(mass), float(boxed)),
             _log_odds(np.clip(swap, _LEAST_TWIN, 1 - _LEAST_TWIN)),
+            _log_odds(layout),
+            np.where(around > 0, near @ sure / np.maximum(around, 1e-9), sure),
         ],
         axis=1,
     )

@@ -15,6 +15,7 @@ from core.transfer.calibration import Calibration
 from core.transfer.decode import disc_sums, locate, point_cues
 from core.transfer.heatmaps import TargetMaps, compete, softmax_maps
 from core.transfer.params import TransferParams
+from core.transfer.placing import expected_places
 from core.transfer.prior import Vote, facing_vote, hough_vote
 from core.transfer.skeleton import mirror_order
 from core.transfer.views import Box, View
@@ -78,12 +79,14 @@ class Evidence:
         posterior: (K, rows, columns) float32 distribution with the shape prior.
         vote: The last vote, None without a prior.
         radius_rc: (2,) the tolerance in tokens, along rows and columns.
+        size: Longer side of the object, given or by the vote, image pixels.
     """
 
     appearance: NDArray[np.float32]
     posterior: NDArray[np.float32]
     vote: Vote | None
     radius_rc: NDArray[np.float64]
+    size: float
 
 
 def transfer(
@@ -134,19 +137,23 @@ def predict(
     keypoints = np.arange(len(rc))
     near = np.clip(np.rint(rc).astype(np.int64), 0, np.array(around.shape[1:]) - 1)
     swap = _swap_chance(evidence, rc, bank)
+    xy = target.views[0].to_image(rc)
+    known = bank.known
+    layout = expected_places(xy, known, bank, evidence.size).chance(xy, params.tolerance * evidence.size)
     cues = point_cues(
         mass,
         around[keypoints, near[:, 0], near[:, 1]],
         0.0 if evidence.vote is None else evidence.vote.strength,
         _shown(bank),
         swap,
+        np.where(np.isfinite(layout), layout, mass),
+        _near(bank, params),
         boxed=target.box is not None,
     )
     score = (calibration or Calibration.built_in()).chance(cues).astype(np.float32)
-    known = bank.known
     visibility = np.where(score < params.doubtful_below, 1, 2).astype(np.uint8)
     return KeypointPrediction(
-        np.where(known[:, None], target.views[0].to_image(rc), np.nan),
+        np.where(known[:, None], xy, np.nan),
         np.where(known, visibility, 0).astype(np.uint8),
         np.where(known, score, 0).astype(np.float32),
         np.where(known, swap, 0).astype(np.float32),
@@ -180,13 +187,20 @@ def weigh(bank: TemplateBank, target: Target, params: TransferParams) -> Evidenc
         size = max(target.box[2:])
     else:
         size = vote.size if vote is not None else 0.6 * max(geometry.image_hw)
-    return Evidence(appearance, posterior, vote, (params.tolerance * size / pitch_xy)[::-1])
+    return Evidence(appearance, posterior, vote, (params.tolerance * size / pitch_xy)[::-1], size)
 
 
 def _shown(bank: TemplateBank) -> NDArray[np.int64]:
     """(K,) number of templates that show each keypoint, itself or, flipped, as its twin."""
     shown: NDArray[np.int64] = np.rint(bank.visible.sum(axis=0) * bank.templates / len(bank)).astype(np.int64)
     return shown
+
+
+def _near(bank: TemplateBank, params: TransferParams) -> NDArray[np.float64]:
+    """(K, K) how near other keypoints lie in the templates, from 1 to 0; 0 for a keypoint itself and unknown ones."""
+    near = np.where(np.isfinite(bank.apart), np.exp(-((bank.apart / params.locality) ** 2)), 0)
+    np.fill_diagonal(near, 0)
+    return near
 
 
 def _swap_chance(evidence: Evidence, rc: NDArray[np.float64], bank: TemplateBank) -> NDArray[np.float32]:

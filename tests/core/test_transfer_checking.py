@@ -7,7 +7,8 @@ from core.errors import JobCancelledError
 from core.jobs import CancelToken, JobContext, silent
 from core.transfer import TransferParams
 from core.transfer.bank import TemplateBank
-from core.transfer.checking import check_points, expected_places
+from core.transfer.checking import check_points
+from core.transfer.placing import expected_places
 from tests.core.transfer_scenes import CELL, SKELETON, TAP, TWIN, template
 
 PARAMS = TransferParams(tap=TAP)
@@ -45,6 +46,18 @@ def test_twins_that_were_exchanged_head_the_queue_and_are_called_swapped():
     found = check_points(instances, SKELETON, PARAMS, silent())
     assert set(found.queue()[:4]) == {(2, 1), (2, 2), (2, 5), (2, 6)}
     np.testing.assert_array_equal(np.argwhere(found.swapped), [(2, 1), (2, 2), (2, 5), (2, 6)])
+    assert set(found.entries()[:2]) == {((2, 1), (2, 2)), ((2, 5), (2, 6))}
+    assert found.doubt[2, 1] == pytest.approx(found.doubt[2, 2], rel=0.05)
+
+
+def test_twins_that_look_alike_are_told_apart_by_where_the_rest_is():
+    instances = [template(nose=nose, seed=s, noise=0.4, alike=1.0) for s, nose in enumerate(PLACES)]
+    xy = instances[2].xy.copy()
+    xy[[5, 6]] = xy[[6, 5]]
+    instances[2] = dataclasses.replace(instances[2], xy=xy)
+    found = check_points(instances, SKELETON, PARAMS, silent())
+    assert found.entries()[0] == ((2, 5), (2, 6))
+    np.testing.assert_array_equal(np.argwhere(found.swapped), [(2, 5), (2, 6)])
 
 
 def test_points_that_are_not_there_are_not_checked():
@@ -66,7 +79,7 @@ def test_too_few_instances_say_nothing():
 def test_the_other_points_predict_a_place_despite_one_that_is_wrong():
     instances = confirmed(tail=(10.0, 140.0))
     bank = TemplateBank([item for i, item in enumerate(instances) if i != 2], TWIN, PARAMS)
-    places = expected_places(instances[2], bank, 12 * CELL)
+    places = expected_places(instances[2].xy, instances[2].visible, bank, 12 * CELL)
     for k in (1, 3, 7):
         best = places.weight[:, k].argmax()
         truth = confirmed()[2].xy[k]

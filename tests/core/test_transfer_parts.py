@@ -235,7 +235,7 @@ def outcomes(count=4000, seed=0):
 
 def test_a_fit_recovers_what_made_the_outcomes():
     found = Calibration.fit(*outcomes())
-    np.testing.assert_allclose(np.multiply(found.weights, [1, 1, 0.04, 1, 1, 1]), [0.8, 0, -0.3, 0, 0, 0], atol=0.12)
+    np.testing.assert_allclose(np.multiply(found.weights, [1, 1, 0.04, 1, 1, 1, 1, 1]), [0.8, 0, -0.3, 0, 0, 0, 0, 0], atol=0.12)
     np.testing.assert_allclose(found.bias + 0.12 * found.weights[2], 0.5, atol=0.12)
 
 
@@ -266,5 +266,24 @@ def test_the_built_in_calibration_says_where_it_comes_from():
 
 def test_more_mass_means_a_higher_score():
     masses = np.linspace(0, 1, 11).astype(np.float32)
-    cues = point_cues(masses, masses, 0.3, np.full(11, 5), np.zeros(11), boxed=False)
+    cues = point_cues(masses, masses, 0.3, np.full(11, 5), np.zeros(11), masses, np.zeros((11, 11)), boxed=False)
     assert (np.diff(Calibration.built_in().chance(cues)) >= 0).all()
+
+
+def test_sure_neighbours_and_a_place_that_fits_the_other_points_mean_a_higher_score():
+    mass, near = np.array([0.4, 0.1, 0.9], np.float32), np.array([(0, 1, 0), (1, 0, 1), (0, 1, 0)], float)
+
+    def chance(layout, near):
+        cues = point_cues(mass, mass, 0.3, np.full(3, 5), np.zeros(3), np.full(3, layout), near, boxed=False)
+        return Calibration.built_in().chance(cues)
+
+    assert (chance(0.6, near) > chance(0.05, near)).all()
+    beside_the_sure_one = near.copy()
+    beside_the_sure_one[0] = (0, 0, 1)
+    assert chance(0.3, near)[0] < chance(0.3, beside_the_sure_one)[0]
+
+
+def test_a_point_that_has_no_neighbours_is_judged_by_itself():
+    mass = np.array([0.3], np.float32)
+    cues = point_cues(mass, mass, 0.3, np.array([5]), np.zeros(1), mass, np.zeros((1, 1)), boxed=False)
+    assert cues[0, CUES.index("neighbours")] == cues[0, CUES.index("mass")]

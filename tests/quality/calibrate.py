@@ -32,13 +32,18 @@ def measure_cases(args: argparse.Namespace) -> dict[Case, list[Outcomes]]:
     engine = Engine(args.model, cache=open_cache())
     params = TransferParams.for_model(engine.defaults)
     encode = view_encoder(engine, params, silent())
+    # Only cues are asked for: the stored calibration may not know all of them yet.
+    unused = Calibration((0.0,) * len(CUES), 0.0)
     found = {}
     groups = load_groups(args.data)
     for templates in args.templates:
         for boxes in (False, True):
             found[templates, boxes] = [
                 Outcomes.join(
-                    [evaluate_group(g, templates, seed, params, encode, silent(), boxes=boxes) for seed in args.seeds]
+                    [
+                        evaluate_group(g, templates, s, params, encode, silent(), boxes=boxes, calibration=unused)
+                        for s in args.seeds
+                    ]
                 )
                 for g in groups
             ]
