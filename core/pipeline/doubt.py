@@ -19,9 +19,9 @@ MAX_ROWS = 2000
 """Points that are listed at most, the most doubtful ones."""
 _SWAP_DOUBT = 0.75
 _LEAST_ODD = 2.0
-"""Log likelihood ratio from which a confirmed point is listed: the best place is seven times as likely as its own."""
+"""A check's doubt from which a confirmed point is listed: a mistake is six times as likely as it usually is."""
 _LEAST_SWAP = 1.5
-"""The same for the more doubtful one of a pair that would fit better exchanged."""
+"""The same for a pair that would fit better exchanged, which is listed once: both are mended at once."""
 
 
 class Reason(Enum):
@@ -144,6 +144,8 @@ def _odd(
         crossed = check.swapped and twin is not None and twin.swapped and max(check.doubt, twin.doubt) >= _LEAST_SWAP
         if key in settled or (check.doubt < _LEAST_ODD and not crossed):
             continue
+        if crossed and (check.twin < index or (points.instance, check.twin) in settled):
+            continue  # the pair is listed, or was found right, with its first point
         pairs = ((min(index, check.twin), max(index, check.twin)),) if crossed else ()
         reason = Reason.SWAP if pairs else Reason.ODD
         doubt = 1 - float(np.exp(-check.doubt))

@@ -91,19 +91,24 @@ class QueueModel(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row, column = self._rows[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole and column != DOUBT:
-            return {POINT: self._point_name(row.index), IMAGE: PurePosixPath(self._image_name(row.image)).stem,
+            return {POINT: self._points(row), IMAGE: PurePosixPath(self._image_name(row.image)).stem,
                     REASON: _SHORT.get(row.reason, row.reason.value)}[column]  # fmt: skip
         if role == Qt.ItemDataRole.UserRole and column == DOUBT:
             return row.doubt
         if role == Qt.ItemDataRole.ToolTipRole:
             whose = "confirmed" if row.confirmed else "predicted"
-            words = f"{self._point_name(row.index)} on {self._image_name(row.image)}, {whose}"
+            words = f"{self._points(row)} on {self._image_name(row.image)}, {whose}"
             return f"{words}<br>{row.reason.value} · doubt {row.doubt:.0%}"
         if role == Qt.ItemDataRole.DecorationRole and column == REASON and row.reason == Reason.SWAP:
             return icon("swap", colours().warning)
         if role == Qt.ItemDataRole.ForegroundRole and column in (REASON, IMAGE):
             return QColor(colours().muted)
         return None
+
+    def _points(self, row: Doubt) -> str:
+        """Its point, or the two of a confirmed pair, which stand in one row."""
+        both = row.pairs[0] if row.confirmed and row.pairs else (row.index,)
+        return " ↔ ".join(self._point_name(index) for index in both)
 
 
 class Bar(QStyledItemDelegate):

@@ -62,11 +62,17 @@ def test_confirmed_points_are_listed_only_where_a_check_found_them_odd():
         check(5, 3, 0.4, swapped=True, twin=2),
     )
     rows = doubt_queue({1: [own(5)]}, {}, found)
-    assert [row.index for row in rows] == [0, 2, 3]
+    assert [row.index for row in rows] == [0, 2]
     assert rows[0].reason is Reason.ODD
     assert rows[0].confirmed
     assert rows[0].suggestion == (50.0, 50.0)
-    assert rows[1].pairs == rows[2].pairs == ((2, 3),)
+    assert rows[1].pairs == ((2, 3),)
+
+
+def test_a_pair_that_was_found_right_does_not_come_back_with_its_other_point():
+    found = checks(check(5, 2, 4.0, swapped=True, twin=3), check(5, 3, 4.0, swapped=True, twin=2))
+    assert [row.key for row in doubt_queue({1: [own(5)]}, {}, found)] == [(5, 2)]
+    assert doubt_queue({1: [own(5)]}, {}, found, {(5, 2)}) == []
 
 
 def test_what_was_found_odd_drops_out_when_it_is_moved_or_found_right():
