@@ -12,7 +12,7 @@ PAIRS = [(2, 3), (4, 5), (6, 7), (8, 9)]
 
 
 def animal(seed, *, mirrored=False, turned=0.0):
-    """(K, 2) of size about 1; `turned` in radians, mirrored with left and right renamed, so that the names are right."""
+    """(K, 2) of size about 1; `turned` in radians; `mirrored` with left and right renamed, as they then are."""
     xy = (BODY + np.random.default_rng(seed).normal(0, 0.25, BODY.shape)) / 11
     if mirrored:
         xy = xy[TWIN] * (-1, 1)
