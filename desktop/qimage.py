@@ -5,6 +5,7 @@ The only user of qimage2ndarray, whose releases are rare: replace it here if nee
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import qimage2ndarray
 from numpy.typing import NDArray
@@ -15,8 +16,11 @@ __all__ = ["argb_to_qimage", "bgrx_view", "qimage_to_rgb", "rgb_to_qimage"]
 
 def rgb_to_qimage(rgb: NDArray[np.uint8]) -> QImage:
     """(height, width, 3) uint8 -> an opaque image of its own memory, in the format that Qt draws fastest."""
-    image: QImage = qimage2ndarray.array2qimage(np.ascontiguousarray(rgb))
-    return image if image.format() == QImage.Format.Format_RGB32 else image.convertToFormat(QImage.Format.Format_RGB32)
+    image = QImage(rgb.shape[1], rgb.shape[0], QImage.Format.Format_RGB32)
+    if rgb.size:
+        # Ten times quicker than array2qimage, which writes one channel after the other.
+        cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2BGRA, dst=bgrx_view(image))
+    return image
 
 
 def argb_to_qimage(argb: NDArray[np.uint32]) -> QImage:

@@ -16,11 +16,12 @@ from core.project.model import ImageRecord
 from desktop.loader import Loader
 from desktop.qimage import rgb_to_qimage
 
-__all__ = ["THUMB_PX", "Thumbnails", "tint"]
+__all__ = ["THUMB_BYTES", "THUMB_PX", "Thumbnails", "tint"]
 
 THUMB_PX = 160
 """Longest side of what is made, pixels: sharp at 80 logical pixels on a screen of scale 2."""
-_KEPT = 2000
+THUMB_BYTES = 48 * 1024 * 1024
+"""What is kept: some 500, more than a list shows at once. Making one again takes milliseconds, beside the window."""
 
 Overlay = tuple[NDArray[np.integer], dict[int, tuple[int, int, int]], float]
 """Labels at any size, colours by part, opacity."""
@@ -62,12 +63,18 @@ class Thumbnails(QObject):
         super().__init__(parent)
         self._path_of, self._overlay_of = path_of, overlay_of
         self._made: OrderedDict[int, QPixmap] = OrderedDict()
+        self._nbytes = 0
         self._stale: set[int] = set()
         self._asked: set[int] = set()
         self._bad: set[int] = set()
         self._loader = Loader("thumbnails", self)
         self._loader.loaded.connect(self._loaded)
         self._loader.failed.connect(self._failed)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the pictures hold."""
+        return self._nbytes
 
     def get(self, record: ImageRecord) -> QPixmap | None:
         """The picture of an image as far as there is one; asks for it otherwise."""
@@ -111,6 +118,7 @@ class Thumbnails(QObject):
         """Forget everything: another project."""
         self._loader.clear()
         self._made.clear()
+        self._nbytes = 0
         self._stale.clear()
         self._asked.clear()
         self._bad.clear()
@@ -124,10 +132,11 @@ class Thumbnails(QObject):
         if image not in self._asked:
             return
         self._asked.discard(image)
+        self._forget(image)
         self._made[image] = QPixmap.fromImage(picture)
-        self._made.move_to_end(image)
-        while len(self._made) > _KEPT:
-            self._made.popitem(last=False)
+        self._nbytes += _size(self._made[image])
+        while self._nbytes > THUMB_BYTES and len(self._made) > 1:
+            self._forget(next(iter(self._made)))
         self.ready.emit(image)
 
     @Slot(object, str)
@@ -135,3 +144,12 @@ class Thumbnails(QObject):
         self._asked.discard(image)
         self._bad.add(image)
         self.failed.emit(image, error)
+
+    def _forget(self, image: int) -> None:
+        picture = self._made.pop(image, None)
+        if picture is not None:
+            self._nbytes -= _size(picture)
+
+
+def _size(picture: QPixmap) -> int:
+    return picture.width() * picture.height() * picture.depth() // 8

@@ -1,0 +1,55 @@
+"""Pictures on their way to the screen: pixels stay what they are, and what is kept of small ones is bounded."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtGui import QImage
+
+from core.project.model import ImageRecord
+from desktop.canvas.photo import build_photo
+from desktop.panels import thumbnails
+from desktop.panels.thumbnails import THUMB_PX, Thumbnails
+from desktop.qimage import qimage_to_rgb, rgb_to_qimage
+
+
+@pytest.mark.parametrize("hw", [(1, 1), (7, 13), (64, 33)])
+def test_pixels_come_back_from_an_image_of_the_screen_as_they_were(hw):
+    rgb = np.random.default_rng(1).integers(0, 256, (*hw, 3)).astype(np.uint8)
+    for view in (rgb, rgb[::-1], rgb[:, ::2]):
+        image = rgb_to_qimage(view)
+        assert image.format() == QImage.Format.Format_RGB32
+        assert np.array_equal(qimage_to_rgb(image), view)
+        assert image.pixelColor(0, 0).getRgb() == (*view[0, 0].tolist(), 255)
+
+
+def test_the_largest_level_of_a_photograph_is_the_photograph():
+    rgb = np.random.default_rng(2).integers(0, 256, (600, 900, 3)).astype(np.uint8)
+    photo = build_photo(rgb)
+    assert np.array_equal(qimage_to_rgb(photo.levels[0]), rgb)
+    assert [(level.height(), level.width()) for level in photo.levels] == [(600, 900), (300, 450)]
+
+
+def test_small_pictures_are_kept_within_a_number_of_bytes_and_made_again_when_they_are_seen(
+    qtbot, tmp_path, monkeypatch
+):
+    records = []
+    for number in range(8):
+        path = tmp_path / f"{number}.png"
+        Image.new("RGB", (THUMB_PX, THUMB_PX), (number * 20, 0, 0)).save(path)
+        records.append(ImageRecord(number, path.name, path.name))
+    each = THUMB_PX * THUMB_PX * 4
+    monkeypatch.setattr(thumbnails, "THUMB_BYTES", 3 * each)
+    made = Thumbnails(lambda record: tmp_path / record.path, lambda _image: None)
+    for record in records:
+        made.get(record)
+        with qtbot.waitSignal(made.ready):
+            pass
+        assert made.nbytes <= 3 * each
+    assert made.nbytes == 3 * each
+    assert made.get(records[-1]) is not None
+    assert made.get(records[0]) is None
+    qtbot.waitUntil(lambda: made.get(records[0]) is not None)
+    assert made.get(records[0]).toImage().pixelColor(3, 3).red() == 0
+    made.clear()
+    assert made.nbytes == 0
+    made.close()
