@@ -37,6 +37,7 @@ from desktop.widgets import Notice
 __all__ = ["Layout"]
 
 _BAR_PX = 48
+_TABS_PX, _RIGHT_PX = 310, 300
 _OPTIONS = (
     "undo",
     "redo",
@@ -131,6 +132,7 @@ class Layout:
         self.recent = QMenu("Open &recent", window)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        self.tabs.setMinimumHeight(_TABS_PX)  # pages that need more have the Run panel's room as well
         self.tabs.addTab(panels.parts, "Parts")
         self.tabs.addTab(panels.learn, "Learn")
         self.tabs.addTab(panels.keypoints, "Keypoints")
@@ -199,7 +201,7 @@ class Layout:
         self._right.setStretchFactor(0, 1)  # in a low window the tabs give way, not the controls of a run
         self._right.setStretchFactor(1, 0)
         self._right.setChildrenCollapsible(False)
-        self._right.setMinimumWidth(350)  # the tabs' names side by side
+        self._widen()
         across = QSplitter(Qt.Orientation.Horizontal)
         self._sides = (panels.images, self._right)
         for widget in (panels.images, centre, self._right):
@@ -233,6 +235,11 @@ class Layout:
     def add_tab(self, panel: QWidget, words: str) -> None:
         """Offer a further panel beside the canvas."""
         self.tabs.addTab(panel, words)
+        self._widen()
+
+    def _widen(self) -> None:
+        """The names of all tabs are side by side, without arrows to look for the others."""
+        self._right.setMinimumWidth(max(_RIGHT_PX, self.tabs.tabBar().sizeHint().width() + 2))
 
     def show_tab(self, panel: QWidget) -> None:
         """Bring a panel to the front."""

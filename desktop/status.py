@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QStatusBar, QTo
 from core.jobs import Progress, format_duration
 from core.project.changes import SavedChanged
 from desktop.theme import GRID, colours
-from desktop.widgets import icon_button
+from desktop.widgets import Elided, icon_button
 
 __all__ = ["JobStatus", "StatusBar", "format_bytes"]
 
@@ -29,7 +29,7 @@ class JobStatus(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.text = QLabel()
+        self.text = Elided()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(140)
@@ -53,7 +53,6 @@ class JobStatus(QWidget):
         """A job begins."""
         self._title = title
         self.text.setText(f"{title} …")
-        self.text.setToolTip("")
         self.bar.setRange(0, 0)
         self.button.setEnabled(True)
         self.show()
@@ -68,7 +67,7 @@ class JobStatus(QWidget):
         if waiting:
             words.append(f"{waiting} waiting")
         self.text.setText(" · ".join(words))
-        self.text.setToolTip(progress.text)
+        self.text.setToolTip(progress.text or self.text.text())
 
     def stopping(self) -> None:
         """Cancellation was asked for."""
@@ -86,7 +85,7 @@ class StatusBar(QStatusBar):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
-        self.place = QLabel()
+        self.place = Elided()
         self.job = JobStatus()
         self.saved = QLabel()
         self.count = QLabel()

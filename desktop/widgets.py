@@ -27,6 +27,7 @@ from desktop.theme import GRID, colours, small_font, strong_font
 
 __all__ = [
     "Chip",
+    "Elided",
     "EmptyState",
     "Notice",
     "NumberField",
@@ -76,6 +77,25 @@ def field_label(text: str) -> QLabel:
     label.setProperty("role", "muted")
     label.setMinimumWidth(label.fontMetrics().averageCharWidth() * 10)
     return label
+
+
+class Elided(QLabel):
+    """Plain text that ends in dots where there is no room for it: it never makes its window wider."""
+
+    def setText(self, text: str) -> None:
+        """Show a text; the whole of it is in the tooltip."""
+        super().setText(text)
+        self.setToolTip(text)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setPen(self.palette().windowText().color())
+        room = self.contentsRect()
+        words = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
+        painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), words)
 
 
 def muted(text: str = "", *, wrap: bool = False, small: bool = False) -> QLabel:

@@ -204,7 +204,10 @@ class _Worker(QObject):
         except JobCancelledError:
             return Outcome(cancelled=True)
         except Exception as error:  # whatever a model does, the window lives on
-            log.exception("job %r failed", job.title)
+            if isinstance(error, CounterpartError):  # foreseen, and told to the person in words
+                log.info("job %r: %s", job.title, error)
+            else:
+                log.exception("job %r failed", job.title)
             return Outcome(failure=explain(error), warnings=tuple(ctx.warnings), failures=tuple(ctx.failures))
         return Outcome(result, warnings=tuple(ctx.warnings), failures=tuple(ctx.failures))
 

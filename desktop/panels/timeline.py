@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup, QColor, QPainter, QPaintEvent
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from core.project.sequence import FrameState
@@ -33,6 +33,9 @@ _DETAIL: dict[int | None, str] = {
 }
 """Longest sides of what the model sees, in words."""
 _ALWAYS = (FrameState.ANNOTATED, FrameState.PROPAGATED, FrameState.DOUBTFUL)
+
+
+_LEAST_PX, _FPS_PX, _LEGEND_PX = 320, 520, 610
 
 
 class _Legend(QWidget):
@@ -131,6 +134,15 @@ class TimelinePanel(QWidget):
         whole.addWidget(line())
         whole.addLayout(row)
         whole.addWidget(self.track)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(_LEAST_PX, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow window go first what is known from elsewhere."""
+        self.legend.setVisible(self.width() >= _LEGEND_PX)
+        self.fps.setVisible(self.width() >= _FPS_PX)
+        super().resizeEvent(event)
 
     def _propagate_button(self, actions: Actions) -> QToolButton:
         button = QToolButton()

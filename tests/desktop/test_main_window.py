@@ -516,3 +516,25 @@ def test_a_double_click_makes_a_prediction_ones_own(qtbot, opened):
     opened.session.bridge.undo()
     assert opened.viewer.label_map(0).state(part) == "predicted"
     assert np.array_equal(grabbed(opened), hatched)
+
+
+def test_nothing_that_is_said_or_shown_makes_the_window_larger(qtbot, opened):
+    opened.resize(1100, 700)
+    opened.status.show_place("a very long sentence about what lies under the pointer " * 6)
+    opened.status.job.start("Splitting Hinterlauf-Sprunggelenk links (teilweise verdeckt) " * 4)
+    opened.actions_["sequence"].trigger()
+    for index in range(opened.layout_.tabs.count()):
+        opened.layout_.tabs.setCurrentIndex(index)
+        qtbot.wait(20)
+        assert (opened.width(), opened.height()) == (1100, 700), opened.layout_.tabs.tabText(index)
+    assert opened.minimumSizeHint().width() <= 1024
+    assert opened.status.place.toolTip().startswith("a very long sentence")
+
+
+def test_a_low_window_leaves_room_for_the_controls_of_a_run_and_for_all_tabs(qtbot, opened):
+    opened.resize(1100, 700)
+    opened.layout_.show_tab(opened.parts)
+    qtbot.waitUntil(lambda: opened.run_panel.height() >= 250)
+    bar = opened.layout_.tabs.tabBar()
+    assert bar.width() >= bar.sizeHint().width()
+    assert bar.tabRect(bar.count() - 1).right() <= bar.width()
