@@ -13,12 +13,12 @@ import numpy as np
 from core.pipeline.keypoints import CheckedPoint
 from core.project.points import KeypointSet, Origin
 
-__all__ = ["MAX_ROWS", "Doubt", "Reason", "doubt_queue", "doubts_of", "most_doubtful", "still_true"]
+__all__ = ["LEAST_ODD", "MAX_ROWS", "Doubt", "Reason", "doubt_queue", "doubts_of", "most_doubtful", "still_true"]
 
 MAX_ROWS = 2000
 """Points that are listed at most, the most doubtful ones."""
 _SWAP_DOUBT = 0.75
-_LEAST_ODD = 2.0
+LEAST_ODD = 2.0
 """A check's doubt from which a confirmed point is listed: a mistake is six times as likely as it usually is."""
 _LEAST_SWAP = 1.5
 """The same for a pair that would fit better exchanged, which is listed once: both are mended at once."""
@@ -142,7 +142,7 @@ def _odd(
         key = (points.instance, index)
         twin = valid.get(check.twin)
         crossed = check.swapped and twin is not None and twin.swapped and max(check.doubt, twin.doubt) >= _LEAST_SWAP
-        if key in settled or (check.doubt < _LEAST_ODD and not crossed):
+        if key in settled or (check.doubt < LEAST_ODD and not crossed):
             continue
         if crossed and (check.twin < index or (points.instance, check.twin) in settled):
             continue  # the pair is listed, or was found right, with its first point

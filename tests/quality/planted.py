@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from core.evaluate.keypoints import EncodeViews, Group
 from core.jobs import silent
+from core.pipeline.doubt import LEAST_ODD
 from core.pipeline.engine import Engine, open_cache
 from core.transfer import Template, TransferParams, View, mirror_order
 from core.transfer.calibration import Calibration
@@ -95,6 +96,16 @@ class CheckedSet:
             out[i, k] = True
             if kind == "swap":
                 out[i, twin[i, k]] = True
+        return out
+
+    def listed(self) -> NDArray[np.int64]:
+        """(2, 2) of the points left alone, then of those moved: how many a window lists, and how many there are."""
+        out = np.zeros((2, 2), np.int64)
+        for g, found in enumerate(self.found):
+            moved = self.planted(g, "swap") | self.planted(g, "slip")
+            for row, which in enumerate((~moved, moved)):
+                checked = which & np.isfinite(found.suggestion[..., 0])
+                out[row] += ((found.doubt >= LEAST_ODD) & checked).sum(), checked.sum()
         return out
 
     def shares(self, kind: str, *, entries: bool) -> float:
@@ -192,6 +203,10 @@ def main() -> int:
     for name, entries in (("points", False), ("entries", True)):
         cells = [spread([each.shares(kind, entries=entries) for each in sets]) for kind in ("swap", "slip", "all")]
         print(f"| {name} | {' | '.join(cells)} |")
+    left, moved = np.sum([each.listed() for each in sets], axis=0)
+    print(
+        f"\nListed in the window: {left[0]} of {left[1]} points left alone, {moved[0]} of {moved[1]} that were moved."
+    )
     return 0
 
 
