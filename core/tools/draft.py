@@ -20,6 +20,8 @@ from core.tools.region import Box4, Region, clip_box, part_bbox, unite_boxes
 
 __all__ = ["LabelDraft", "LabelEdit"]
 
+_BAND = 64
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelEdit:
@@ -37,10 +39,23 @@ class LabelEdit:
 
     def command(self, image_id: int, title: str, hw: tuple[int, int] | None = None) -> Paint | SetLabels:
         """The command that makes the edit: `Paint` where all pixels get one label, else `SetLabels`."""
-        values = self.labels[self.mask]
-        if values.size and int(values.min()) == int(values.max()):
-            return Paint(image_id, int(values[0]), self.bbox, self.mask, hw, title)
+        label = self._only_label()
+        if label is not None:
+            return Paint(image_id, label, self.bbox, self.mask, hw, title)
         return SetLabels(image_id, self.bbox, self.labels, self.mask, hw, title)
+
+    def _only_label(self) -> int | None:
+        """The label that all pixels get, None where they get several or there are none."""
+        if not self.mask.any():
+            return None
+        row = int(self.mask.any(axis=1).argmax())
+        label = int(self.labels[row, int(self.mask[row].argmax())])
+        # Band by band: what is made of the whole of a large image costs more memory than time is needed to look at it.
+        for top in range(0, self.mask.shape[0], _BAND):
+            band = slice(top, top + _BAND)
+            if bool(((self.labels[band] != label) & self.mask[band]).any()):
+                return None
+        return label
 
 
 class LabelDraft:
@@ -141,14 +156,19 @@ class LabelDraft:
         return box
 
     def result(self) -> LabelEdit | None:
-        """What the gesture came to, in the smallest box; None where it changed nothing."""
+        """What the gesture came to, in the smallest box; None where it changed nothing.
+
+        Its labels are seen through to the draft: make the command before the draft is painted into again.
+        """
         self._catch_up()
         top, left, bottom, right = self._box
         place = np.s_[top:bottom, left:right]
         region = Region.of(self._labels[place] != self._base[place], top, left)
         if region.is_empty:
             return None
-        return LabelEdit(region.bbox, self._labels[region.slices].copy(), region.mask.copy())
+        labels = self._labels[region.slices]
+        labels.flags.writeable = False
+        return LabelEdit(region.bbox, labels, region.mask)
 
     def rebase(self, labels: Labels | None, bbox: Box4 | None = None) -> Box4:
         """Take over the document's labels after a command. They are copied when the draft is needed next, not now.

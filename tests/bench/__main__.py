@@ -1,4 +1,7 @@
-"""`python -m tests.bench [NAME …]`: speed and memory, as ratios within one run, one process per benchmark."""
+"""`python -m tests.bench [NAME …] [OPTION …]`: speed and memory, as ratios within one run, one process per benchmark.
+
+Options go to every benchmark that is named.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run the benchmarks named, all by default; the exit code says whether all of them ran."""
+    first = next((index for index, each in enumerate(arguments) if each.startswith("-")), len(arguments))
+    names, options = arguments[:first], arguments[first:]
     known = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
     unknown = sorted(set(names) - set(known))
     if unknown:
@@ -21,7 +26,7 @@ def main(names: list[str]) -> int:
     for name in names or known:
         print(f"\n## {name}\n", flush=True)
         environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-        command = [sys.executable, "-m", f"tests.bench.bench_{name}"]
+        command = [sys.executable, "-m", f"tests.bench.bench_{name}", *options]
         if subprocess.run(command, cwd=HERE.parent.parent, env=environment, check=False).returncode:
             failed.append(name)
     if failed:

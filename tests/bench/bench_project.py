@@ -1,6 +1,6 @@
 """Cost of the project file: opening many images, saving and undoing strokes, size on disk, memory.
 
-Run `python tests/bench/bench_project.py`. Every time is given twice: by the clock, which counts waiting for the disk
+Run `python -m tests.bench project`. Every time is given twice: by the clock, which counts waiting for the disk
 and for other programs, and of the processor (`cpu`), which does not.
 """
 
@@ -127,6 +127,32 @@ def measure_strokes(folder: Path, hw: tuple[int, int], length: int, strokes: int
     return {"megapixels": round(hw[0] * hw[1] / 1e6, 1), "length": length, "paint": spread(paint), "undo": spread(undo)}
 
 
+def measure_large_strokes(folder: Path, hw: tuple[int, int] = (4000, 6000), strokes: int = 10) -> dict[str, object]:
+    """A stroke along the whole diagonal, and one over all of an image."""
+    import cv2
+
+    report: dict[str, object] = {}
+    for kind in ("diagonal", "everything"):
+        document = Document.new(folder / f"{kind}.counterpart")
+        document.apply(AddImages(images(folder, 1, hw)))
+        for part in range(20):
+            document.apply(AddPart(f"part {part}"))
+        document.apply(ReplaceMasks({1: part_map(hw, 0, 20)}))
+        history = History(document)
+        paint = []
+        for number in range(strokes):
+            mask = np.full(hw, kind == "everything", np.uint8)
+            if kind == "diagonal":
+                ends = ((40, 40), (hw[1] - 40, hw[0] - 40)) if number % 2 else ((hw[1] - 40, 40), (40, hw[0] - 40))
+                cv2.line(mask, *ends, 1, 80)
+            command = Paint(1, number + 1, (0, 0, *hw), mask.astype(np.bool_))
+            paint.append(timed(lambda command=command: history.push(command)))
+        undo = [timed(history.undo) for _ in range(strokes)]
+        report[kind] = {"paint": spread(paint), "undo": spread(undo)}
+        document.close()
+    return report
+
+
 def measure_size(folder: Path, count: int) -> dict[str, object]:
     import psutil
 
@@ -180,6 +206,7 @@ def main() -> None:
                 measure_strokes(folder, hw, length)
                 for hw, length in (((1000, 1000), 400), ((4000, 6000), 400), ((4000, 6000), 1500), ((4000, 6000), 3500))
             ],
+            "large_strokes": measure_large_strokes(folder),
             "labelled": measure_size(folder, options.labelled),
             "next_image": measure_next_image(folder),
         }
