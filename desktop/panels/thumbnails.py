@@ -22,6 +22,7 @@ THUMB_PX = 160
 """Longest side of what is made, pixels: sharp at 80 logical pixels on a screen of scale 2."""
 THUMB_BYTES = 48 * 1024 * 1024
 """What is kept: some 500, more than a list shows at once. Making one again takes milliseconds, beside the window."""
+_READ = 32
 
 Overlay = tuple[NDArray[np.integer], dict[int, tuple[int, int, int]], float]
 """Labels at any size, colours by part, opacity."""
@@ -64,6 +65,7 @@ class Thumbnails(QObject):
         self._path_of, self._overlay_of = path_of, overlay_of
         self._made: OrderedDict[int, QPixmap] = OrderedDict()
         self._nbytes = 0
+        self._read: OrderedDict[tuple[Path, int, int], NDArray[np.uint8]] = OrderedDict()
         self._stale: set[int] = set()
         self._asked: set[int] = set()
         self._bad: set[int] = set()
@@ -92,10 +94,25 @@ class Thumbnails(QObject):
         path, overlay = self._path_of(record), self._overlay_of(record.id)
 
         def make() -> QImage:
-            rgb = read_thumbnail(path, THUMB_PX)
+            rgb = self._plain(path)
             return rgb_to_qimage(tint(rgb, overlay) if overlay is not None else rgb)
 
         self._loader.request(record.id, make)
+
+    def _plain(self, path: Path) -> NDArray[np.uint8]:
+        """A picture without labels, on the thread: a stroke changes those, and must not have the file read again."""
+        try:
+            found = path.stat()
+            key = (path, found.st_mtime_ns, found.st_size)
+        except OSError:
+            return read_thumbnail(path, THUMB_PX)  # which says what is wrong
+        rgb = self._read.pop(key, None)
+        if rgb is None:
+            rgb = read_thumbnail(path, THUMB_PX)
+        self._read[key] = rgb
+        while len(self._read) > _READ:
+            self._read.popitem(last=False)
+        return rgb
 
     def refresh(self, image: int) -> None:
         """The picture of an image is out of date; the old one is shown until the new one is there."""

@@ -146,7 +146,7 @@ def measure_large_strokes(folder: Path, hw: tuple[int, int] = (4000, 6000), stro
                 ends = ((40, 40), (hw[1] - 40, hw[0] - 40)) if number % 2 else ((hw[1] - 40, 40), (40, hw[0] - 40))
                 cv2.line(mask, *ends, 1, 80)
             command = Paint(1, number + 1, (0, 0, *hw), mask.astype(np.bool_))
-            paint.append(timed(lambda command=command: history.push(command)))
+            paint.append(timed(lambda command=command, history=history: history.push(command)))
         undo = [timed(history.undo) for _ in range(strokes)]
         report[kind] = {"paint": spread(paint), "undo": spread(undo)}
         document.close()

@@ -53,3 +53,34 @@ def test_small_pictures_are_kept_within_a_number_of_bytes_and_made_again_when_th
     made.clear()
     assert made.nbytes == 0
     made.close()
+
+
+def test_other_labels_lie_over_the_same_small_picture_and_another_file_gives_another(qtbot, tmp_path, monkeypatch):
+    reads = []
+    read = thumbnails.read_thumbnail
+    monkeypatch.setattr(thumbnails, "read_thumbnail", lambda path, longest: reads.append(path) or read(path, longest))
+    record = ImageRecord(1, "a.png", "a.png")
+    Image.new("RGB", (40, 40), (10, 0, 0)).save(tmp_path / "a.png")
+    labels = {"part": 0}
+    made = Thumbnails(
+        lambda _record: tmp_path / "a.png",
+        lambda _image: (np.full((4, 4), labels["part"]), {1: (200, 0, 0), 2: (90, 0, 0)}, 1.0),
+    )
+
+    def red():
+        made.refresh(1)
+        with qtbot.waitSignal(made.ready):
+            made.get(record)
+        return made.get(record).toImage().pixelColor(3, 3).red()
+
+    seen = []
+    for part in (0, 1, 2):
+        labels["part"] = part
+        seen.append(red())
+    assert seen == [10, 200, 90]
+    assert len(reads) == 1
+    labels["part"] = 0
+    Image.new("RGB", (44, 44), (77, 0, 0)).save(tmp_path / "a.png", compress_level=0)
+    assert red() == 77
+    assert len(reads) == 2
+    made.close()
