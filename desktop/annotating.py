@@ -73,6 +73,7 @@ class Annotator(QObject):
     def refresh_parts(self) -> None:
         """The list of parts changed."""
         document = self._document
+        self._panel.set_editable(document is None or not document.read_only)
         self._panel.set_parts(document.parts if document is not None else ())
         self.parts_changed.emit(document.parts if document is not None else ())
         self._viewer.restyle()

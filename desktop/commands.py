@@ -66,11 +66,12 @@ _NEED_IMAGE = (
     "preserve",
 )
 _NEED_POINTS = tuple(spec.id for spec in ACTIONS if spec.section == "Keypoints")
+_LOOKS = ("copy_part", "save_codebook")
 _CHANGE = (
     "add_images",
     "import",
     "accept",
-    *(spec.id for spec in ACTIONS if spec.section == "Part" and spec.id != "copy_part"),
+    *(spec.id for spec in ACTIONS if spec.section == "Part" and spec.id not in _LOOKS),
     *_NEED_POINTS,
     *(
         spec.id

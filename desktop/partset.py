@@ -21,7 +21,7 @@ from core.project.tiles import PackedLabels, pack_labels
 from desktop.backend import Backend, ModelChoice
 from desktop.mask_jobs import MaskRequest, mask_job
 from desktop.running import RunDesk, Ticket
-from desktop.session import Session
+from desktop.session import LOOKING_ONLY, Session
 from desktop.worker import Job, JobRunner, Outcome
 
 if TYPE_CHECKING:
@@ -89,7 +89,10 @@ class PartSetDesk(QObject):
 
     def _ready(self) -> tuple[Document, ModelChoice] | None:
         document, choice = self._session.document, self._desk.choice
-        if document is None or document.read_only:
+        if document is None:
+            return None
+        if document.read_only:
+            self.notice.emit("warning", LOOKING_ONLY)
             return None
         if choice is None:
             self.notice.emit("warning", "This needs a model. Install one in the Run panel.")

@@ -26,9 +26,10 @@ from desktop.document_bridge import DocumentBridge
 from desktop.loader import Loader
 from desktop.settings import Settings
 
-__all__ = ["PROJECT_SUFFIX", "Session", "folder_project", "projects_dir"]
+__all__ = ["LOOKING_ONLY", "PROJECT_SUFFIX", "Session", "folder_project", "projects_dir"]
 
 PROJECT_SUFFIX = ".counterpart"
+LOOKING_ONLY = "The project is open for looking only. Save a copy to change it."
 _ODD = re.compile(r"[^\w.-]+")
 
 
@@ -247,6 +248,9 @@ class Session(QObject):
     def do(self, command: Command) -> bool:
         """Do a command as one step of the history; a refusal is told. Returns whether anything changed."""
         if self._bridge is None:
+            return False
+        if self._bridge.document.read_only:  # the banner says why
+            self.trouble.emit("warning", LOOKING_ONLY)
             return False
         try:
             return self._bridge.push(command)

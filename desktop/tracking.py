@@ -176,10 +176,10 @@ class TrackDesk(QObject):
         actions["sequence"].setChecked(self.sequence is not None)
         actions.enable(("sequence",), document is not None, "Open a folder of frames first")
         actions.enable(_MOVES, sequence, _NO_SEQUENCE)
-        if not sequence:
-            actions.enable(_CARRIES, False, _NO_SEQUENCE)
-        elif document is not None and document.read_only:
+        if document is not None and document.read_only:
             actions.enable(("sequence", *_CARRIES), False, "The project is open for looking only")
+        elif not sequence:
+            actions.enable(_CARRIES, False, _NO_SEQUENCE)
         elif self._w.desk.choice is None:
             actions.enable(_CARRIES, False, "Install a model in the Run panel first")
         elif self._job is not None:

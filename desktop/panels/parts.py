@@ -70,6 +70,7 @@ class PartsPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._editable = True
         self.model = PartsModel(self)
         self.table = self._make_table()
         self.empty = EmptyState("parts", "No parts yet", "Press Find parts, or + for a part of your own.")
@@ -304,8 +305,14 @@ class PartsPanel(QWidget):
         add("Delete on all images", self._delete, bool(parts))
         return menu
 
+    def set_editable(self, editable: bool) -> None:
+        """Whether parts can be changed, or only looked at."""
+        self._editable = editable
+        self._update_buttons()
+
     def _update_buttons(self) -> None:
-        chosen, total = len(self.selected), self.model.rowCount()
+        chosen, total = len(self.selected) if self._editable else 0, self.model.rowCount()
+        self.add_button.setEnabled(self._editable)
         self.merge_button.setEnabled(chosen >= 2)
         self.merge_button.setToolTip(
             "Merge the selected parts on all images"
@@ -316,6 +323,6 @@ class PartsPanel(QWidget):
         self.delete_button.setToolTip(
             "Delete the selected parts on all images" if chosen else "Select the parts to delete"
         )
-        self.accept_button.setEnabled(bool(total))
+        self.accept_button.setEnabled(bool(total) and self._editable)
         noun = "part" if total == 1 else "parts"
         self.summary.setText(f"{total} {noun}" if chosen < 2 else f"{chosen} of {total} selected")

@@ -19,6 +19,7 @@ from desktop import viewer
 from desktop.dialogs.relink import RelinkDialog
 from desktop.dialogs.trouble import TroubleDialog
 from desktop.panels.image_model import MISSING
+from desktop.session import LOOKING_ONLY
 
 
 @pytest.fixture
@@ -175,6 +176,12 @@ def test_a_project_open_in_another_process_is_for_looking_and_can_be_taken_when_
         assert "Open for looking only: it is open in another window" in labelled.banner.text
         assert not labelled.actions_["tool_brush"].isEnabled()
         assert "looking only" in labelled.actions_["tool_brush"].toolTip()
+        assert not labelled.actions_["sequence"].isEnabled()
+        assert labelled.actions_["save_codebook"].isEnabled()
+        assert not labelled.parts.add_button.isEnabled()
+        assert not labelled.parts.accept_button.isEnabled()
+        labelled.annotator.set_state([labelled.images.current], "reviewed")
+        assert labelled.notice.text == LOOKING_ONLY
         assert not stroke(labelled)
         qtbot.mouseClick(button(labelled.banner, "Try again"), Qt.MouseButton.LeftButton)
         assert labelled.session.document.read_only
