@@ -138,6 +138,7 @@ class Layout:
         self.tabs.addTab(panels.keypoints, "Keypoints")
         self.tabs.addTab(panels.matches, "Matches")
         self.tabs.addTab(panels.explore, "Explore")
+        self._tall: list[QWidget] = [panels.explore, panels.learn]
         self.tabs.currentChanged.connect(self._tab_changed)
         self._menus(actions)
         self._bars(actions)
@@ -230,10 +231,12 @@ class Layout:
 
     def _tab_changed(self, _index: int) -> None:
         """Some panels have a button of their own and need the height: the Run panel makes room."""
-        self._panels.run.setVisible(self.tabs.currentWidget() not in (self._panels.explore, self._panels.learn))
+        self._panels.run.setVisible(self.tabs.currentWidget() not in self._tall)
 
-    def add_tab(self, panel: QWidget, words: str) -> None:
-        """Offer a further panel beside the canvas."""
+    def add_tab(self, panel: QWidget, words: str, *, tall: bool = False) -> None:
+        """Offer a further panel beside the canvas; a tall one takes the Run panel's place as well."""
+        if tall:
+            self._tall.append(panel)
         self.tabs.addTab(panel, words)
         self._widen()
 

@@ -68,7 +68,7 @@ class PointWork(QObject):
         self.checks = CheckDesk(
             window.session, window.runner, self.index, lambda: self.points.skeleton, self._again, self
         )
-        window.layout_.add_tab(self.checks.panel, "Check")
+        window.layout_.add_tab(self.checks.panel, "Check", tall=True)
         self.checks.notice.connect(window.tell)
         self.checks.look.connect(self.look_at)
         self.checks.confirmed.connect(self.transfers.confirmed)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -43,7 +44,7 @@ from docs.screenshots_points import take_points
 from docs.screenshots_video import take_video
 
 HERE = Path(__file__).resolve().parent
-SIZE = (1440, 900)
+SIZE, SMALL = (1440, 900), (1180, 740)
 COLOURS, FLAT, FLAT_PIXELS = 256, 96, 90
 PATIENCE_S = 300.0
 TITLE_PX = 32
@@ -53,14 +54,14 @@ MAIN, OTHER = "cow.jpg", "pig.jpg"
 class Studio:
     """A window on copies of the sample photographs, and what is needed to bring it into a state worth a picture."""
 
-    def __init__(self, application: QApplication, folder: Path) -> None:
+    def __init__(self, application: QApplication, folder: Path, size: tuple[int, int] = SIZE) -> None:
         self.application = application
         self.photos = folder / "photos"
         self.photos.mkdir()
         for photo in sorted(resource_path("samples").glob("*.jpg")):
             shutil.copy(photo, self.photos)
         self.window = MainWindow(Settings(folder / "window.ini"))
-        self.window.resize(*SIZE)
+        self.window.resize(*size)
         self.window.show()
         self.settle()
 
@@ -336,12 +337,12 @@ def shoot_relinking(studio: Studio, shot: Callable[..., None]) -> None:
     studio.wait("the images to be back", lambda: not window.relinks.missing)
 
 
-def take(studio: Studio, out: Path, wanted: set[str]) -> None:
+def take(studio: Studio, out: Path, wanted: set[str], suffix: str = "") -> None:
     """Go through the program as the guide does, and take what is wanted."""
 
     def shot(name: str, dialog: QWidget | None = None) -> None:
         if not wanted or name in wanted:
-            save(studio.picture(dialog), out / f"{name}.png")
+            save(studio.picture(dialog), out / f"{name}{suffix}.png")
 
     window = studio.window
     shot("start")
@@ -392,18 +393,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Take the pictures of the user guide.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these (all)")
     parser.add_argument("--out", type=Path, default=HERE / "images")
+    parser.add_argument("--scale", type=float, default=1.0, help="scale of the screen; pictures get the suffix -scaled")
     chosen = parser.parse_args()
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    if chosen.scale != 1.0:
+        os.environ["QT_SCALE_FACTOR"] = str(chosen.scale)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["COUNTERPART_PROJECTS"] = str(Path(folder) / "projects")
         application = make_application(sys.argv[:1])
         apply_theme(application, "dark")
-        studio = Studio(application, Path(folder))
+        studio = Studio(application, Path(folder), SIZE if chosen.scale == 1.0 else SMALL)
         try:
-            take(studio, chosen.out, set(chosen.names))
+            take(studio, chosen.out, set(chosen.names), "" if chosen.scale == 1.0 else "-scaled")
         finally:
             studio.window.close()
             studio.window.shutdown()
+    if not chosen.names and chosen.scale == 1.0:  # a screen's scale is settled when a program starts
+        command = [sys.executable, "-m", "docs.screenshots", "--scale", "1.5", "--out", str(chosen.out), "window"]
+        return subprocess.run(command, cwd=HERE.parent, check=False).returncode
     return 0
 
 
