@@ -235,8 +235,8 @@ class RunDesk(QObject):
             return
         refs = {image: document.image_ref(image) for image in images}
         request = MaskRequest(choice, params, refs, self.known_parts(document))
-        ticket = Ticket(document, document.revision, tuple(images), spec.title, request)
-        self._runner.submit(Job(spec.title, self._jobs[spec.id](request), spec.id, tag=ticket))
+        ticket = Ticket(document, document.revision, tuple(images), spec.verb, request)
+        self._runner.submit(Job(spec.verb, self._jobs[spec.id](request), spec.id, tag=ticket))
 
     def known_parts(self, document: Document) -> Codebook | None:
         """The parts found last, by the names that they have now: a person's names and colours come back."""

@@ -43,6 +43,7 @@ from core.project.skeletons import (
 from core.transfer.skeleton import derive_mirror_pairs
 from desktop.canvas.instances import point_colours
 from desktop.dialogs.skeleton_table import COLOUR, NAME, SkeletonTable
+from desktop.icons import icon
 from desktop.theme import GRID
 from desktop.widgets import EmptyState, Notice, heading, icon_button, muted
 
@@ -74,7 +75,9 @@ class SkeletonDialog(QDialog):
         self.list = QListWidget()
         self.list.setAccessibleName("Skeletons")
         self.new_button = QToolButton()
-        self.new_button.setText("Add")
+        self.new_button.setText("Add skeleton")
+        self.new_button.setIcon(icon("plus"))
+        self.new_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.new_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.new_button.setMenu(self._new_menu())
         self.remove_button = icon_button("trash", "Remove the skeleton with all its points", quiet=True)

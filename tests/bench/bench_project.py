@@ -20,7 +20,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from core.project.commands import AddImages, AddPart, NewImage, Paint, ReplaceMasks  # noqa: E402
+from core.project.commands import AddImages, AddPart, NewImage, Paint, ReplaceMasks, SetReviewState  # noqa: E402
 from core.project.document import Document  # noqa: E402
 from core.project.history import History  # noqa: E402
 from core.project.tiles import pack_labels  # noqa: E402
@@ -83,8 +83,14 @@ def measure_opening(folder: Path, count: int) -> dict[str, object]:
             assert again.image(again.image_ids[-1]).name
             assert again.state_counts()["todo"] == count
 
+    with Document.open(path) as again:
+        everything = SetReviewState(list(again.image_ids), "reviewed")
+        reviewed = timed(lambda: again.apply(everything))
+        taken_back = timed(lambda: again.revert(everything))
     return {
         "images": count,
+        "review_all": seconds(reviewed),
+        "undo_review_all": seconds(taken_back),
         "add": seconds(added),
         "open": seconds(min((timed(usable) for _ in range(3)), key=lambda took: took.wall)),
         "file_mb": round(path.stat().st_size / 1e6, 1),
