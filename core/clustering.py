@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.features import l2_normalise
 from core.jobs import JobContext, silent
 
-__all__ = ["Clustering", "assign", "count_labels", "elbow", "kmeans"]
+__all__ = ["Clustering", "assign", "count_labels", "elbow", "kmeans", "merge_clusters"]
 
 _SEED_CANDIDATES = 3
 """Candidates tried per centroid by greedy k-means++."""
@@ -147,6 +147,45 @@ def elbow(
             break
         best = found
     return best
+
+
+def merge_clusters(
+    samples: NDArray[np.float32], clusters: Clustering, k: int, *, least: float = 0.0
+) -> NDArray[np.int64]:
+    """Join the clusters of a fine clustering until k are left: average linkage (UPGMA) over their samples' cosines.
+
+    K-means cuts a large, even group in two before it sets a small, different one apart; joining what is alike does
+    not.
+
+    Args:
+        samples: (N, D) of unit length, the ones that were clustered.
+        clusters: Their clustering.
+        k: Groups wanted, at least one.
+        least: Groups with less than this share of the samples are joined to others first.
+
+    Returns:
+        (clusters.k,) int64 group of each cluster, in [0, k); by the first cluster that each holds.
+    """
+    counts = count_labels(clusters.labels, clusters.k).astype(np.float64)
+    sums = np.zeros((clusters.k, samples.shape[1]))
+    for cluster in range(clusters.k):
+        sums[cluster] = samples[clusters.labels == cluster].sum(axis=0, dtype=np.float64)
+    groups = [[cluster] for cluster in range(clusters.k)]
+    while len(groups) > k:
+        means = sums / counts[:, None]
+        alike = means @ means.T  # the mean cosine of all pairs of their samples
+        small = counts < least * counts.sum()
+        if small.any():
+            alike[~small] = -np.inf
+        np.fill_diagonal(alike, -np.inf)
+        first, second = sorted(int(place) for place in np.unravel_index(alike.argmax(), alike.shape))
+        groups[first] += groups.pop(second)
+        sums[first], counts[first] = sums[first] + sums[second], counts[first] + counts[second]
+        sums, counts = np.delete(sums, second, axis=0), np.delete(counts, second)
+    out = np.zeros(clusters.k, np.int64)
+    for group, members in enumerate(groups):
+        out[members] = group
+    return out
 
 
 def _train(unit: NDArray[np.float32], k: int, seed: int, iterations: int, ctx: JobContext) -> Clustering:

@@ -22,7 +22,9 @@ from core.saliency import SaliencyParams
 __all__ = ["Codebook", "align_parts"]
 
 _FORMAT = "counterpart codebook"
-_VERSION = 1
+_VERSION = 2
+_PLAIN_VERSION = 1
+"""Written where every part is its own centroid: earlier versions of the program read that."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +41,9 @@ class Codebook:
         temperature: Cosine difference at which a part is e times less likely.
         foreground: Judges new images; None judges them by the nearest of all centroids.
         params: What the parts were found with, as plain values.
+        prototypes: (K, D) float32 unit vectors, one or more per part: a token belongs to the part of the nearest. None
+            where `parts` themselves decide.
+        owner: (K,) int64 index of the part that each prototype belongs to.
     """
 
     parts: NDArray[np.float32]
@@ -50,10 +55,35 @@ class Codebook:
     temperature: float
     foreground: ForegroundModel | None = None
     params: dict[str, Any] = field(default_factory=dict)
+    prototypes: NDArray[np.float32] | None = None
+    owner: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.parts) == len(self.names) == len(self.colours):
             raise ValueError("every part needs a centroid, a name and a colour")
+        if (self.prototypes is None) != (self.owner is None):
+            raise ValueError("prototypes and their owners go together")
+        if self.owner is not None and self.prototypes is not None:
+            whole = len(self.owner) == len(self.prototypes) and self.prototypes.shape[1] == self.parts.shape[1]
+            if not whole or set(self.owner.tolist()) != set(range(len(self.parts))):
+                raise ValueError("every prototype needs a part, and every part a prototype")
+
+    def similarity(self, unit: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, k) cosine of unit descriptors, (N, D), to each part: to the nearest of its prototypes."""
+        prototypes, owner = self.prototypes_of(range(len(self.parts)))
+        cosine = unit @ prototypes.T
+        # Prototypes are grouped by part, so one sweep finds the largest of each.
+        starts = np.flatnonzero(np.diff(owner, prepend=-1))
+        out: NDArray[np.float32] = np.maximum.reduceat(cosine, starts, axis=1)
+        return out
+
+    def prototypes_of(self, chosen: Sequence[int]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """(K, D) prototypes of some parts in the order asked for, and (K,) which of the chosen each belongs to."""
+        if self.prototypes is None or self.owner is None:
+            return self.parts[list(chosen)], np.arange(len(chosen), dtype=np.int64)
+        rows = [np.flatnonzero(self.owner == part) for part in chosen]
+        owner = np.repeat(np.arange(len(chosen), dtype=np.int64), [len(each) for each in rows])
+        return self.prototypes[np.concatenate(rows)] if rows else self.prototypes[:0], owner
 
     @classmethod
     def default_names(cls, count: int) -> tuple[str, ...]:
@@ -104,9 +134,9 @@ class Codebook:
 
     def packed(self) -> tuple[dict[str, NDArray[Any]], str]:
         """Its arrays, and everything else as JSON, for a file that holds a codebook beside other things."""
-        arrays = {"parts": self.parts, "background": self.background}
+        arrays: dict[str, NDArray[Any]] = {"parts": self.parts, "background": self.background}
         about: dict[str, Any] = {
-            "version": _VERSION,
+            "version": _PLAIN_VERSION if self.prototypes is None else _VERSION,
             "tap": str(self.tap),
             "spec": self.spec.as_dict(),
             "names": list(self.names),
@@ -117,6 +147,8 @@ class Codebook:
         if self.foreground is not None:
             about["foreground"] = _foreground_values(self.foreground)
             arrays |= _foreground_arrays(self.foreground)
+        if self.prototypes is not None and self.owner is not None:
+            arrays["prototypes"], arrays["owner"] = self.prototypes, self.owner
         return {name: np.ascontiguousarray(array) for name, array in arrays.items()}, json.dumps(about)
 
     @classmethod
@@ -151,9 +183,13 @@ class Codebook:
         return found
 
     def reordered(self, order: Sequence[int]) -> Codebook:
-        """The parts in another order: entry i of the result is part `order[i]` of this."""
+        """The parts in another order: entry i of the result is part `order[i]` of this; others are left out."""
+        prototypes, owner = self.prototypes_of(order)
+        several = self.prototypes is not None
         return dataclasses.replace(
             self,
+            prototypes=prototypes if several else None,
+            owner=owner if several else None,
             parts=self.parts[list(order)],
             names=tuple(self.names[index] for index in order),
             colours=tuple(self.colours[index] for index in order),
@@ -237,6 +273,8 @@ def _rebuild(arrays: dict[str, NDArray[Any]], about: dict[str, Any]) -> Codebook
         float(about["temperature"]),
         None if foreground is None else _rebuild_foreground(arrays, foreground),
         dict(about["params"]),
+        None if "prototypes" not in arrays else _centroids(arrays["prototypes"]),
+        None if "owner" not in arrays else arrays["owner"].astype(np.int64),
     )
 
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.clustering import Clustering, assign, count_labels, elbow, kmeans
+from core.clustering import Clustering, assign, count_labels, elbow, kmeans, merge_clusters
 from core.codebook import Codebook, align_parts
 from core.errors import UsageError
 from core.features import FeatureMap, Tap, l2_normalise
@@ -29,9 +29,17 @@ from core.refine import CrfParams, Refinement, RefineParams, dense_crf, grid_out
 if TYPE_CHECKING:
     from core.backbone.registry import ModelDefaults
 
-__all__ = ["PartsImage", "PartsParams", "PartsResult", "apply_codebook", "discover_parts", "part_pixels"]
+__all__ = ["Grouping", "PartsImage", "PartsParams", "PartsResult", "apply_codebook", "discover_parts", "part_pixels"]
 
+Grouping = Literal["merged", "kmeans"]
 _SAMPLE = 20_000
+_MERGED_SAMPLE = 12_000
+_FINE, _FINE_PER_PART = 20, 2
+"""Clusters that parts are merged from: at least so many, and so many per part."""
+_SURE = 0.75
+_FINE_RESTARTS = 1
+_LEAST_SHARE = 0.01
+"""Of the foreground; what is smaller is no part of its own while others can be joined."""
 _BACKGROUND_SAMPLE = 6_000
 _BACKGROUND_CLUSTERS = 8
 _RESTARTS = 4
@@ -48,6 +56,8 @@ class PartsParams:
 
     Attributes:
         k: Number of parts.
+        grouping: `kmeans` clusters descriptors into k parts (paper); `merged` makes a finer clustering and joins what
+            is most alike until k are left, which cuts fewer large parts in two.
         stages: 2, or 3 to remove foreground first that is not common to the images.
         elbow: Of the clustering in between, with three stages.
         max_k: Most clusters tried there.
@@ -74,6 +84,7 @@ class PartsParams:
     working_size: int = 500
     seed: int = 0
     tap: Tap | None = None
+    grouping: Grouping = "merged"
 
     def __post_init__(self) -> None:
         if not 1 <= self.k <= 255:
@@ -85,13 +96,14 @@ class PartsParams:
     @classmethod
     def paper(cls, k: int = 4, stages: Literal[2, 3] = 2) -> PartsParams:
         """The paper's parameters (supplement 1.1): keys of block 11, CRF."""
-        return cls(k=k, stages=stages, together=True, refine="none", tap=Tap(11, "key"))
+        return cls(k=k, stages=stages, together=True, refine="none", tap=Tap(11, "key"), grouping="kmeans")
 
     @classmethod
     def for_model(cls, defaults: ModelDefaults, k: int = 4) -> PartsParams:
         """What serves a model best, from the registry."""
         # The CRF costs seconds per image and swallows small parts; the paper's models keep it.
-        return cls(k=k, tap=defaults.parts_tap, crf=defaults.cosegment_method == "paper")
+        paper = defaults.cosegment_method == "paper"
+        return cls(k=k, tap=defaults.parts_tap, crf=paper, grouping="kmeans" if paper else "merged")
 
     @property
     def refine_params(self) -> RefineParams:
@@ -279,7 +291,7 @@ def _as_probability(values: NDArray[np.generic]) -> NDArray[np.float32]:
 def _parts_of(feature_map: FeatureMap, codebook: Codebook, inside: NDArray[np.float32] | None) -> PartsImage:
     """Parts of one image, by the foreground given or by the codebook's own judgement."""
     unit = feature_map.flat(codebook.tap)
-    cosine = unit @ codebook.parts.T
+    cosine = codebook.similarity(unit)
     best = cosine.max(axis=1)
     likeness = np.exp((cosine - best[:, None]) / np.float32(codebook.temperature))
     together = bool(codebook.params.get("together", False))
@@ -311,6 +323,8 @@ class _Discovery:
         self.judge, self.previous = judge, previous
         self.inside = [_as_probability(values) for values in foreground]
         self.warnings: list[str] = []
+        self.prototypes: NDArray[np.float32] | None = None
+        self.owner: NDArray[np.int64] | None = None
 
     def run(self) -> PartsResult:
         samples = self._samples(self.ctx.stage(0.0, 0.3))
@@ -345,11 +359,17 @@ class _Discovery:
             inside = self.inside[index] if own else self._judged(feature_map)
             values = feature_map.flat(self.params.tap, normalised=False)
             chosen = inside.ravel() > 0.5
-            foreground.append(_drawn(values, np.flatnonzero(chosen), per_image, rng))
+            sure = inside.ravel() > self._least_sure
+            foreground.append(_drawn(values, np.flatnonzero(sure if sure.any() else chosen), per_image, rng))
             if own:
                 background.append(_drawn(values, np.flatnonzero(~chosen), per_image // 2, rng))
         self.background = np.concatenate(background)[:: max(sum(map(len, background)) // _BACKGROUND_SAMPLE, 1)]
         return np.concatenate(foreground)
+
+    @property
+    def _least_sure(self) -> float:
+        """Foreground probability of what is clustered: merging would take the object's rim for a part."""
+        return _SURE if self.params.grouping == "merged" else 0.5
 
     def _judged(self, feature_map: FeatureMap) -> NDArray[np.float32]:
         assert self.judge is not None
@@ -378,6 +398,16 @@ class _Discovery:
         return samples[kept[clusters.labels]]
 
     def _cluster(self, samples: NDArray[np.float32], ctx: JobContext) -> Clustering:
+        """The parts as clusters; where they were merged, `prototypes` and `owner` are what they consist of."""
+        ctx.step(0, _RESTARTS, "Dividing the object into parts")
+        found = self._merged(samples, ctx) if self.params.grouping == "merged" else None
+        if found is None:
+            found = self._divided(samples, ctx)
+        if found.k < self.params.k:
+            self._warn(f"{found.k} parts were found, not {self.params.k}: there is too little foreground to tell apart")
+        return found
+
+    def _divided(self, samples: NDArray[np.float32], ctx: JobContext) -> Clustering:
         best: Clustering | None = None
         for attempt in range(_RESTARTS):
             ctx.step(attempt, _RESTARTS, "Dividing the object into parts")
@@ -385,9 +415,23 @@ class _Discovery:
             if best is None or (found.k, -found.distance) > (best.k, -best.distance):
                 best = found
         assert best is not None
-        if best.k < self.params.k:
-            self._warn(f"{best.k} parts were found, not {self.params.k}: there is too little foreground to tell apart")
         return best
+
+    def _merged(self, samples: NDArray[np.float32], ctx: JobContext) -> Clustering | None:
+        """Parts as groups of the clusters of a finer clustering; None where there are no more of those than parts."""
+        if len(samples) > _MERGED_SAMPLE:
+            samples = samples[np.linspace(0, len(samples) - 1, _MERGED_SAMPLE).astype(np.int64)]
+        k = self.params.k
+        count, seed = max(_FINE, _FINE_PER_PART * k), self.params.seed
+        tried = [kmeans(samples, count, seed=seed + attempt, ctx=ctx) for attempt in range(_FINE_RESTARTS)]
+        fine = min(tried, key=lambda each: (-each.k, each.distance))
+        if fine.k <= k:
+            return None
+        self.prototypes, self.owner = fine.centroids, merge_clusters(samples, fine, k, least=_LEAST_SHARE)
+        labels = self.owner[fine.labels]
+        centroids = l2_normalise(np.stack([samples[labels == part].mean(axis=0) for part in range(k)]))
+        distance = 2.0 - 2.0 * float((samples * centroids[labels]).sum(axis=1).mean())
+        return Clustering(centroids, labels, distance)
 
     def _codebook(self, clusters: Clustering) -> Codebook:
         # Largest part first: the labels then do not depend on the order in which k-means came upon the clusters.
@@ -396,8 +440,8 @@ class _Discovery:
         names, colours = Codebook.default_names(len(parts)), Codebook.default_colours(len(parts))
         spec = self.features[0].spec
         if self.previous is not None and self.previous.parts.shape[1] == parts.shape[1]:
-            order, names, colours = _like(self.previous, parts)
-            parts = parts[order]
+            again, names, colours = _like(self.previous, parts)
+            order, parts = [order[place] for place in again], parts[again]
         background = np.zeros((0, parts.shape[1]), np.float32)
         if len(self.background):
             background = kmeans(self.background, _BACKGROUND_CLUSTERS, seed=self.params.seed, ctx=self.ctx).centroids
@@ -405,7 +449,10 @@ class _Discovery:
         params["tap"] = None if self.params.tap is None else str(self.params.tap)
         tap = self.params.tap or spec.taps[0]
         temperature = _PAPER_TEMPERATURE if self.params.together else _TEMPERATURE
-        return Codebook(parts, background, tap, spec, names, colours, temperature, self.judge, params)
+        book = Codebook(parts, background, tap, spec, names, colours, temperature, self.judge, params)
+        if self.owner is None:
+            return book
+        return dataclasses.replace(book, prototypes=self.prototypes, owner=np.argsort(order)[self.owner])
 
     def _score(self, codebook: Codebook, ctx: JobContext) -> tuple[PartsImage, ...]:
         total, images = len(self.features), []

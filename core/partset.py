@@ -37,8 +37,17 @@ def merge_parts(codebook: Codebook, labels: Sequence[int]) -> Codebook:
     first, rest = chosen[0], set(chosen[1:])
     parts = codebook.parts.copy()
     parts[first] = l2_normalise(codebook.parts[chosen].mean(axis=0))
-    return dataclasses.replace(codebook, parts=parts).reordered(
-        [index for index in range(len(parts)) if index not in rest]
+    kept = [index for index in range(len(parts)) if index not in rest]
+    # What belonged to any of them still does: the new part is their union, not what is near their mean.
+    prototypes, owner = codebook.prototypes_of(range(len(parts)))
+    place = np.array([kept.index(first if index in rest else index) for index in range(len(parts))])
+    return dataclasses.replace(
+        codebook,
+        parts=parts[kept],
+        names=tuple(codebook.names[index] for index in kept),
+        colours=tuple(codebook.colours[index] for index in kept),
+        prototypes=prototypes,
+        owner=place[owner],
     )
 
 
@@ -52,7 +61,7 @@ def drop_parts(codebook: Codebook, labels: Sequence[int]) -> Codebook:
     kept = [index for index in range(len(codebook.parts)) if index not in chosen]
     if not kept:
         raise UsageError("no part would be left", hint="Keep at least one")
-    ground = np.concatenate([codebook.background, codebook.parts[sorted(chosen)]])
+    ground = np.concatenate([codebook.background, codebook.prototypes_of(sorted(chosen))[0]])
     return dataclasses.replace(codebook.reordered(kept), background=ground)
 
 
@@ -101,12 +110,21 @@ def split_part(
     order = np.argsort(-np.bincount(clusters.labels, minlength=clusters.k), kind="stable")
     parts = codebook.parts.copy()
     parts[chosen] = clusters.centroids[order[0]]
+    others = [index for index in range(len(parts)) if index != chosen]
+    prototypes, owner = codebook.prototypes_of(others)
+    prototypes = np.concatenate([prototypes, clusters.centroids[order]])
+    owner = np.concatenate([np.array(others, np.int64)[owner], [chosen], len(parts) + np.arange(clusters.k - 1)])
     names, colours = list(codebook.names), list(codebook.colours)
     for number, place in enumerate(order[1:], start=2):
         parts = np.concatenate([parts, clusters.centroids[place][None]])
         names.append(_free_name(f"{codebook.names[chosen]} {number}", names))
         colours.append(next_colour(set(colours)))
-    return dataclasses.replace(codebook, parts=parts, names=tuple(names), colours=tuple(colours))
+    found_parts = dataclasses.replace(
+        codebook, parts=parts, names=tuple(names), colours=tuple(colours), prototypes=None, owner=None
+    )
+    if codebook.prototypes is None:
+        return found_parts
+    return dataclasses.replace(found_parts, prototypes=prototypes, owner=owner)
 
 
 def _indices(codebook: Codebook, labels: Sequence[int]) -> list[int]:

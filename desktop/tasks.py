@@ -128,6 +128,11 @@ def _object_knobs(model: str) -> Mapping[str, Knob]:
 def _parts_knobs(model: str) -> Mapping[str, Knob]:
     own = {
         "params.k": Knob("Parts", low=1, high=24, step=1, help="How many parts the object is divided into"),
+        "params.grouping": Knob(
+            "Grouping",
+            words={"merged": "What is alike", "kmeans": "Parts of like size"},
+            help="Join what is alike, or divide evenly, as in the paper",
+        ),
         "params.stages": Knob(
             "Stages",
             words={2: "Two", 3: "Three (cluttered images)"},
@@ -198,6 +203,7 @@ TASKS: tuple[TaskSpec, ...] = (
         _parts_knobs,
         ("params.k", "object.params.threshold"),
         (
+            "params.grouping",
             "params.stages",
             "params.crf",
             "params.refine",

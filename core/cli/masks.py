@@ -49,6 +49,11 @@ def add_parsers(commands: Subparsers) -> None:
     known = group.add_mutually_exclusive_group()
     known.add_argument("--parts", type=int, default=4, metavar="K", help="number of parts (%(default)s)")
     known.add_argument("--codebook", type=Path, metavar="FILE", help="find the parts of a saved codebook instead")
+    group.add_argument(
+        "--grouping",
+        choices=["merged", "kmeans"],
+        help="join what is alike (the default), or divide into parts of like size (the paper, and with --method paper)",
+    )
     group.add_argument("--stages", type=int, choices=[2, 3], default=2, help="3 removes clutter first (%(default)s)")
     group.add_argument(
         "--augment", type=int, default=0, metavar="N", help="flips and crops per image, for small sets (paper: 40)"
@@ -155,6 +160,8 @@ def _parts(args: argparse.Namespace, ctx: JobContext) -> Outcome:
         params = dataclasses.replace(params, stages=args.stages, seed=args.seed, tap=tap)
         if args.crf is not None:
             params = dataclasses.replace(params, crf=args.crf)
+        if args.grouping is not None:
+            params = dataclasses.replace(params, grouping=args.grouping)
         job = PartsJob(cosegment_job(args, engine), params, args.augment)
         run = find_parts(engine, refs, job, finding, Codebook.load(args.keep) if args.keep else None)
     data: dict[str, object] = {"out": str(args.out), "note": run.masks.note}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,10 @@ class LandmarkJob:
     def for_engine(cls, engine: Engine, k: int = 8, *, paper: bool = False) -> LandmarkJob:
         """The model's own settings, or the paper's linear map from centroids."""
         params = LandmarkParams.paper() if paper else LandmarkParams()
-        return cls(PartsJob.for_engine(engine, k), params, descriptors=not paper)
+        job = PartsJob.for_engine(engine, k)
+        # Landmarks are anchored to centroids: parts of like size serve them better than parts a person would name.
+        parts = dataclasses.replace(job, params=dataclasses.replace(job.params, grouping="kmeans"))
+        return cls(parts, params, descriptors=not paper)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

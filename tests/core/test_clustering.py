@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.clustering import assign, count_labels, elbow, kmeans
+from core.clustering import assign, count_labels, elbow, kmeans, merge_clusters
 from core.errors import JobCancelledError
+from core.features import l2_normalise
 from core.jobs import CancelToken, JobContext
 from tests.core.synthetic import palette
 
@@ -125,3 +126,34 @@ def test_faiss_first_used_after_torch_does_not_hang():
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "2000"
     assert "WARNING" not in done.stderr
+
+
+def uneven():
+    """A large, wide group and two small ones that resemble each other less than the ends of the large one do."""
+    rng = np.random.default_rng(4)
+    ends = palette(4)
+    along = rng.uniform(size=(3_000, 1)).astype(np.float32)
+    wide = along * ends[0] + (1 - along) * (0.7 * ends[0] + 0.7 * ends[1])
+    small = np.repeat(ends[2:4], 60, axis=0)
+    samples = np.concatenate([wide, small]) + rng.normal(scale=0.03, size=(3_120, 32)).astype(np.float32)
+    return l2_normalise(samples), np.repeat([0, 1, 2], [3_000, 60, 60])
+
+
+def test_joining_fine_clusters_leaves_a_large_group_whole():
+    samples, truth = uneven()
+    fine = kmeans(samples, 20)
+    group = merge_clusters(samples, fine, 3)[fine.labels]
+    assert len(set(zip(truth.tolist(), group.tolist(), strict=True))) == 3
+
+
+def test_groups_that_are_too_small_are_joined_first():
+    samples, _ = uneven()
+    fine = kmeans(samples, 20)
+    assert count_labels(merge_clusters(samples, fine, 3)[fine.labels], 3).min() < 0.03 * len(samples)
+    group = merge_clusters(samples, fine, 3, least=0.03)[fine.labels]
+    assert count_labels(group, 3).min() >= 0.03 * len(samples)
+
+
+def test_joining_down_to_one_group_joins_all():
+    samples, _ = groups(4)
+    assert not merge_clusters(samples, kmeans(samples, 4), 1).any()

@@ -459,3 +459,43 @@ def test_copies_out_of_range_are_refused():
         AugmentParams(crops=-1)
     with pytest.raises(UsageError):
         AugmentParams(crop=0)
+
+
+def test_a_part_of_several_prototypes_comes_back_from_disk_and_labels_the_same(tmp_path, scene, book):
+    maps, _, _ = scene
+    assert book.prototypes is not None
+    assert len(book.prototypes) > len(book.parts)
+    path = tmp_path / "several.safetensors"
+    book.save(path)
+    back = Codebook.load(path)
+    np.testing.assert_array_equal(back.owner, book.owner)
+    for one, other in zip(
+        apply_codebook(maps, back, silent()).images, apply_codebook(maps, book, silent()).images, strict=True
+    ):
+        np.testing.assert_array_equal(one.scores, other.scores)
+
+
+def test_another_order_of_the_parts_changes_their_labels_and_nothing_else(scene, book):
+    maps, _, _ = scene
+    before, after = (apply_codebook(maps[:1], each, silent()).images[0] for each in (book, book.reordered([1, 0])))
+    np.testing.assert_array_equal(after.likeness, before.likeness[..., ::-1])
+
+
+def test_a_prototype_of_no_part_makes_a_codebook_damaged(tmp_path, book):
+    from safetensors.numpy import load_file, save_file
+
+    path = tmp_path / "torn.safetensors"
+    book.save(path)
+    arrays, (_, about) = load_file(path), book.packed()
+    arrays["owner"] = arrays["owner"] + 1
+    save_file(arrays, path, metadata={"format": "counterpart codebook", "about": about})
+    with pytest.raises(FormatError, match="damaged"):
+        Codebook.load(path)
+
+
+@pytest.mark.parametrize("grouping", ["merged", "kmeans"])
+def test_both_groupings_find_parts_that_are_told_apart_easily(scene, grouping):
+    maps, segments, inside = scene
+    result = discover_parts(maps, inside, dataclasses.replace(TWO, grouping=grouping), silent())
+    assert same_up_to_names([image.labels for image in result.images], [truth(s) for s in segments])
+    assert (result.codebook.prototypes is None) == (grouping == "kmeans")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ def read_truth(folder: Path, names: Sequence[str]) -> tuple[list[str], NDArray[n
 def part_maps(engine: Engine, features: FeatureSet, k: int) -> tuple[list[PartMaps], list[PartMaps]]:
     """Unsupervised parts of every image, without and with descriptors."""
     found = cosegment(features, CosegmentParams.for_model(engine.defaults), silent())
-    params = PartsParams.for_model(engine.defaults, k)
+    params = dataclasses.replace(PartsParams.for_model(engine.defaults, k), grouping="kmeans")
     parts = discover_parts(features, [image.score for image in found.images], params, silent(), judge=found.model)
     assert parts.codebook is not None
     # As the codebook finds them, which is what new images give.

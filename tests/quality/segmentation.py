@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ from core.evaluate.parts import score_unnamed
 from core.features import Tap
 from core.imaging import ImageRef, read_image
 from core.jobs import silent
-from core.parts import PartsParams, discover_parts, part_pixels
+from core.parts import Grouping, PartsParams, discover_parts, part_pixels
 from core.pipeline.engine import Engine, open_cache
 
 ANIMALS = "animalpose-voc-dev"
@@ -197,9 +198,9 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
         return np.asarray(image)
 
 
-def parts_table(engine: Engine, data: Path, ks: Sequence[int]) -> None:
+def parts_table(engine: Engine, data: Path, ks: Sequence[int], seeds: Sequence[int]) -> None:
     """NMI of unsupervised parts, on the true foreground and on that found automatically."""
-    print("\n| images | parts | foreground | CRF | NMI | ARI | seconds to cluster |\n|---|---|---|---|---|---|---|")
+    print("\n| images | parts | foreground | grouping | NMI | ARI | processor seconds |\n|---|---|---|---|---|---|---|")
     object_params = CosegmentParams.for_model(engine.defaults)
     defaults = engine.defaults
     taps = list(dict.fromkeys([defaults.parts_tap, defaults.cosegment_tap, defaults.saliency_tap]))
@@ -210,10 +211,22 @@ def parts_table(engine: Engine, data: Path, ks: Sequence[int]) -> None:
         automatic = [image.score for image in cosegment(features, object_params, silent()).images]
         for k in ks:
             for ground, inside in (("true", true), ("found", automatic)):
-                for crf in (False, True):
-                    params = dataclasses.replace(PartsParams.for_model(defaults, k), crf=crf)
-                    line = part_scores(features, paths, truths, inside, params, count, ground == "true")
-                    print(f"| {name} | {k} | {ground} | {'yes' if crf else 'no'} | {line} |", flush=True)
+                for grouping in get_args(Grouping):
+                    params = dataclasses.replace(PartsParams.for_model(defaults, k), grouping=grouping)
+                    lines = [
+                        part_scores(
+                            features,
+                            paths,
+                            truths,
+                            inside,
+                            dataclasses.replace(params, seed=seed),
+                            count,
+                            ground == "true",
+                        )
+                        for seed in seeds
+                    ]
+                    line = " | ".join(f"{mean:.1f} ± {spread:.1f}" for mean, spread in _mean_spread(lines))
+                    print(f"| {name} | {k} | {ground} | {grouping} | {line} |", flush=True)
 
 
 def part_scores(
@@ -224,11 +237,11 @@ def part_scores(
     params: PartsParams,
     count: int,
     outline: bool,
-) -> str:
+) -> tuple[float, float, float]:
     """Scores over the pixels of the true foreground; what was found to be background there counts as one more part."""
-    start = time.perf_counter()
+    start = time.process_time()
     result = discover_parts(features, inside, params, silent())
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     maps = []
     for i, truth in enumerate(truths):
         mask = truth > 0 if outline else None
@@ -236,7 +249,13 @@ def part_scores(
         counted = (truth > 0) & (truth != IGNORED)
         maps.append((labels, np.where(counted, truth, 0), counted))
     scores = score_unnamed(maps, (params.k + 1, count))
-    return f"{100 * scores.nmi:.1f} | {100 * scores.ari:.1f} | {seconds:.1f}"
+    return 100 * scores.nmi, 100 * scores.ari, seconds
+
+
+def _mean_spread(rows: Sequence[tuple[float, ...]]) -> list[tuple[float, float]]:
+    """Mean and spread of every column."""
+    values = np.asarray(rows)
+    return list(zip(values.mean(axis=0).tolist(), values.std(axis=0).tolist(), strict=True))
 
 
 def main() -> int:
@@ -256,7 +275,7 @@ def main() -> int:
     if args.only in {None, "corrected"}:
         corrected_table(engine, args.data, args.draws, args.limit)
     if args.only in {None, "parts"}:
-        parts_table(engine, args.data, args.parts)
+        parts_table(engine, args.data, args.parts, args.seeds)
     return 0
 
 
