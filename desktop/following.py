@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
@@ -45,12 +46,25 @@ class DocumentFollower(QObject):
             self._w.images.model.set_records(document.images())
             row = self._w.images.model.row(keep)
             self._w.images.select(keep if row >= 0 else next(iter(self._w.images.model.shown), 0))
+            self._leave_right(change.removed)
             self._w.relinks.images_added(change.added)
         self._w.images.model.update_records(document.image(image) for image in change.updated)
         if moved:
             self._w.relinks.moved(moved)
         self._w.show_counts()
         self._w.commands.refresh()
+
+    def _leave_right(self, removed: Collection[int]) -> None:
+        """Show another image on the right, in view or not, where the one that was there is gone."""
+        window = self._w
+        if window.viewer.image(1) not in removed:
+            return
+        model, current = window.images.model, window.images.current
+        other = model.neighbour(current, 1) or model.neighbour(current, -1) or 0
+        window.viewer.show(1, other)
+        if not other and window.canvas.count > 1:
+            window.commands.set_paired(False)
+        window.mark_sides()
 
     def _elsewhere(self, record: ImageRecord) -> bool:
         """Whether the list knows another place for an image."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
+from core.project.commands import RemoveImages
 from core.project.points import MatchState
 from desktop.qimage import qimage_to_rgb
 
@@ -245,3 +246,17 @@ def test_hovering_a_line_marks_its_row(qtbot, paired):
     row = model.row_of(1)
     assert model.data(model.index(row, 2), Qt.ItemDataRole.BackgroundRole) is not None
     assert model.data(model.index(model.row_of(0), 2), Qt.ItemDataRole.BackgroundRole) is None
+
+
+def test_when_the_image_on_the_right_is_removed_another_takes_its_place(qtbot, paired):
+    document, right = paired.session.document, paired.viewer.image(1)
+    paired.session.do(RemoveImages([right]))
+    assert paired.viewer.image(1) not in (right, paired.viewer.image(0))
+    qtbot.waitUntil(lambda: paired.canvas.panes[1].image_key == paired.viewer.image(1))
+    paired.pairs.find()
+    paired.commands.set_paired(False)
+    paired.session.do(RemoveImages([image for image in document.image_ids if image != paired.viewer.image(0)]))
+    assert paired.viewer.image(1) == 0
+    paired.session.bridge.undo()
+    paired.commands.set_paired(True)
+    assert paired.viewer.image(1) in document.image_ids
