@@ -170,19 +170,27 @@ def resize_rgb(rgb: NDArray[np.uint8], hw: tuple[int, int]) -> NDArray[np.uint8]
     return np.asarray(image.resize((hw[1], hw[0]), Image.Resampling.LANCZOS))
 
 
-def find_images(inputs: Sequence[str | Path]) -> list[ImageRef]:
+def find_images(inputs: Sequence[str | Path], leave_out: Path | None = None) -> list[ImageRef]:
     """Expand files, folders (recursive) and glob patterns into images in natural order, each once.
 
     Hidden files and folders are left out. An image's name is its path relative to the folder it was found
     under, or its file name when it was given by itself; where two would be equal, the folders' own names are
     put in front.
 
+    Args:
+        inputs: Files, folders and patterns.
+        leave_out: A folder of results. What lies in it is no image to work on, where a folder above it was given.
+
     Raises:
         UsageError: An input does not exist, or nothing was found.
     """
+    results = None if leave_out is None else Path(os.path.realpath(leave_out))
     found: list[tuple[Path, Path]] = []
     for item in inputs:
-        found.extend(_expand(item))
+        images = _expand(item)
+        if results is not None and not Path(os.path.realpath(item)).is_relative_to(results):
+            images = [pair for pair in images if not Path(os.path.realpath(pair[1])).is_relative_to(results)]
+        found.extend(images)
     unique: dict[Path, tuple[Path, Path]] = {}
     for root, path in found:
         unique.setdefault(Path(os.path.realpath(path)), (root, path))

@@ -21,7 +21,9 @@ from core.cli import (
     propagation,
     sequences,
 )
-from core.cli.runner import run
+from core.cli.guard import check_out
+from core.cli.runner import Outcome, run
+from core.jobs import JobContext
 
 __all__ = ["build_parser", "main"]
 
@@ -68,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if getattr(options, "window", False):
         return manage.open_window(options.target)
     code = run(
-        lambda ctx: options.command(options, ctx),
+        lambda ctx: _carry_out(options, ctx),
         name=" ".join(filter(None, [options.name, getattr(options, "action", None)])),
         as_json=options.json,
         quiet=options.quiet,
@@ -77,6 +79,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if code == 0 and then_open:
         return manage.open_window(then_open)
     return code
+
+
+def _carry_out(options: argparse.Namespace, ctx: JobContext) -> Outcome:
+    check_out(options)
+    done: Outcome = options.command(options, ctx)
+    return done
 
 
 def _open_or_explain(parser: argparse.ArgumentParser, args: list[str]) -> int:

@@ -68,7 +68,7 @@ def _extract(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     if not taps or args.layer is not None or args.facet is not None:
         taps = (tap_or(args, engine.defaults.match_tap), *taps)
     params = ExtractParams(taps, chosen.size, chosen.stride, args.bin, args.dtype, args.heads_saliency)
-    written = extract_to_files(engine, find_images(args.images), params, args.out, ctx)
+    written = extract_to_files(engine, find_images(args.images, args.out), params, args.out, ctx)
     data = [
         {
             "image": item.name,
@@ -138,7 +138,7 @@ def _pca(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     engine = engine_from(args)
     params = PcaParams(foreground="component" if args.foreground else "none")
     view = _view(args, engine, engine.defaults.cosegment_tap)
-    return _viewed(pca_to_files(engine, find_images(args.images), view, args.out, ctx, params), args.out)
+    return _viewed(pca_to_files(engine, find_images(args.images, args.out), view, args.out, ctx, params), args.out)
 
 
 def _clusters(args: argparse.Namespace, ctx: JobContext) -> Outcome:
@@ -146,7 +146,7 @@ def _clusters(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
     engine = engine_from(args)
     view = _view(args, engine, engine.defaults.cosegment_tap)
-    refs = find_images(args.images)
+    refs = find_images(args.images, args.out)
     return _viewed(clusters_to_files(engine, refs, view, args.clusters, args.out, ctx, seed=args.seed), args.out)
 
 
@@ -155,7 +155,7 @@ def _saliency(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
     engine = engine_from(args)
     view = _view(args, engine, engine.defaults.saliency_tap)
-    viewed = saliency_to_files(engine, find_images(args.images), view, args.out, ctx, heads=args.per_head)
+    viewed = saliency_to_files(engine, find_images(args.images, args.out), view, args.out, ctx, heads=args.per_head)
     return _viewed(viewed, args.out)
 
 
@@ -165,7 +165,7 @@ def _similarity(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     engine = engine_from(args)
     view = _view(args, engine, engine.defaults.match_tap)
     query = find_images([args.query])[0]
-    viewed = similarity_to_files(engine, find_images(args.images), query, args.at, view, args.out, ctx)
+    viewed = similarity_to_files(engine, find_images(args.images, args.out), query, args.at, view, args.out, ctx)
     return _viewed(viewed, args.out)
 
 
@@ -176,4 +176,4 @@ def _tsne(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     engine = engine_from(args)
     params = TsneParams(perplexity=args.perplexity, exaggeration=args.exaggeration, every=args.every, seed=args.seed)
     view = _view(args, engine, engine.defaults.cosegment_tap)
-    return _viewed(tsne_to_files(engine, find_images(args.images), view, params, args.out, ctx), args.out)
+    return _viewed(tsne_to_files(engine, find_images(args.images, args.out), view, params, args.out, ctx), args.out)

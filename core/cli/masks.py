@@ -129,9 +129,9 @@ def _cosegment(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from core.pipeline.naming import check_writable
 
     engine = engine_from(args)
-    refs = find_images(args.images)
+    refs = find_images(args.images, args.out)
     job = cosegment_job(args, engine)
-    check_writable(args.out)
+    check_writable(args.out, refs)
     run = find_object(engine, refs, job, ctx.stage(0.0, 0.85))
     written = write_masks(run, engine, refs, args.out, ctx.stage(0.85, 1.0), overlays=args.overlays)
     text = f"{run.note}\n{len(written)} masks and report.json in {args.out}"
@@ -146,11 +146,11 @@ def _parts(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from core.pipeline.parts import PartsJob, find_known_parts, find_parts
 
     engine = engine_from(args)
-    refs = find_images(args.images)
+    refs = find_images(args.images, args.out)
     finding, writing = ctx.stage(0.0, 0.8), ctx.stage(0.8, 1.0)
     if args.augment < 0:
         raise UsageError(f"{args.augment} augmented copies are not possible", hint="Use 0 or more")
-    check_writable(args.out)
+    check_writable(args.out, refs)
     if args.codebook:
         run = find_known_parts(engine, refs, Codebook.load(args.codebook), finding, crf=bool(args.crf))
     else:

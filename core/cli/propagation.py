@@ -82,11 +82,11 @@ def _split(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from core.pipeline.splitting import SplitJob, split_run
 
     engine = engine_from(args)
-    refs = find_images(args.images)
+    refs = find_images(args.images, args.out)
     job = SplitJob.for_engine(engine, args.pieces)
     chosen = resolution(args, job.size, job.stride)
     job = dataclasses.replace(job, tap=tap_or(args, job.tap), size=chosen.size, stride=chosen.stride, seed=args.seed)
-    check_writable(args.out)
+    check_writable(args.out, refs)
     labels = read_label_folder(args.labels, refs, ctx)
     numbers = {name: value for value, name in labels.names.items()}
     part = int(args.part) if args.part.isdigit() else numbers.get(args.part, 0)
@@ -160,9 +160,9 @@ def _propagate(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from core.pipeline.propagation import propagate
 
     engine = engine_from(args)
-    refs = find_images(args.images)
+    refs = find_images(args.images, args.out)
     job = propagation_job(args, engine)
-    check_writable(args.out)
+    check_writable(args.out, refs)
     labels = read_label_folder(args.labels, refs, ctx, ignore=args.ignore)
     run, about = propagate(
         engine,

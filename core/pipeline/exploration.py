@@ -65,7 +65,7 @@ def pca_to_files(
     params: explore.PcaParams | None = None,
 ) -> Viewed:
     """Colour each image by the set's first three principal components (paper, figure 2): one RGB PNG per image."""
-    check_writable(out)
+    check_writable(out, refs)
     views = component_views(engine, refs, view, ctx.stage(0.0, 0.8), params)
     return Viewed(_write(views, refs, out, ctx.stage(0.8, 1.0)), views.about)
 
@@ -74,7 +74,7 @@ def clusters_to_files(
     engine: Engine, refs: Sequence[ImageRef], view: View, count: int, out: Path, ctx: JobContext, *, seed: int = 0
 ) -> Viewed:
     """Colour each image by the clusters of the set's descriptors: one RGB PNG per image."""
-    check_writable(out)
+    check_writable(out, refs)
     views = cluster_views(engine, refs, view, count, ctx.stage(0.0, 0.8), seed=seed)
     return Viewed(_write(views, refs, out, ctx.stage(0.8, 1.0)), views.about)
 
@@ -85,7 +85,7 @@ def saliency_to_files(
     """Saliency of each image as a grey PNG at image size; with `heads`, one coloured picture per attention head too."""
     from core.pipeline.saliency import saliency_of
 
-    check_writable(out)
+    check_writable(out, refs)
     taps = [view.tap, engine.defaults.saliency_tap]
     features = engine.features(refs, taps, view.size, view.stride, ctx.stage(0.0, 0.8))
     ctx = ctx.stage(0.8, 1.0)
@@ -129,7 +129,7 @@ def similarity_to_files(
     """
     from core.similarity import similarity_map
 
-    check_writable(out)
+    check_writable(out, refs)
     source = engine.features([query], [view.tap], view.size, view.stride, ctx.stage(0.0, 0.1))[0]
     height, width = source.geometry.image_hw
     if not (-0.5 <= xy[0] <= width - 0.5 and -0.5 <= xy[1] <= height - 0.5):

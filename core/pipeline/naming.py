@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from core.errors import OutputError
+from core.errors import OutputError, UsageError
 from core.imaging import ImageRef
 
 __all__ = ["check_writable", "output_paths"]
@@ -27,11 +28,16 @@ def output_paths(refs: Sequence[ImageRef], folder: Path, suffix: str) -> list[Pa
     return [folder / name for name in names]
 
 
-def check_writable(folder: Path) -> None:
-    """Find out before hours of work whether its results can be written.
+def check_writable(folder: Path, refs: Sequence[ImageRef] = ()) -> None:
+    """Find out before hours of work whether its results can be written, and that they replace none of the images.
+
+    Args:
+        folder: Where the results go.
+        refs: The images that they are made from, where each gets a picture (`output_paths`, `.png`) or an overlay.
 
     Raises:
-        OutputError: They cannot.
+        UsageError: A result would replace a photograph.
+        OutputError: They cannot be written.
     """
     from core.files import output_errors
 
@@ -42,3 +48,8 @@ def check_writable(folder: Path) -> None:
         probe = folder / ".counterpart-probe"
         probe.touch()
         probe.unlink()
+    images = {os.path.normcase(os.path.realpath(ref.path)): ref.path for ref in refs}
+    for target in (*output_paths(refs, folder, ".png"), *output_paths(refs, folder / "overlays", ".jpg")):
+        path = images.get(os.path.normcase(os.path.realpath(target)))
+        if path is not None:
+            raise UsageError("a result would replace this image", path=path, hint="Choose another folder for --out")
