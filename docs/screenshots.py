@@ -348,8 +348,8 @@ def take(studio: Studio, out: Path, wanted: set[str], suffix: str = "") -> None:
     shot("start")
     studio.open()
     studio.find_parts()
-    studio.name_parts(MAIN, {"body": (0.5, 0.45), "head": (0.17, 0.48), "legs": (0.4, 0.75)})
-    studio.name_parts("bison.jpg", {"fleece": (0.5, 0.5)})
+    places = {"body": (0.5, 0.45), "head": (0.17, 0.48), "legs": (0.4, 0.75), "hindquarters": (0.84, 0.57)}
+    studio.name_parts(MAIN, places)
     shot("window")
     studio.correct(0.37, 0.56)
     shot("tools")
