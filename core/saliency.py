@@ -85,9 +85,10 @@ def cls_saliency(feature_map: FeatureMap, heads: tuple[int, ...] | None = None) 
             hint="Use background saliency, or extract with saliency",
         )
     chosen = tuple(range(len(attention))) if heads is None else heads
-    if not chosen or not all(0 <= head < len(attention) for head in chosen):
+    wrong = [head for head in chosen if not 0 <= head < len(attention)]
+    if wrong or not chosen:
         raise UsageError(
-            f"attention heads {', '.join(map(str, chosen)) or 'none'} do not exist",
+            f"there is no attention head {', '.join(map(str, wrong))}" if wrong else "no attention head was chosen",
             hint=f"{feature_map.spec.model} has heads 0 to {len(attention) - 1}",
         )
     mean = attention[list(chosen)].mean(axis=0, dtype=np.float64)

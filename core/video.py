@@ -258,6 +258,8 @@ class VideoFrames:
     # Reading ------------------------------------------------------------
 
     def _open(self) -> Any:
+        if not self.path.exists():
+            raise ImageError("there is no such video", path=self.path, hint="Check the path")
         try:
             container = self._av.open(str(self.path))
         except (self._av.error.FFmpegError, OSError, ValueError) as error:

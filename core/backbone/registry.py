@@ -280,8 +280,9 @@ def model_info(name: str) -> ModelInfo:
             if user is not None:
                 return user
     names = [info.name for info in list_models()]
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
-    raise UsageError(f"there is no model '{name}'", hint=f"Did you mean {', '.join(near)}?")
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    hint = f"Did you mean {', '.join(near)}?" if near else f"The models are {', '.join(names)}"
+    raise UsageError(f"there is no model '{name}'", hint=hint)
 
 
 def _user_files() -> list[Path]:

@@ -29,8 +29,8 @@ __all__ = ["build_parser", "main"]
 
 EPILOG = """\
 IMAGES are files, folders (recursive) and glob patterns. Outputs mirror the relative path of each image under --out,
-in the image's own pixel size. Exit codes: 0 all done, 1 some inputs failed (named; the rest is done), 2 usage,
-130 cancelled with Ctrl-C. Without a command the window opens."""
+in the image's own pixel size. Exit codes: 0 all done, 1 something failed (named; the rest of a batch is done),
+2 usage, 130 cancelled with Ctrl-C. Without a command the window opens."""
 
 
 def build_parser() -> tuple[argparse.ArgumentParser, frozenset[str]]:

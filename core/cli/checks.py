@@ -17,6 +17,7 @@ from core.cli.options import (
 )
 from core.cli.runner import Outcome
 from core.jobs import JobContext
+from core.wording import counted
 
 __all__ = ["add_parsers"]
 
@@ -56,7 +57,8 @@ def _check(args: argparse.Namespace, ctx: JobContext) -> Outcome:
         for each in found[: max(args.top, 0)]
     ]
     width = max([0, *(len(str(row["keypoint"])) for row in rows)])
-    lines = [f"{len(found)} points of {len(items)} instances checked; the {len(rows)} most doubtful:"]
+    checked = f"{counted(len(found), 'point')} of {counted(len(items), 'instance')} checked"
+    lines = [f"{checked}; the {len(rows)} most doubtful:"]
     for row, each in zip(rows, found, strict=False):
         note = f"  swapped with {row['swapped_with']}?" if row["swapped_with"] else ""
         place, better = (f"({x:.0f}, {y:.0f})" for x, y in (each.xy, each.suggestion))

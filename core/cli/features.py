@@ -24,6 +24,7 @@ from core.jobs import JobContext
 from core.pipeline.engine import Engine
 from core.pipeline.exploration import View, Viewed
 from core.pipeline.extraction import ExtractParams, extract_to_files
+from core.wording import counted
 
 __all__ = ["add_parsers"]
 
@@ -78,7 +79,7 @@ def _extract(args: argparse.Namespace, ctx: JobContext) -> Outcome:
         }
         for item in written
     ]
-    return Outcome(f"{len(written)} files in {args.out}", {"out": str(args.out), "images": data})
+    return Outcome(f"{counted(len(written), 'file')} in {args.out}", {"out": str(args.out), "images": data})
 
 
 def _add_explore(commands: Subparsers) -> None:
@@ -128,7 +129,7 @@ def _viewed(viewed: Viewed, out: Path) -> Outcome:
         **viewed.about,
         "files": [{"image": name, "file": str(path)} for name, path in viewed.files],
     }
-    return Outcome(f"{len(viewed.files)} files in {out}", data)
+    return Outcome(f"{counted(len(viewed.files), 'file')} in {out}", data)
 
 
 def _pca(args: argparse.Namespace, ctx: JobContext) -> Outcome:
@@ -174,6 +175,8 @@ def _tsne(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from core.pipeline.exploration import tsne_to_files
 
     engine = engine_from(args)
+    if args.every < 1:
+        raise UsageError(f"--every {args.every} takes no descriptor", hint="Use 1 for all of them, or more")
     params = TsneParams(perplexity=args.perplexity, exaggeration=args.exaggeration, every=args.every, seed=args.seed)
     view = _view(args, engine, engine.defaults.cosegment_tap)
     return _viewed(tsne_to_files(engine, find_images(args.images, args.out), view, params, args.out, ctx), args.out)

@@ -14,6 +14,7 @@ from core.jobs import JobContext
 from core.pipeline.engine import Engine
 from core.project.document import Document
 from core.project.sequence import FrameState, folder_of, frame_state, frames_of
+from core.wording import counted
 
 __all__ = ["add_parsers"]
 
@@ -53,7 +54,7 @@ def _frames(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     choice = FrameChoice(args.start, args.stop, args.every, args.png)
     done = extract_frames(args.video, args.out, choice, ctx)
     return Outcome(
-        f"{done.count} frames in {done.folder}",
+        f"{counted(done.count, 'frame')} in {done.folder}",
         {"out": str(done.folder), "frames": done.count, "fps": done.note.fps, "video": done.note.video},
     )
 

@@ -19,6 +19,7 @@ from core.cli.runner import Outcome
 from core.imaging import find_images
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
+from core.wording import counted
 
 if TYPE_CHECKING:
     from core.pipeline.landmarks import LandmarkJob
@@ -128,6 +129,7 @@ def _predict(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     run = find_landmarks(engine, find_images(args.images), predictor, ctx)
     write_transferred(run, args.out, engine, args.root, ctx.failures, "Landmarks predicted by Counterpart")
     points = int(sum((item.prediction.visibility > 0).sum() for item in run.found))
-    text = f"{points} landmarks in {len(run.found)} images, {run.doubtful} of them doubtful: {args.out}"
+    where = counted(len(run.found), "image")
+    text = f"{counted(points, 'landmark')} in {where}, {run.doubtful} of them doubtful: {args.out}"
     data = {"out": str(args.out), "images": len(run.found), "points": points, "doubtful": run.doubtful}
     return Outcome(text, data)

@@ -23,6 +23,7 @@ from core.errors import UsageError
 from core.imaging import find_images
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
+from core.wording import counted
 
 if TYPE_CHECKING:
     from core.pipeline.masks import CosegmentJob
@@ -134,7 +135,7 @@ def _cosegment(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     check_writable(args.out, refs)
     run = find_object(engine, refs, job, ctx.stage(0.0, 0.85))
     written = write_masks(run, engine, refs, args.out, ctx.stage(0.85, 1.0), overlays=args.overlays)
-    text = f"{run.note}\n{len(written)} masks and report.json in {args.out}"
+    text = f"{run.note}\n{counted(len(written), 'mask')} and report.json in {args.out}"
     return Outcome(text, {"out": str(args.out), "note": run.note, "images": [mask.as_dict() for mask in written]})
 
 
@@ -172,5 +173,5 @@ def _parts(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     written = write_masks(run.masks, engine, refs, args.out, writing, overlays=args.overlays)
     data["labels"] = {str(value): name for value, name in run.masks.names.items()}
     data["images"] = [mask.as_dict() for mask in written]
-    text = f"{run.masks.note}\n{len(written)} label maps and report.json in {args.out}"
+    text = f"{run.masks.note}\n{counted(len(written), 'label map')} and report.json in {args.out}"
     return Outcome(text, data)

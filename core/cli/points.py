@@ -19,6 +19,7 @@ from core.cli.options import (
 from core.cli.runner import Outcome
 from core.imaging import ImageRef, find_images
 from core.jobs import JobContext
+from core.wording import counted
 
 __all__ = ["add_parsers"]
 
@@ -94,7 +95,7 @@ def _match(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     else:
         run = match_images(engine, refs[0], refs[1], job, ctx)
     data = write_matches(run, refs[0], refs[1], engine, job, args.out)
-    return Outcome(f"{len(run.matches)} pairs in {args.out}", {"out": str(args.out), **data})
+    return Outcome(f"{counted(len(run.matches), 'pair')} in {args.out}", {"out": str(args.out), **data})
 
 
 def _transfer(args: argparse.Namespace, ctx: JobContext) -> Outcome:
@@ -122,7 +123,9 @@ def _transfer(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     write_transferred(run, args.out, engine, args.root, ctx.failures)
     predicted = [item for item in run.found if not item.confirmed]
     points = int(sum((item.prediction.visibility > 0).sum() for item in predicted))
-    text = f"{points} points in {len(predicted)} images, {run.doubtful} of them doubtful: {args.out}"
+    text = (
+        f"{counted(points, 'point')} in {counted(len(predicted), 'image')}, {run.doubtful} of them doubtful: {args.out}"
+    )
     data = {
         "out": str(args.out),
         "templates": len(templates),

@@ -13,6 +13,7 @@ from core.jobs import JobContext
 from core.project.document import Document
 from core.project.model import IMAGE_STATES
 from core.project.statistics import set_statistics, write_statistics
+from core.wording import counted
 
 __all__ = ["add_parsers"]
 
@@ -63,7 +64,8 @@ def _export(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     with Document.open(args.project, read_only=True) as document:
         _warn_of_damage(document, ctx)
         report = export_project(document, args.format, args.out, options, ctx)
-    lines = [f"{report.annotations} annotations of {report.images} images in {report.path}"]
+    what = f"{counted(report.annotations, 'annotation')} of {counted(report.images, 'image')}"
+    lines = [f"{what} in {report.path}"]
     lines += [f"  left out: {name}: {reason}" for name, reason in report.skipped]
     lines += [f"  lost: {name}: {what}" for name, what in report.lost]
     lines += [f"  note: {note}" for note in report.notes]
@@ -77,7 +79,7 @@ def _statistics(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     if args.out is not None:
         write_statistics(args.out, found.parts)
     states = ", ".join(f"{count} {state}" for state, count in found.states.items() if count)
-    lines = [f"{found.images} images ({states}); {found.labelled} have parts"]
+    lines = [f"{counted(found.images, 'image')} ({states}); {found.labelled} have parts"]
     width = max((len(part.part.name) for part in found.parts), default=0)
     lines += [
         f"  {part.part.name:<{width}}  {part.images:>7} images  {part.mean_area:>6.1%} of the image on average  "
@@ -97,7 +99,8 @@ def _import(args: argparse.Namespace, ctx: JobContext) -> Outcome:
         if args.dry_run:
             return _previewed(document, args, ctx)
         report = import_into(document, args.path, _format(args), ctx, root=args.root, overwrite=args.overwrite)
-    lines = [f"{report.annotations} annotations of {report.images} images taken into {args.project}"]
+    what = f"{counted(report.annotations, 'annotation')} of {counted(report.images, 'image')}"
+    lines = [f"{what} taken into {args.project}"]
     if report.added_images:
         lines.append(f"  {len(report.added_images)} images were new")
     lines += [f"  left out: {name}: {reason}" for name, reason in report.skipped]
@@ -121,7 +124,8 @@ def _format(args: argparse.Namespace) -> str:
 def _previewed(document: Document, args: argparse.Namespace, ctx: JobContext) -> Outcome:
     _, preview = preview_import(document, args.path, _format(args), ctx, root=args.root, overwrite=args.overwrite)
     report = preview.report
-    lines = [f"{report.annotations} annotations of {report.images} images would be taken into {args.project}"]
+    what = f"{counted(report.annotations, 'annotation')} of {counted(report.images, 'image')}"
+    lines = [f"{what} would be taken into {args.project}"]
     rows = (
         ("images of the project are named in the file", preview.matched),
         ("images would be new", report.added_images),

@@ -23,6 +23,7 @@ from core.geometry import parse_size
 from core.imaging import find_images
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
+from core.wording import counted
 
 if TYPE_CHECKING:
     from core.pipeline.propagation import PropagationJob
@@ -100,7 +101,7 @@ def _split(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     data: dict[str, object] = {"out": str(args.out), "note": run.note, **run.about}
     data["labels"] = {str(value): name for value, name in run.names.items()}
     data["images"] = [mask.as_dict() for mask in written]
-    return Outcome(f"{run.note[:1].upper()}{run.note[1:]}. {len(written)} label pictures in {args.out}", data)
+    return Outcome(f"{run.note}\n{counted(len(written), 'label map')} and report.json in {args.out}", data)
 
 
 def add_propagation_options(parser: argparse.ArgumentParser) -> None:
@@ -182,18 +183,18 @@ def _propagate(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _lines(out: Path, note: str, about: dict[str, object], written: int) -> list[str]:
-    lines = [note, f"{written} label maps and report.json in {out}"]
+    lines = [note, f"{counted(written, 'label map')} and report.json in {out}"]
     estimate, following, findings = about["estimate"], about["next"], about["findings"]
     if isinstance(estimate, dict):
         trust = "" if estimate["trusted"] else " (a rough guess from so few)"
         lines.append(
             f"estimated mean IoU of what is not labelled: {100 * estimate['mean_iou']:.0f} %, "
-            f"judged by {estimate['from_images']} labelled images{trust}"
+            f"judged by {counted(estimate['from_images'], 'labelled image')}{trust}"
         )
     if isinstance(following, list) and following:
         lines.append(f"label next: {', '.join(following[:3])}")
     if isinstance(findings, list) and findings:
-        lines.append(f"{len(findings)} places in your labels deserve a look; report.json lists them")
+        lines.append(f"{counted(len(findings), 'place')} to look at in your labels: see findings in report.json")
     return lines
 
 
@@ -205,13 +206,13 @@ def _evaluate(args: argparse.Namespace, ctx: JobContext) -> Outcome:
         raise UsageError("--labelled and --draws are at least 1")
     if args.predicted is not None:
         data = evaluate_label_maps(refs, args.truth, args.predicted, ctx, ignore=args.ignore)
-        first = f"{data['images']} images: mean IoU {100 * data['mean_iou']:.1f}"
+        first = f"{counted(data['images'], 'image')}: mean IoU {100 * data['mean_iou']:.1f}"
     else:
         engine = engine_from(args)
         plan = FewShot(args.labelled, tuple(range(args.seed, args.seed + args.draws)), args.ignore)
         data = evaluate_few_shot(engine, refs, args.truth, propagation_job(args, engine), plan, ctx)
         first = (
-            f"{args.labelled} of {data['images']} images labelled, {args.draws} draws: "
+            f"{args.labelled} of {counted(data['images'], 'image')} labelled, {counted(args.draws, 'draw')}: "
             f"mean IoU {100 * data['mean_iou']:.1f} ± {100 * data['spread']:.1f}"
         )
     width = max(map(len, data["iou"]))

@@ -63,7 +63,7 @@ def run(command: Callable[[JobContext], Outcome], *, name: str, as_json: bool, q
     outcome: Outcome | None = None
     fatal: CounterpartError | None = None
     try:
-        with _ctrl_c_cancels(ctx.token):
+        with _ctrl_c_cancels(ctx.token, name if as_json else None):
             outcome = command(ctx)
     except CounterpartError as error:
         fatal = error
@@ -169,7 +169,7 @@ class _ProgressLine:
 
 
 @contextmanager
-def _ctrl_c_cancels(token: CancelToken) -> Iterator[None]:
+def _ctrl_c_cancels(token: CancelToken, json_name: str | None) -> Iterator[None]:
     """Ctrl-C asks the job to stop at its next step; if that does not come soon, the process ends by itself.
 
     A step may be far away while a library loads or one large product runs. Outputs are written beside their
@@ -183,6 +183,10 @@ def _ctrl_c_cancels(token: CancelToken) -> Iterator[None]:
     def end_anyway() -> None:
         if not ended.wait(GRACE_S):
             discard_unfinished()
+            if json_name is not None:
+                print(
+                    json.dumps({"command": json_name, "status": "cancelled", "failed": [], "warnings": []}), flush=True
+                )
             sys.stderr.write("\ncancelled\n")
             sys.stderr.flush()
             os._exit(EXIT_CANCELLED)

@@ -19,6 +19,7 @@ from core.cli.options import (
 from core.cli.runner import Outcome
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
+from core.wording import counted
 
 if TYPE_CHECKING:
     from core.pipeline.tracking import TrackJob
@@ -72,7 +73,7 @@ def _track(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     ]
     went_on = f", the first {done.resumed} from an earlier run" if done.resumed else ""
     data = {"out": str(args.out), "resumed": done.resumed, "frames": frames}
-    return Outcome(f"{len(frames)} label maps in {args.out}{went_on}", data)
+    return Outcome(f"{counted(len(frames), 'label map')} in {args.out}{went_on}", data)
 
 
 def _track_points(args: argparse.Namespace, engine: Engine, job: TrackJob, ctx: JobContext) -> Outcome:
@@ -82,4 +83,4 @@ def _track_points(args: argparse.Namespace, engine: Engine, job: TrackJob, ctx: 
     points = sum(item["num_keypoints"] for item in written)
     file = args.out / POINTS_NAME
     data = {"out": str(args.out), "file": str(file), "frames": len(written), "points": points}
-    return Outcome(f"{points} keypoints in {len(written)} frames: {file}", data)
+    return Outcome(f"{counted(points, 'keypoint')} in {counted(len(written), 'frame')}: {file}", data)

@@ -23,6 +23,7 @@ from core.project.document import Document
 from core.project.model import Colour, Provenance
 from core.project.palette import colour_at
 from core.project.tiles import pack_labels
+from core.wording import counted
 
 __all__ = ["CosegmentJob", "MaskRun", "find_object", "object_run", "take_over"]
 
@@ -131,7 +132,7 @@ def object_run(features: FeatureSet, found: CosegmentResult, job: CosegmentJob) 
 
     outliers = tuple(image.outlier for image in found.images)
     empty = sum(not image.mask.any() for image in found.images)
-    note = f"found the shared object in {len(found.images) - empty} of {len(found.images)} images"
+    note = f"found the shared object in {len(found.images) - empty} of {counted(len(found.images), 'image')}"
     note += odd_ones(features, outliers)
     return MaskRun(
         kind="cosegment",

@@ -17,6 +17,7 @@ from core.jobs import JobContext
 from core.parts import PartsImage, PartsParams, PartsResult, apply_codebook, discover_parts, part_pixels
 from core.pipeline.engine import Engine
 from core.pipeline.masks import CosegmentJob, MaskRun, doubt_of, odd_ones, plain
+from core.wording import counted
 
 __all__ = ["PartsJob", "PartsRun", "find_known_parts", "find_parts"]
 
@@ -137,7 +138,9 @@ def _masks(
         return part_pixels(result.images[index], features[index], rgb, params, ctx)
 
     empty = sum(not image.labels.any() for image in result.images)
-    note = f"found {len(names)} parts in {len(result.images) - empty} of {len(result.images)} images"
+    note = (
+        f"found {counted(len(names), 'part')} in {len(result.images) - empty} of {counted(len(result.images), 'image')}"
+    )
     note += odd_ones(features, outliers)
     return MaskRun(
         kind="parts",

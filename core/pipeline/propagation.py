@@ -48,6 +48,7 @@ from core.propagate import (
     usual_parts,
     widen,
 )
+from core.wording import counted
 
 __all__ = ["GivenLabels", "Predicted", "Propagation", "PropagationJob", "ReadLabels", "Update", "propagate"]
 
@@ -425,7 +426,9 @@ def propagate(
         return np.asarray(state.scores(update.model, index).token_labels, dtype=np.uint8)
 
     total = len(state.features)
-    note = f"learnt {len(values)} parts from {len(lessons)} images, predicted {total - len(lessons)}"
+    note = (
+        f"learnt {counted(len(values), 'part')} from {counted(len(lessons), 'image')}, predicted {total - len(lessons)}"
+    )
     about: dict[str, object] = {
         "labelled": [state.features.refs[index].name for index in lessons],
         "next": [state.features.refs[index].name for index in state.next_images(lessons, update)],

@@ -20,6 +20,7 @@ from core.jobs import JobContext
 from core.pipeline.engine import Engine
 from core.pipeline.masks import MaskRun, plain
 from core.project.palette import Colour, colour_at
+from core.wording import counted
 
 __all__ = ["SplitJob", "split_labels", "split_run"]
 
@@ -163,7 +164,7 @@ def split_run(
         doubts=(0.0,) * len(features),
         outliers=(False,) * len(features),
         params=plain(job),
-        note=f"divided {titles[part]} into {count} in {len(pieces)} images",
+        note=f"divided {titles[part]} into {count} in {counted(len(pieces), 'image')}",
         about={"part": part, "new": new},
         pixels=pixels,
         grid=lambda place: features[place].geometry.pool_labels(labels[place], 256).argmax(axis=-1).astype(np.uint8),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import core.__main__
 from core.cli.runner import EXIT_CANCELLED, EXIT_DONE, EXIT_SOME_FAILED, EXIT_USAGE, Outcome, run
 from core.errors import (
     ImageError,
@@ -127,3 +128,32 @@ def test_ctrl_c_ends_a_command_within_a_second_and_leaves_whole_files(tmp_path: 
     assert "cancelled" in error
     assert [path.name for path in tmp_path.iterdir()] == ["whole.txt"]
     assert time.monotonic() - asked < 10  # only guards against hanging
+
+
+def test_ctrl_c_while_the_commands_are_imported_ends_quietly(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("core.cli.main", interrupted)
+    assert core.__main__.main() == 130
+    assert capsys.readouterr().err == "cancelled\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_a_step_that_does_not_end_is_cancelled_with_its_json_object():
+    stuck = (
+        "import sys, time\n"
+        "from core.cli.runner import run\n"
+        "def command(ctx):\n"
+        "    print('stuck', file=sys.stderr, flush=True)\n"
+        "    time.sleep(20)\n"
+        "run(command, name='parts', as_json=True, quiet=True)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", stuck], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "stuck\n"
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=10)
+    assert process.returncode == EXIT_CANCELLED
+    assert json.loads(out) == {"command": "parts", "status": "cancelled", "failed": [], "warnings": []}

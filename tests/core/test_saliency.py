@@ -34,7 +34,7 @@ def test_heads_are_chosen_and_checked(scene):
     np.testing.assert_array_equal(cls_saliency(two_heads, (0,)) > 0.5, disc())
     np.testing.assert_array_equal(cls_saliency(two_heads, (1,)) > 0.5, ~disc())
     for heads in ((2,), (-1,), ()):
-        with pytest.raises(UsageError, match="do not exist"):
+        with pytest.raises(UsageError, match="no attention head"):
             cls_saliency(two_heads, heads)
 
 

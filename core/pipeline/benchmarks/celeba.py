@@ -19,11 +19,12 @@ from core.evaluate.keypoints import Annotated
 from core.imaging import ImageRef, image_size
 from core.jobs import JobContext
 from core.landmarks import LandmarkPredictor
-from core.pipeline.benchmarks.plan import Plan, counted, keep, open_store, settings
+from core.pipeline.benchmarks.plan import Plan, keep, open_store, settings
 from core.pipeline.engine import Engine
 from core.pipeline.landmarks import LandmarkJob, find_landmarks, learn_from_codebook
 from core.pipeline.parts import find_parts
 from core.project.points import Skeleton
+from core.wording import counted
 
 __all__ = ["CelebaJob", "measure_celeba"]
 

@@ -18,9 +18,10 @@ from core.evaluate.cosegmentation import SetScores, TruthSet, score_folder, scor
 from core.evaluate.datasets.cosegmentation import Layout, find_layout
 from core.imaging import ImageRef
 from core.jobs import JobContext
-from core.pipeline.benchmarks.plan import Plan, counted, keep, mean_of, open_store, settings
+from core.pipeline.benchmarks.plan import Plan, keep, mean_of, open_store, settings
 from core.pipeline.engine import Engine
 from core.pipeline.masks import CosegmentJob, find_object
+from core.wording import counted
 
 __all__ = ["COLUMNS", "measure_cosegmentation"]
 

@@ -17,11 +17,12 @@ from core.evaluate.cosegmentation import read_values
 from core.evaluate.datasets.layout import choose
 from core.evaluate.video import DavisSequence, VideoScore, davis_sequences, score_video
 from core.jobs import JobContext
-from core.pipeline.benchmarks.plan import Plan, counted, keep, mean_of, open_store, settings
+from core.pipeline.benchmarks.plan import Plan, keep, mean_of, open_store, settings
 from core.pipeline.engine import Engine
 from core.pipeline.tracking import TrackJob, frame_encoder
 from core.track import track
 from core.video import FolderFrames
+from core.wording import counted
 
 __all__ = ["COLUMNS", "measure_davis", "object_figures", "object_scores"]
 

@@ -18,7 +18,7 @@ from core.jobs import JobContext
 from core.pipeline.engine import Engine
 from core.pipeline.naming import check_writable
 
-__all__ = ["Plan", "counted", "keep", "mean_of", "open_store", "settings"]
+__all__ = ["Plan", "keep", "mean_of", "open_store", "settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,6 @@ def keep(plan: Plan, table: Table) -> Table:
         write_json(plan.out / "table.json", table.as_dict(), indent=1)
         write_text(plan.out / "table.md", table.markdown() + "\n")
     return table
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 pair`, `2 pairs`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def mean_of(rows: Iterable[Sequence[float | None]]) -> tuple[float | None, ...]:

@@ -17,12 +17,13 @@ from core.evaluate.datasets.spair import SpairPair, list_spair, read_spair_pair
 from core.evaluate.keypoints import Annotated
 from core.imaging import ImageRef, image_size
 from core.jobs import JobContext
-from core.pipeline.benchmarks.plan import Plan, counted, keep, mean_of, open_store, settings
+from core.pipeline.benchmarks.plan import Plan, keep, mean_of, open_store, settings
 from core.pipeline.engine import Engine
 from core.pipeline.matching import MatchJob
 from core.pipeline.transfer import TransferJob, transfer_keypoints
 from core.project.points import Skeleton
 from core.similarity import token_similarities
+from core.wording import counted
 
 __all__ = ["COLUMNS", "SpairJob", "measure_spair"]
 
