@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 
 from core.cli.options import Subparsers, add_report_options
 from core.cli.runner import Outcome
-from core.errors import UsageError
+from core.errors import CounterpartError, UsageError
 from core.formats import FORMATS, ExportOptions, export_project, guess_format, import_into, preview_import
 from core.jobs import JobContext
 from core.project.document import Document
@@ -90,15 +91,20 @@ def _statistics(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _import(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    chosen, exists = _format(args), args.project.exists()
     if args.dry_run:
-        opened = Document.open(args.project, read_only=True) if args.project.exists() else Document.untitled()
-    else:
-        opened = Document.open(args.project) if args.project.exists() else Document.new(args.project)
-    with opened as document:
-        _warn_of_damage(document, ctx)
-        if args.dry_run:
-            return _previewed(document, args, ctx)
-        report = import_into(document, args.path, _format(args), ctx, root=args.root, overwrite=args.overwrite)
+        with Document.open(args.project, read_only=True) if exists else Document.untitled() as document:
+            _warn_of_damage(document, ctx)
+            return _previewed(document, chosen, args, ctx)
+    try:
+        with Document.open(args.project) if exists else Document.new(args.project) as document:
+            _warn_of_damage(document, ctx)
+            report = import_into(document, args.path, chosen, ctx, root=args.root, overwrite=args.overwrite)
+    except CounterpartError:
+        if not exists:
+            with contextlib.suppress(OSError):  # it was not made at all
+                args.project.unlink()  # nothing was taken over, and an empty project would be in the way
+        raise
     what = f"{counted(report.annotations, 'annotation')} of {counted(report.images, 'image')}"
     lines = [f"{what} taken into {args.project}"]
     if report.added_images:
@@ -116,13 +122,14 @@ def _format(args: argparse.Namespace) -> str:
     """
     found = args.format or guess_format(args.path)
     if found is None:
-        what = "its format is not recognised" if args.path.exists() else "there is no such file or folder"
-        raise UsageError(what, path=args.path, hint="Name it with --format")
+        if not args.path.exists():
+            raise UsageError("there is no such file or folder", path=args.path, hint="Check the path")
+        raise UsageError("its format is not recognised", path=args.path, hint="Name it with --format")
     return str(found)
 
 
-def _previewed(document: Document, args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    _, preview = preview_import(document, args.path, _format(args), ctx, root=args.root, overwrite=args.overwrite)
+def _previewed(document: Document, chosen: str, args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    _, preview = preview_import(document, args.path, chosen, ctx, root=args.root, overwrite=args.overwrite)
     report = preview.report
     what = f"{counted(report.annotations, 'annotation')} of {counted(report.images, 'image')}"
     lines = [f"{what} would be taken into {args.project}"]

@@ -30,13 +30,15 @@ def export_project(
         ctx: Reports and cancels between images.
 
     Raises:
-        UsageError: There is no such format, or it cannot be written, or the project has nothing for it.
+        UsageError: There is no such format, or it cannot be written, or the project has nothing for it, or the target
+            is the project itself or one of its images.
         OutputError: The target cannot be written; it is as it was before.
         JobCancelledError: Cancelled; the target is as it was before.
     """
     chosen = format_named(format_name)
     if chosen.write is None:
         raise UsageError(f"{chosen.title} can only be imported", hint="Choose another format")
+    _keep_sources(project, Path(out))
     failures: list[tuple[str, str]] = []
     dataset = dataset_of(
         project, options, failures, masks="masks" in chosen.holds, keypoints="keypoints" in chosen.holds
@@ -45,6 +47,15 @@ def export_project(
     # An image that is iterated twice fails twice.
     report.skipped = list(dict.fromkeys(failures)) + report.skipped
     return report
+
+
+def _keep_sources(project: ProjectView, out: Path) -> None:
+    if not out.is_file():
+        return
+    sources = [project.image_path(record.id) for record in project.images()]
+    for source in sources if project.path is None else [project.path, *sources]:
+        if source.name.casefold() == out.name.casefold() and source.exists() and source.samefile(out):
+            raise UsageError("the export would replace this file", path=out, hint="Choose another name")
 
 
 def dataset_of(

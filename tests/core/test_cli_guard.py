@@ -12,8 +12,12 @@ from PIL import Image
 
 from core.cli import main
 from core.errors import UsageError
+from core.formats.base import ExportOptions
+from core.formats.exporting import export_project
 from core.imaging import ImageRef, find_images
+from core.jobs import JobContext
 from core.pipeline.naming import check_writable
+from core.project.document import Document
 
 
 def picture(path: Path, value: int = 90) -> Path:
@@ -67,6 +71,8 @@ def test_a_photograph_or_a_project_is_not_replaced_by_a_report(tmp_path, capsys)
     assert main(["import", str(masks), "--root", str(tmp_path), "--project", str(project), "--quiet"]) == 0
     capsys.readouterr()
     whole = project.read_bytes()
+    with Document.open(project, read_only=True) as document, pytest.raises(UsageError, match="would replace"):
+        export_project(document, "coco", a, ExportOptions(), JobContext())
     assert "replace this input" in refused(capsys, "export", project, "--format", "coco", "--out", project)
     assert "replace this input" in refused(capsys, "statistics", project, "--out", project)
     assert project.read_bytes() == whole
@@ -103,3 +109,13 @@ def test_folders_that_are_told_apart_by_their_names_are_not_written_over(tmp_pat
         check_writable(tmp_path, refs)
     shutil.copy(tmp_path / "a" / "cow.png", tmp_path / "a" / "dog.png")
     check_writable(tmp_path / "out", [ImageRef(ref.path, ref.name) for ref in refs])
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"images": [], "annotations": [{"id": 1}], "categories": []}'])
+def test_an_import_that_fails_leaves_no_empty_project(tmp_path, capsys, content):
+    source, project = tmp_path / "some.json", tmp_path / "new.counterpart"
+    if content is not None:
+        source.write_text(content)
+    assert main(["import", str(source), "--project", str(project), "--quiet"]) in {1, 2}
+    assert "some.json" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ([] if content is None else ["some.json"])
