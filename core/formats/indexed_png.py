@@ -8,7 +8,7 @@ alone are masks of one part named `object`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from core.formats.fields import read_bytes, read_json
 from core.formats.lazy import LazyImages
 from core.formats.naming import Source, output_names
 from core.formats.pictures import encode_label_png, palette_of, read_label_picture
+from core.imaging import IMAGE_SUFFIXES
 from core.jobs import JobContext
 from core.project.model import MAX_PART_ID, PartLabel, colour_hex, parse_colour
 from core.project.palette import colour_at
@@ -97,9 +98,32 @@ def read_indexed_png(path: Path, source: Source, ctx: JobContext, report: Import
             return None
         name = names.get(relative, relative)
         # The pictures' own folder does not count: there, the name of an image may be that of its label picture.
-        return AnnotatedImage(name, packed.hw, file=source.file(name), labels=packed)
+        image = source.file(name)
+        if image is None and relative not in names:
+            name, image = _photograph(name, source.root)
+        return AnnotatedImage(name, packed.hw, file=image, labels=packed)
 
     return Dataset(parts=parts, images=LazyImages(len(files), load))
+
+
+def _photograph(picture: str, root: Path | None) -> tuple[str, Path | None]:
+    """Name and file of the one image below `root` that a label picture without a legend is called after.
+
+    `cat.png` is the picture of `cat.jpg`; `cat.jpg.png` too, as `output_paths` has it where stems are equal.
+    """
+    if root is None:
+        return picture, None
+    bare = PurePosixPath(picture).with_suffix("")
+    names = [str(bare)] if bare.suffix.lower() in IMAGE_SUFFIXES else []
+    names += [f"{bare}{suffix}" for low in sorted(IMAGE_SUFFIXES) for suffix in (low, low.upper())]
+    found: dict[Path, str] = {}
+    for name in names:
+        if (root / name).is_file():
+            found.setdefault((root / name).resolve(), name)  # where letter case makes no difference, one file
+    if len(found) != 1:
+        return picture, None
+    (name,) = found.values()
+    return name, root / name
 
 
 def read_legend(path: Path) -> tuple[tuple[PartLabel, ...], dict[str, str]]:

@@ -60,7 +60,7 @@ def test_a_png_given_by_itself_is_not_replaced_by_its_mask(tmp_path, capsys, com
 
 
 def test_a_photograph_or_a_project_is_not_replaced_by_a_report(tmp_path, capsys):
-    a, b = picture(tmp_path / "a.jpg"), picture(tmp_path / "b.jpg", 30)
+    a, b = picture(tmp_path / "photos" / "a.jpg"), picture(tmp_path / "photos" / "b.jpg", 30)
     before = a.read_bytes()
     assert "replace this input" in refused(capsys, "match", a, b, "--out", a)
     assert "replace this image" in refused(capsys, "match", b, b, "--out", a)
@@ -68,7 +68,7 @@ def test_a_photograph_or_a_project_is_not_replaced_by_a_report(tmp_path, capsys)
     masks = tmp_path / "masks"
     masks.mkdir()
     Image.fromarray(np.ones((40, 60), dtype=np.uint8)).save(masks / "a.png")
-    assert main(["import", str(masks), "--root", str(tmp_path), "--project", str(project), "--quiet"]) == 0
+    assert main(["import", str(masks), "--root", str(a.parent), "--project", str(project), "--quiet"]) == 0
     capsys.readouterr()
     whole = project.read_bytes()
     with Document.open(project, read_only=True) as document, pytest.raises(UsageError, match="would replace"):
@@ -119,3 +119,17 @@ def test_an_import_that_fails_leaves_no_empty_project(tmp_path, capsys, content)
     assert main(["import", str(source), "--project", str(project), "--quiet"]) in {1, 2}
     assert "some.json" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ([] if content is None else ["some.json"])
+
+
+def test_label_pictures_are_imported_into_a_new_project_of_their_photographs(tmp_path):
+    """What `parts photos/ --out masks/` writes beside JPEGs is taken up with `--root photos/`."""
+    for name in ("a.jpg", "sub/b.JPG", "twin.jpg", "twin.jpeg"):
+        picture(tmp_path / "photos" / name)
+    masks = tmp_path / "masks"
+    (masks / "sub").mkdir(parents=True)
+    for name in ("a.png", "sub/b.png", "twin.jpg.png", "none.png"):
+        Image.fromarray(np.ones((40, 60), dtype=np.uint8)).save(masks / name)
+    project = tmp_path / "w.counterpart"
+    assert main(["import", str(masks), "--root", str(tmp_path / "photos"), "--project", str(project), "--quiet"]) == 0
+    with Document.open(project, read_only=True) as document:
+        assert sorted(record.name for record in document.images()) == ["a.jpg", "sub/b.JPG", "twin.jpg"]
