@@ -65,6 +65,8 @@ def _export(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     with Document.open(args.project, read_only=True) as document:
         _warn_of_damage(document, ctx)
         report = export_project(document, args.format, args.out, options, ctx)
+    if report.images == 0:
+        ctx.warn("No image was exported: none is in the states asked for, or none has what this format holds")
     what = f"{counted(report.annotations, 'annotation')} of {counted(report.images, 'image')}"
     lines = [f"{what} in {report.path}"]
     lines += [f"  left out: {name}: {reason}" for name, reason in report.skipped]

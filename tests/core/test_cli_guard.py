@@ -133,3 +133,17 @@ def test_label_pictures_are_imported_into_a_new_project_of_their_photographs(tmp
     assert main(["import", str(masks), "--root", str(tmp_path / "photos"), "--project", str(project), "--quiet"]) == 0
     with Document.open(project, read_only=True) as document:
         assert sorted(record.name for record in document.images()) == ["a.jpg", "sub/b.JPG", "twin.jpg"]
+
+
+def test_an_export_of_nothing_says_so(tmp_path, capsys):
+    picture(tmp_path / "photos" / "a.jpg")
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.ones((40, 60), dtype=np.uint8)).save(tmp_path / "masks" / "a.png")
+    project = str(tmp_path / "w.counterpart")
+    main(["import", str(tmp_path / "masks"), "--root", str(tmp_path / "photos"), "--project", project, "--quiet"])
+    capsys.readouterr()
+    words = ["export", project, "--format", "coco", "--out", str(tmp_path / "m.json")]
+    assert main([*words, "--state", "reviewed"]) == 0
+    assert "No image was exported" in capsys.readouterr().err
+    assert main(words) == 0
+    assert "No image" not in capsys.readouterr().err
