@@ -119,7 +119,11 @@ def _print_json(
     report["warnings"] = list(ctx.warnings)
     if fatal is not None:
         report["error"] = fatal.as_dict()
-    print(json.dumps(report, ensure_ascii=False))
+    print(json.dumps(report, ensure_ascii=not _writes_unicode()))
+
+
+def _writes_unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "") in {"utf8", "utf8sig"}
 
 
 def _print_text(outcome: Outcome | None, fatal: CounterpartError | None, ctx: JobContext) -> None:

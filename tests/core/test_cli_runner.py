@@ -157,3 +157,19 @@ def test_a_step_that_does_not_end_is_cancelled_with_its_json_object():
         out, _ = process.communicate(timeout=10)
     assert process.returncode == EXIT_CANCELLED
     assert json.loads(out) == {"command": "parts", "status": "cancelled", "failed": [], "warnings": []}
+
+
+@pytest.mark.parametrize("words", [["--json"], []])
+def test_names_that_a_console_cannot_write_do_not_end_a_command(tmp_path, words):
+    folder = tmp_path / "图 ü"
+    folder.mkdir()
+    command = [sys.executable, "-m", "core", "statistics", str(folder / "图.counterpart"), *words]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2]
+    )
+    assert done.returncode == EXIT_SOME_FAILED
+    assert "Traceback" not in done.stderr
+    assert "\\u56fe" in done.stderr
+    if words:
+        assert json.loads(done.stdout)["error"]["file"] == str(folder / "图.counterpart")
