@@ -27,6 +27,7 @@ from core.pipeline.transfer import TransferJob
 from core.project.points import Skeleton
 from core.transfer.calibration import Calibration
 from core.transfer.encode import encode_views
+from core.wording import counted
 
 __all__ = [
     "KeypointEvaluation",
@@ -70,6 +71,13 @@ def evaluate_keypoints(
     """
     groups = read_groups(file, root, ctx)
     rounds = [(group, seed) for group in groups for seed in plan.seeds]
+    for group in groups:
+        most = len(group.instances) - 1
+        if plan.templates > most:
+            ctx.warn(
+                f"{group.skeleton.name}: {counted(len(group.instances), 'instance')} "
+                f"leave {counted(most, 'template')} at most, not {plan.templates}"
+            )
     found: dict[str, list[Outcomes]] = {}
     for number, (group, seed) in enumerate(rounds):
         part = ctx.stage(number / len(rounds), (number + 1) / len(rounds))
