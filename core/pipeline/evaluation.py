@@ -73,7 +73,7 @@ def evaluate_keypoints(
     rounds = [(group, seed) for group in groups for seed in plan.seeds]
     for group in groups:
         most = len(group.instances) - 1
-        if plan.templates > most:
+        if plan.templates is not None and plan.templates > most:
             ctx.warn(
                 f"{group.skeleton.name}: {counted(len(group.instances), 'instance')} "
                 f"leave {counted(most, 'template')} at most, not {plan.templates}"
