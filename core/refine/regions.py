@@ -10,11 +10,20 @@ __all__ = ["fill_holes", "keep_largest", "remove_specks"]
 
 
 def keep_largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest 8-connected region of an (H, W) mask; an empty mask stays empty."""
+    """The largest 8-connected region of an (H, W) mask; an empty mask stays empty.
+
+    Of several that are equally large, the one that begins first, row by row: the order that regions are found in
+    depends on where the mask was cut out.
+    """
     count, labels, areas = _regions(mask)
     if count == 0:
         return mask.copy()
-    kept: NDArray[np.bool_] = labels == 1 + int(areas.argmax())
+    largest = 1 + np.flatnonzero(areas == areas.max())
+    chosen = largest[0]
+    if len(largest) > 1:
+        flat = labels.ravel()
+        chosen = flat[np.flatnonzero(np.isin(flat, largest))[0]]
+    kept: NDArray[np.bool_] = labels == int(chosen)
     return kept
 
 

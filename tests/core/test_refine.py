@@ -233,3 +233,13 @@ def test_regions_of_an_empty_mask_are_empty():
     empty = np.zeros((4, 6), bool)
     for result in (keep_largest(empty), remove_specks(empty, 5), fill_holes(empty)):
         assert not result.any()
+
+
+def test_of_equally_large_regions_the_first_is_kept_wherever_the_mask_was_cut():
+    from core.refine.regions import keep_largest
+
+    mask = np.zeros((9, 11), bool)
+    mask[3, 2] = mask[4, 0] = True
+    whole = keep_largest(mask)
+    assert np.argwhere(whole).tolist() == [[3, 2]]
+    np.testing.assert_array_equal(keep_largest(mask[3:5, :3]), whole[3:5, :3])
