@@ -94,7 +94,9 @@ class PartWork(QObject):
         """Lay over the images what is previewed: other parameters first, else what was learned."""
         if self._maps_shown():
             return
-        paints = self.preview.paints() or self.learner.paints()
+        # Beside parts nothing covers the images: lines and points are to be seen there.
+        beside = self._w.layout_.tabs.currentWidget() in (self._w.parts, self._w.learn)
+        paints = (self.preview.paints() or self.learner.paints()) if beside else {}
         for pane in range(self._w.canvas.count):
             self._w.canvas.set_heat(pane, paints.get(self._w.viewer.image(pane)))
         self._w.images.set_heats(paints)

@@ -369,6 +369,7 @@ def take(studio: Studio, out: Path, wanted: set[str], suffix: str = "") -> None:
         studio.settle()
     studio.learn()
     shot("learn")
+    window.learn.auto.setChecked(False)
     window.partwork.learner.drop()
     window.actions_["undo"].trigger()
     window.layout_.show_tab(window.parts)

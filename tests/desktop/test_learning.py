@@ -271,3 +271,17 @@ def test_a_damaged_image_does_not_stop_the_others(qtbot, ran, image_folder):
     (image_folder / "img20.png").write_bytes(b"not an image")
     update(qtbot, ran)
     assert len(learner(ran).learned.changes) == 3
+
+
+def test_a_preview_leaves_the_images_free_where_lines_and_points_are_looked_at(qtbot, ran):
+    stroke(qtbot, ran, ran.session.document.parts[0].id, (0.1, 0.5), (0.9, 0.5), 90)
+    update(qtbot, ran)
+    other = ran.session.document.image_ids[1]
+    ran.images.select(other)
+    qtbot.waitUntil(lambda: ran.canvas.panes[0].image_key == other)
+    assert isinstance(ran.canvas.panes[0].heat, GridPaint)
+    ran.layout_.show_tab(ran.matches)
+    assert ran.canvas.panes[0].heat is None
+    assert not ran.images.model._heats
+    ran.layout_.show_tab(ran.parts)
+    assert isinstance(ran.canvas.panes[0].heat, GridPaint)
