@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -243,9 +243,9 @@ class ExploreDesk(QObject):
 
     @Slot()
     def image_shown(self) -> None:
-        """A pane shows another image."""
+        """A pane shows another image; the thumbnails stay as they are."""
         if self._active:
-            self._show()
+            self._lay(self._paints())
 
     @Slot()
     def _show(self) -> None:
@@ -253,9 +253,12 @@ class ExploreDesk(QObject):
         if not self._active:
             return
         paints = self._paints()
+        self._lay(paints)
+        self._images.set_heats(paints)
+
+    def _lay(self, paints: Mapping[int, GridPaint]) -> None:
         for pane in range(self._canvas.count):
             self._canvas.set_heat(pane, paints.get(self._viewer.image(pane)))
-        self._images.set_heats(paints)
 
     def _clear(self) -> None:
         for pane in (0, 1):

@@ -417,6 +417,7 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def _on_tool(self, tool: str) -> None:
         self.probe.set_active(tool == "similarity")
+        self.partwork.show()
         if tool == "similarity" and self.desk.choice is None:
             self.tell("warning", "Similarity needs a model. Install one in the Run panel.")
 

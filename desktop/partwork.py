@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
+from desktop.canvas.grid_paint import GridPaint
 from desktop.learning import LearnDesk
 from desktop.mask_jobs import MakePreviewJob
 from desktop.partset import PartSetDesk
@@ -92,19 +93,25 @@ class PartWork(QObject):
     @Slot()
     def show(self) -> None:
         """Lay over the images what is previewed: other parameters first, else what was learned."""
-        if self._maps_shown():
-            return
+        if not self._maps_shown():
+            paints = self._paints()
+            self._lay(paints)
+            self._w.images.set_heats(paints)
+
+    def _paints(self) -> dict[int, GridPaint]:
         # Beside parts nothing covers the images: lines and points are to be seen there.
         beside = self._w.layout_.tabs.currentWidget() in (self._w.parts, self._w.learn)
-        paints = (self.preview.paints() or self.learner.paints()) if beside else {}
+        return (self.preview.paints() or self.learner.paints()) if beside else {}
+
+    def _lay(self, paints: Mapping[int, GridPaint]) -> None:
         for pane in range(self._w.canvas.count):
             self._w.canvas.set_heat(pane, paints.get(self._w.viewer.image(pane)))
-        self._w.images.set_heats(paints)
 
     @Slot()
     def image_shown(self) -> None:
-        """A pane shows another image."""
-        self.show()
+        """A pane shows another image; the thumbnails stay as they are."""
+        if not self._maps_shown():
+            self._lay(self._paints())
         if self._place is not None and self._place[0] == self._w.canvas.panes[0].image_key:
             _, x, y, span = self._place
             self._place = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -11,6 +11,8 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from PySide6.QtGui import QImage
 
 from core.project.model import IMAGE_STATES, ImageRecord
+from desktop.canvas.grid_paint import GridPaint
+from desktop.canvas.pane import Heat, heat_picture
 from desktop.panels.image_filter import ImageFilter
 
 __all__ = ["STATE_NAMES", "ImageModel", "Roles"]
@@ -28,6 +30,7 @@ MISSING = "File does not exist"
 """What is said of an image whose file is not where the project says."""
 
 _MANY = 64
+_HEAT_PX = 72
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 
@@ -64,7 +67,8 @@ class ImageModel(QAbstractListModel):
         self._problems: dict[int, str] = {}
         self._missing: frozenset[int] = frozenset()
         self._sides: dict[int, str] = {}
-        self._heats: dict[int, QImage] = {}
+        self._heats: dict[int, Heat | GridPaint] = {}
+        self._heat_pictures: dict[int, QImage] = {}
         self._filter = ImageFilter()
         self._sort = "name"
 
@@ -133,10 +137,11 @@ class ImageModel(QAbstractListModel):
         for image in changed:
             self.touch(image)
 
-    def set_heats(self, heats: dict[int, QImage]) -> None:
-        """Lay pictures of similarity over thumbnails."""
+    def set_heats(self, heats: Mapping[int, Heat | GridPaint]) -> None:
+        """Lay maps of numbers or colours over thumbnails; a map becomes a picture when its row is seen."""
         changed = set(self._heats) | set(heats)
         self._heats = dict(heats)
+        self._heat_pictures.clear()
         for image in changed:
             self.touch(image)
 
@@ -284,8 +289,16 @@ class ImageModel(QAbstractListModel):
         if role == Roles.SIDE:
             return self._sides.get(image, "")
         if role == Roles.HEAT:
-            return self._heats.get(image)
+            return self._heat_picture(image)
         return None
+
+    def _heat_picture(self, image: int) -> QImage | None:
+        heat = self._heats.get(image)
+        if heat is None:
+            return None
+        if image not in self._heat_pictures:
+            self._heat_pictures[image] = heat_picture(heat, _HEAT_PX)
+        return self._heat_pictures[image]
 
 
 def _doubt(record: ImageRecord) -> float:

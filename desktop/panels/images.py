@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from core.project.model import PartLabel
 from desktop.canvas.grid_paint import GridPaint
-from desktop.canvas.pane import Heat, heat_picture
+from desktop.canvas.pane import Heat
 from desktop.icons import icon
 from desktop.panels.image_filter import NOTHING, WITH, WITHOUT, FilterButton, ImageFilter
 from desktop.panels.image_foot import ImagesFoot
@@ -32,7 +32,6 @@ from desktop.widgets import EmptyState, heading, icon_button, line, muted
 
 __all__ = ["ImagesPanel"]
 
-_HEAT_PX = 72
 _COUNTING_MS = 40
 
 
@@ -178,7 +177,7 @@ class ImagesPanel(QWidget):
     @Slot(object)
     def set_heats(self, heats: Mapping[int, Heat | GridPaint]) -> None:
         """Lay maps of numbers or colours over thumbnails."""
-        self.model.set_heats({image: heat_picture(heat, _HEAT_PX) for image, heat in heats.items()})
+        self.model.set_heats(heats)
 
     def retint(self) -> None:
         """Follow a change of theme."""
