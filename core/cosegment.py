@@ -148,6 +148,16 @@ class CosegmentParams:
             tap=defaults.cosegment_tap,
         )
 
+    @classmethod
+    def for_method(cls, defaults: ModelDefaults, method: str) -> CosegmentParams:
+        """A method by its name, with what was published or measured for a model; its own choice for any other name."""
+        own = cls.for_model(defaults)
+        if method == "seeded":
+            return dataclasses.replace(cls(), heads=own.heads, saliency_tap=own.saliency_tap, tap=own.tap)
+        if method == "paper":
+            return cls.paper_for(defaults)
+        return cls.baseline_for(defaults) if method == "baseline" else own
+
     @property
     def saliency_params(self) -> SaliencyParams:
         """How saliency is measured."""

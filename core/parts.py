@@ -99,6 +99,11 @@ class PartsParams:
         return cls(k=k, stages=stages, together=True, refine="none", tap=Tap(11, "key"), grouping="kmeans")
 
     @classmethod
+    def paper_for(cls, defaults: ModelDefaults, k: int = 4) -> PartsParams:
+        """The paper's, at the layer that was published for a model."""
+        return dataclasses.replace(cls.paper(k), tap=defaults.paper_tap)
+
+    @classmethod
     def for_model(cls, defaults: ModelDefaults, k: int = 4) -> PartsParams:
         """What serves a model best, from the registry."""
         # The CRF costs seconds per image and swallows small parts; the paper's models keep it.

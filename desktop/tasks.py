@@ -62,15 +62,10 @@ def _object_defaults(model: str) -> CosegmentJob:
 
 def _object_for_method(model: str, method: str) -> CosegmentJob:
     """The object's search as a method does it, with the layer and threshold that were published for the model."""
-    defaults = _info(model).defaults
-    own = CosegmentParams.for_model(defaults)
-    params = {
-        "paper": CosegmentParams.paper_for(defaults),
-        "baseline": CosegmentParams.baseline_for(defaults),
-    }.get(method, own)
-    if method == "seeded" and own.method != "seeded":
-        params = dataclasses.replace(CosegmentParams(), heads=own.heads, saliency_tap=own.saliency_tap, tap=own.tap)
-    return dataclasses.replace(_object_defaults(model), params=params)
+    job = _object_defaults(model)
+    # The models' own way is seeded too, with measured settings: that is the one then.
+    name = "default" if method == job.params.method == "seeded" else method
+    return dataclasses.replace(job, params=CosegmentParams.for_method(_info(model).defaults, name))
 
 
 def _parts_for_method(model: str, method: str) -> PartsJob:
@@ -78,7 +73,7 @@ def _parts_for_method(model: str, method: str) -> PartsJob:
     own = _parts_defaults(model)
     params = own.params
     if method == "paper":
-        params = dataclasses.replace(PartsParams.paper(params.k), tap=_info(model).defaults.paper_tap)
+        params = PartsParams.paper_for(_info(model).defaults, params.k)
     return dataclasses.replace(own, object=_object_for_method(model, method), params=params)
 
 

@@ -78,7 +78,7 @@ def landmark_job(args: argparse.Namespace, engine: Engine) -> LandmarkJob:
     own = LandmarkJob.for_engine(engine, args.parts, paper=args.paper)
     params = own.parts.params
     if args.method == "paper":
-        params = dataclasses.replace(PartsParams.paper(args.parts), tap=engine.defaults.paper_tap)
+        params = PartsParams.paper_for(engine.defaults, args.parts)
     params = dataclasses.replace(params, seed=args.seed)
     descriptors = own.descriptors if args.descriptors is None else args.descriptors
     if args.paper:

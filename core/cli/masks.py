@@ -100,13 +100,7 @@ def cosegment_job(args: argparse.Namespace, engine: Engine) -> CosegmentJob:
     from core.pipeline.masks import CosegmentJob
 
     job = CosegmentJob.for_engine(engine)
-    own = job.params
-    params = {
-        "default": own,
-        "seeded": dataclasses.replace(CosegmentParams(), heads=own.heads, saliency_tap=own.saliency_tap, tap=own.tap),
-        "paper": CosegmentParams.paper_for(engine.defaults),
-        "baseline": CosegmentParams.baseline_for(engine.defaults),
-    }[args.method]
+    params = CosegmentParams.for_method(engine.defaults, args.method)
     changes = {
         "saliency": args.saliency,
         "heads": args.heads,
@@ -155,10 +149,8 @@ def _parts(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     if args.codebook:
         run = find_known_parts(engine, refs, Codebook.load(args.codebook), finding, crf=bool(args.crf))
     else:
-        paper = args.method == "paper"
-        params = PartsParams.paper(args.parts) if paper else PartsParams.for_model(engine.defaults, args.parts)
-        tap = engine.defaults.paper_tap if paper else params.tap
-        params = dataclasses.replace(params, stages=args.stages, seed=args.seed, tap=tap)
+        make = PartsParams.paper_for if args.method == "paper" else PartsParams.for_model
+        params = dataclasses.replace(make(engine.defaults, args.parts), stages=args.stages, seed=args.seed)
         if args.crf is not None:
             params = dataclasses.replace(params, crf=args.crf)
         if args.grouping is not None:
