@@ -95,7 +95,7 @@ def _split(args: argparse.Namespace, ctx: JobContext) -> Outcome:
         known = ", ".join(numbers) or "none has a name; use its number"
         raise UsageError(f"there is no part named {args.part}", hint=f"The parts: {known}")
     labelled = [ref for ref in refs if ref.name in labels.given]
-    read = {index: labels.given[ref.name].read for index, ref in enumerate(labelled)}
+    read = [labels.given[ref.name].read for ref in labelled]
     run = split_run(engine, labelled, read, part, job, ctx.stage(0.0, 0.8), labels.names, labels.colours)
     written = write_masks(run, engine, labelled, args.out, ctx.stage(0.8, 1.0), overlays=args.overlays)
     data: dict[str, object] = {"out": str(args.out), "note": run.note, **run.about}

@@ -99,7 +99,7 @@ def write_masks(
     return written
 
 
-def _shares(labels: NDArray[np.uint8], names: dict[int, str]) -> dict[str, float]:
+def _shares(labels: NDArray[np.unsignedinteger], names: dict[int, str]) -> dict[str, float]:
     counts = np.bincount(labels.ravel(), minlength=max(names, default=0) + 1)
     return {name: float(counts[value]) / labels.size for value, name in names.items()}
 

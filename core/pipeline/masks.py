@@ -27,7 +27,7 @@ from core.wording import counted
 
 __all__ = ["CosegmentJob", "MaskRun", "find_object", "object_run", "take_over"]
 
-Pixels = Callable[[int, NDArray[np.uint8], JobContext], NDArray[np.uint8]]
+Pixels = Callable[[int, NDArray[np.uint8], JobContext], NDArray[np.unsignedinteger]]
 Grid = Callable[[int], NDArray[np.uint8]]
 
 
@@ -94,8 +94,8 @@ class MaskRun:
             return np.zeros(self.features[index].grid_hw, np.uint8)
         return self.grid(index)
 
-    def labels(self, index: int, ctx: JobContext, rgb: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-        """The label map of one image: (height, width) uint8, 0 is background.
+    def labels(self, index: int, ctx: JobContext, rgb: NDArray[np.uint8] | None = None) -> NDArray[np.unsignedinteger]:
+        """The label map of one image: (height, width) uint8, or uint16 where labels need it; 0 is background.
 
         Args:
             index: Position in `features`.

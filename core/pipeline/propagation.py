@@ -414,11 +414,11 @@ def propagate(
         ctx.warn(text)
     doubts = update.doubts
 
-    def label_map(index: int, rgb: NDArray[np.uint8], ctx: JobContext) -> NDArray[np.uint8]:
+    def label_map(index: int, rgb: NDArray[np.uint8], ctx: JobContext) -> NDArray[np.unsignedinteger]:
         ctx.check()
         if index in lessons:
             return np.asarray(known[index].read())
-        return np.asarray(state.labels(update.model, index, rgb))
+        return state.labels(update.model, index, rgb)
 
     def token_map(index: int) -> NDArray[np.uint8]:
         if index in lessons:

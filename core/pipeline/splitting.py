@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cache import FeatureSet
 from core.clustering import assign, kmeans
 from core.errors import CounterpartError, UsageError
 from core.features import FeatureMap, Tap
@@ -88,25 +90,92 @@ def split_labels(
     chosen = [index for index in read if 0 <= index < len(refs)]
     if not chosen:
         raise UsageError("no image has labels to divide", hint="Label or find parts first")
-    features = engine.features(
-        [refs[index] for index in chosen], [job.tap], job.size, job.stride, ctx.stage(0.0, 0.6), saliency=False
+    features, labels = _read(engine, [refs[index] for index in chosen], [read[index] for index in chosen], job, ctx)
+    pieces = _divide(features, labels, part, job, ctx)
+    return {chosen[features.indices[place]]: piece for place, piece in pieces.items()}
+
+
+def split_run(
+    engine: Engine,
+    refs: Sequence[ImageRef],
+    read: Sequence[Callable[[], NDArray[np.integer]]],
+    part: int,
+    job: SplitJob,
+    ctx: JobContext,
+    names: Mapping[int, str] | None = None,
+    colours: Mapping[int, Colour] | None = None,
+) -> MaskRun:
+    """The labels of a set with one part divided, to be written; the new pieces get the first free labels.
+
+    Every image has labels: `read` has as many entries as `refs`. See `split_labels` for the rest and for the errors.
+    """
+    if not refs:
+        raise UsageError("no image has labels to divide", hint="Label or find parts first")
+    features, labels = _read(engine, refs, read, job, ctx)
+    pieces = _divide(features, labels, part, job, ctx)
+    usable = features.subset(list(labels))
+    maps, found = list(labels.values()), [pieces.get(place) for place in labels]
+    values = sorted({int(value) for each in maps for value in np.unique(each)} - {0})
+    count = max(int(each.max()) for each in pieces.values())
+    new = [max(values) + step for step in range(1, count)]
+    titles = {value: (names or {}).get(value, f"part {value}") for value in values}
+    titles |= {value: f"{titles[part]} {step}" for step, value in enumerate(new, start=2)}
+    tints = {value: (colours or {}).get(value, colour_at(order)) for order, value in enumerate(titles)}
+    kind: type[np.unsignedinteger[Any]] = np.uint8 if max(titles) < 256 else np.uint16
+
+    def pixels(index: int, _rgb: NDArray[np.uint8], ctx: JobContext) -> NDArray[np.unsignedinteger]:
+        ctx.check()
+        out = maps[index].astype(kind)
+        piece = found[index]
+        for step, value in enumerate(new if piece is not None else (), start=2):
+            out[piece == step] = value
+        return out
+
+    return MaskRun(
+        kind="split",
+        features=usable,
+        names=titles,
+        colours=tints,
+        doubts=(0.0,) * len(usable),
+        outliers=(False,) * len(usable),
+        params=plain(job),
+        note=f"divided {titles[part]} into {count} in {counted(len(pieces), 'image')}",
+        about={"part": part, "new": new},
+        pixels=pixels,
+        grid=lambda index: usable[index].geometry.pool_labels(maps[index], 256).argmax(axis=-1).astype(np.uint8),
     )
-    masks: dict[int, NDArray[np.bool_]] = {}
+
+
+def _read(
+    engine: Engine,
+    refs: Sequence[ImageRef],
+    read: Sequence[Callable[[], NDArray[np.integer]]],
+    job: SplitJob,
+    ctx: JobContext,
+) -> tuple[FeatureSet, dict[int, NDArray[np.integer]]]:
+    """Features, and the label map of each by its place among them; what cannot be read is recorded and left out."""
+    features = engine.features(refs, [job.tap], job.size, job.stride, ctx.stage(0.0, 0.6), saliency=False)
+    labels: dict[int, NDArray[np.integer]] = {}
     gathering = ctx.stage(0.6, 0.8)
-    for place in range(len(features)):
-        index = chosen[features.indices[place]]
-        gathering.step(place, len(features), f"Reading {features.refs[place].name}")
+    for place, (index, ref) in enumerate(zip(features.indices, features.refs, strict=True)):
+        gathering.step(place, len(features), f"Reading {ref.name}")
         try:
-            labels = read[index]()
+            found = read[index]()
         except CounterpartError as error:
             ctx.fail(error)
             continue
-        if labels.shape != features[place].geometry.image_hw:
-            ctx.fail(UsageError(f"the labels of {features.refs[place].name} have another size than the image"))
+        if found.shape != features[place].geometry.image_hw:
+            ctx.fail(UsageError(f"the labels of {ref.name} have another size than the image"))
             continue
-        mask = labels == part
-        if mask.any():
-            masks[place] = mask
+        labels[place] = found
+    return features, labels
+
+
+def _divide(
+    features: FeatureSet, labels: Mapping[int, NDArray[np.integer]], part: int, job: SplitJob, ctx: JobContext
+) -> dict[int, NDArray[np.uint8]]:
+    """The pieces of a part, by place among the features, in the images that have it."""
+    masks = {place: mask for place, each in labels.items() if (mask := each == part).any()}
     per_image = max(_SAMPLE // max(len(masks), 1), 1)
     samples = [_under(features[place], mask, job.tap)[:per_image] for place, mask in masks.items()]
     tokens = np.concatenate(samples) if samples else np.zeros((0, 1), np.float32)
@@ -119,56 +188,8 @@ def split_labels(
     drawing = ctx.stage(0.85, 1.0)
     for done, (place, mask) in enumerate(masks.items()):
         drawing.step(done, len(masks), f"Dividing in {features.refs[place].name}")
-        out[chosen[features.indices[place]]] = _pieces(features[place], mask, centroids, job.tap)
+        out[place] = _pieces(features[place], mask, centroids, job.tap)
     return out
-
-
-def split_run(
-    engine: Engine,
-    refs: Sequence[ImageRef],
-    read: Mapping[int, Callable[[], NDArray[np.integer]]],
-    part: int,
-    job: SplitJob,
-    ctx: JobContext,
-    names: Mapping[int, str] | None = None,
-    colours: Mapping[int, Colour] | None = None,
-) -> MaskRun:
-    """The labels of a set with one part divided, to be written; the new pieces get the first free labels.
-
-    Every image must have labels. See `split_labels` for the arguments and errors.
-    """
-    pieces = split_labels(engine, refs, read, part, job, ctx.stage(0.0, 0.9))
-    features = engine.features(refs, [job.tap], job.size, job.stride, ctx.stage(0.9, 1.0), saliency=False)
-    labels = [read[place]() for place in features.indices]
-    values = sorted({int(value) for each in labels for value in np.unique(each)} - {0})
-    count = max(int(each.max()) for each in pieces.values())
-    new = [max(values) + step for step in range(1, count)]
-    titles = {value: (names or {}).get(value, f"part {value}") for value in values}
-    titles |= {value: f"{titles[part]} {step}" for step, value in enumerate(new, start=2)}
-    tints = {value: (colours or {}).get(value, colour_at(order)) for order, value in enumerate(titles)}
-
-    def pixels(place: int, _rgb: NDArray[np.uint8], ctx: JobContext) -> NDArray[np.uint8]:
-        ctx.check()
-        out = np.asarray(labels[place]).astype(np.uint16)
-        found = pieces.get(features.indices[place])
-        for step, value in enumerate(new, start=2):
-            if found is not None:
-                out[found == step] = value
-        return out if max(titles) > 255 else out.astype(np.uint8)  # type: ignore[return-value]
-
-    return MaskRun(
-        kind="split",
-        features=features,
-        names=titles,
-        colours=tints,
-        doubts=(0.0,) * len(features),
-        outliers=(False,) * len(features),
-        params=plain(job),
-        note=f"divided {titles[part]} into {count} in {counted(len(pieces), 'image')}",
-        about={"part": part, "new": new},
-        pixels=pixels,
-        grid=lambda place: features[place].geometry.pool_labels(labels[place], 256).argmax(axis=-1).astype(np.uint8),
-    )
 
 
 def _under(feature_map: FeatureMap, mask: NDArray[np.bool_], tap: Tap) -> NDArray[np.float32]:

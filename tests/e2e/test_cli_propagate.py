@@ -140,6 +140,15 @@ def test_a_part_is_split_alike_in_all_labelled_images(photos, labels, tmp_path, 
     assert seen == {0, 2, 9, 10}
 
 
+def test_labels_that_do_not_fit_are_named_and_the_others_are_split(photos, labels, tmp_path, capsys):
+    Image.fromarray(np.full((10, 10), 2, np.uint8)).save(labels / "sheep.png")
+    out = tmp_path / "split"
+    code, report = run(capsys, "split", photos, "--labels", labels, "--part", "top", "--out", out, *SMALL)
+    assert code == 1
+    assert "sheep.jpg" in report["failed"][0]["error"]
+    assert {each["image"] for each in report["images"]} == {"cow.jpg", "sub/horse.jpg"}
+
+
 def test_splitting_a_part_that_is_not_there_says_which_there_are(photos, labels, tmp_path, capsys):
     code, report = run(capsys, "split", photos, "--labels", labels, "--part", "wing", "--out", tmp_path / "o", *SMALL)
     assert code == 2
