@@ -9,6 +9,7 @@ from core.cli.options import (
     Subparsers,
     add_engine_options,
     add_feature_options,
+    add_images,
     add_report_options,
     engine_from,
     integers,
@@ -34,7 +35,7 @@ def add_parsers(commands: Subparsers) -> None:
     extract = commands.add_parser(
         "extract", help="descriptors, saliency and CLS descriptor: one .safetensors per image"
     )
-    extract.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+    add_images(extract)
     extract.add_argument("--out", type=Path, required=True, metavar="DIR")
     extract.add_argument(
         "--bin", type=int, default=0, metavar="N", help="levels of log-binning (paper: 2; default none)"
@@ -102,7 +103,7 @@ def _add_explore(commands: Subparsers) -> None:
     similarity.add_argument("--at", type=parsed(_point), required=True, metavar="X,Y", help="the point, in pixels")
     runs = ((pca, _pca), (clusters, _clusters), (tsne, _tsne), (saliency, _saliency), (similarity, _similarity))
     for parser, run in runs:
-        parser.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+        add_images(parser)
         parser.add_argument("--out", type=Path, required=True, metavar="DIR")
         add_engine_options(parser)
         add_feature_options(parser)

@@ -12,6 +12,7 @@ from core.cli.options import (
     Subparsers,
     add_engine_options,
     add_feature_options,
+    add_images,
     add_report_options,
     engine_from,
 )
@@ -43,7 +44,7 @@ def add_parsers(commands: Subparsers) -> None:
     fit.set_defaults(command=_fit)
 
     predict = kinds.add_parser("predict", help="landmarks of new images, as COCO keypoints with scores")
-    predict.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+    add_images(predict)
     predict.add_argument("--landmarks-model", type=Path, required=True, metavar="MODEL", help="what `fit` wrote")
     predict.add_argument("--out", type=Path, required=True, metavar="COCO.json")
     predict.add_argument("--root", type=Path, metavar="DIR", help="folder that file names are written relative to")

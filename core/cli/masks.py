@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from core.cli.options import (
     Subparsers,
     add_engine_options,
     add_feature_options,
+    add_images,
+    add_mask_output,
     add_report_options,
     engine_from,
     integers,
@@ -26,9 +29,10 @@ from core.pipeline.engine import Engine
 from core.wording import counted
 
 if TYPE_CHECKING:
-    from core.pipeline.masks import CosegmentJob
+    from core.pipeline.mask_files import WrittenMask
+    from core.pipeline.masks import CosegmentJob, MaskRun
 
-__all__ = ["add_cosegment_options", "add_parsers", "cosegment_job"]
+__all__ = ["add_cosegment_options", "add_parsers", "cosegment_job", "label_map_outcome"]
 
 METHODS = ("default", "seeded", "paper", "baseline")
 REFINEMENTS = ("grabcut", "crf", "guided", "none")
@@ -67,9 +71,8 @@ def add_parsers(commands: Subparsers) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--overlays", action="store_true", help="also write overlays to look at, in DIR/overlays")
+    add_images(parser)
+    add_mask_output(parser)
     add_cosegment_options(parser)
     add_engine_options(parser)
     add_feature_options(parser)
@@ -157,13 +160,30 @@ def _parts(args: argparse.Namespace, ctx: JobContext) -> Outcome:
             params = dataclasses.replace(params, grouping=args.grouping)
         job = PartsJob(cosegment_job(args, engine), params, args.augment)
         run = find_parts(engine, refs, job, finding, Codebook.load(args.keep) if args.keep else None)
-    data: dict[str, object] = {"out": str(args.out), "note": run.masks.note}
+    about: dict[str, object] = {}
     if run.codebook is not None and not args.codebook:
         book = args.out / "codebook.safetensors"
         run.codebook.save(book)
-        data["codebook"] = str(book)
+        about["codebook"] = str(book)
     written = write_masks(run.masks, engine, refs, args.out, writing, overlays=args.overlays)
-    data["labels"] = {str(value): name for value, name in run.masks.names.items()}
-    data["images"] = [mask.as_dict() for mask in written]
-    text = f"{run.masks.note}\n{counted(len(written), 'label map')} and report.json in {args.out}"
-    return Outcome(text, data)
+    return label_map_outcome(run.masks, written, args.out, about)
+
+
+def label_map_outcome(
+    run: MaskRun,
+    written: Sequence[WrittenMask],
+    out: Path,
+    about: Mapping[str, object] | None = None,
+    lines: Sequence[str] = (),
+) -> Outcome:
+    """What a command that wrote label maps says: what was found, where it is, and `lines` more."""
+    data = {
+        "out": str(out),
+        "note": run.note,
+        **(about or {}),
+        "labels": {str(value): name for value, name in run.names.items()},
+        "images": [mask.as_dict() for mask in written],
+    }
+    return Outcome(
+        "\n".join((run.note, f"{counted(len(written), 'label map')} and report.json in {out}", *lines)), data
+    )

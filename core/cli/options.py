@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from core.backbone.registry import DEFAULT_MODEL
@@ -17,7 +18,10 @@ __all__ = [
     "Subparsers",
     "add_engine_options",
     "add_feature_options",
+    "add_images",
+    "add_mask_output",
     "add_report_options",
+    "add_resolution",
     "engine_from",
     "integers",
     "parsed",
@@ -56,6 +60,17 @@ def integers(text: str) -> tuple[int, ...]:
         raise UsageError(f"'{text}' is not a list of whole numbers", hint="Use 0,2,4") from None
 
 
+def add_images(parser: argparse.ArgumentParser) -> None:
+    """The images that a command works on."""
+    parser.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+
+
+def add_mask_output(parser: argparse.ArgumentParser) -> None:
+    """Where a command writes label pictures."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--overlays", action="store_true", help="also write overlays to look at, in DIR/overlays")
+
+
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     """`--json` and `--quiet`."""
     group = parser.add_argument_group("report")
@@ -84,16 +99,21 @@ def engine_from(args: argparse.Namespace) -> Engine:
     return Engine(args.model, args.device, args.precision, open_cache(args.cache))
 
 
-def add_feature_options(parser: argparse.ArgumentParser) -> None:
-    """Resolution and place of the descriptors; each falls back to the model's own setting for the task."""
-    group = parser.add_argument_group("features (by default the model's own setting for the task)")
+def add_resolution(group: argparse._ArgumentGroup, stride: str) -> None:
+    """`--size`, and `--stride` with its help; `resolution` reads them."""
     group.add_argument(
         "--size",
         type=parsed(parse_size),
         default=argparse.SUPPRESS,
         help="longest side in pixels, WxH exactly, or none for the image's own size",
     )
-    group.add_argument("--stride", type=int, help="distance of patches in pixels; divides the patch size")
+    group.add_argument("--stride", type=int, help=stride)
+
+
+def add_feature_options(parser: argparse.ArgumentParser) -> None:
+    """Resolution and place of the descriptors; each falls back to the model's own setting for the task."""
+    group = parser.add_argument_group("features (by default the model's own setting for the task)")
+    add_resolution(group, "distance of patches in pixels; divides the patch size")
     group.add_argument("--layer", type=int, help="block, counted from 0")
     group.add_argument("--facet", choices=FACETS, help="what is read in the block")
 

@@ -11,6 +11,7 @@ from core.cli.options import (
     Subparsers,
     add_engine_options,
     add_feature_options,
+    add_images,
     add_report_options,
     engine_from,
     resolution,
@@ -48,7 +49,7 @@ def add_parsers(commands: Subparsers) -> None:
 
     transfer = commands.add_parser("transfer", help="keypoints of annotated images, placed in others (COCO files)")
     transfer.add_argument("templates", type=Path, metavar="COCO.json", help="annotated images, one instance each")
-    transfer.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+    add_images(transfer)
     transfer.add_argument("--out", type=Path, required=True, metavar="FILE")
     group = transfer.add_argument_group("transfer")
     group.add_argument("--boxes", type=Path, metavar="COCO.json", help="where the instances are in the images")

@@ -7,19 +7,21 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.cli.masks import label_map_outcome
 from core.cli.options import (
     Subparsers,
     add_engine_options,
     add_feature_options,
+    add_images,
+    add_mask_output,
     add_report_options,
+    add_resolution,
     engine_from,
-    parsed,
     resolution,
     tap_or,
 )
 from core.cli.runner import Outcome
 from core.errors import UsageError
-from core.geometry import parse_size
 from core.imaging import find_images
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
@@ -39,7 +41,7 @@ def add_parsers(commands: Subparsers) -> None:
         description="Learn parts from the images that have a label picture in --labels and predict them in all others. "
         "The report names the images to label next, estimates the quality, and lists labels that deserve a look.",
     )
-    parser.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+    add_images(parser)
     parser.add_argument(
         "--labels",
         type=Path,
@@ -47,8 +49,7 @@ def add_parsers(commands: Subparsers) -> None:
         metavar="DIR",
         help="indexed PNGs of some of the images, named like them; labels.json names the parts",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--overlays", action="store_true", help="also write overlays to look at, in DIR/overlays")
+    add_mask_output(parser)
     parser.add_argument("--ignore", type=int, metavar="VALUE", help="a label that means not known, often 255")
     add_propagation_options(parser)
     add_engine_options(parser)
@@ -64,12 +65,11 @@ def _add_split(commands: Subparsers) -> None:
         description="Cluster what lies under one part of the label pictures in --labels, and give each cluster a label "
         "of its own, the same in all images.",
     )
-    parser.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+    add_images(parser)
     parser.add_argument("--labels", type=Path, required=True, metavar="DIR", help="label pictures, as for propagate")
     parser.add_argument("--part", required=True, metavar="NAME", help="name or number of the part")
     parser.add_argument("--pieces", type=int, default=2, metavar="K", help="how many (%(default)s)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--overlays", action="store_true", help="also write overlays to look at, in DIR/overlays")
+    add_mask_output(parser)
     add_engine_options(parser)
     add_feature_options(parser)
     add_report_options(parser)
@@ -98,10 +98,7 @@ def _split(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     read = [labels.given[ref.name].read for ref in labelled]
     run = split_run(engine, labelled, read, part, job, ctx.stage(0.0, 0.8), labels.names, labels.colours)
     written = write_masks(run, engine, labelled, args.out, ctx.stage(0.8, 1.0), overlays=args.overlays)
-    data: dict[str, object] = {"out": str(args.out), "note": run.note, **run.about}
-    data["labels"] = {str(value): name for value, name in run.names.items()}
-    data["images"] = [mask.as_dict() for mask in written]
-    return Outcome(f"{run.note}\n{counted(len(written), 'label map')} and report.json in {args.out}", data)
+    return label_map_outcome(run, written, args.out, run.about)
 
 
 def add_propagation_options(parser: argparse.ArgumentParser) -> None:
@@ -112,13 +109,7 @@ def add_propagation_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--unlabelled", type=int, metavar="N", help="unlabelled images whose sure predictions teach too")
     group.add_argument("--mirror", action=argparse.BooleanOptionalAction, help="labelled images teach mirrored too")
     group.add_argument("--refine", choices=["guided", "none"], help="how borders follow the edges of the image")
-    group.add_argument(
-        "--size",
-        type=parsed(parse_size),
-        default=argparse.SUPPRESS,
-        help="longest side in pixels, WxH exactly, or none for the image's own size",
-    )
-    group.add_argument("--stride", type=int, help="distance of patches in pixels; 7 sees small parts, slower")
+    add_resolution(group, "distance of patches in pixels; 7 sees small parts, slower")
 
 
 def add_evaluation(kinds: Subparsers) -> None:
@@ -129,7 +120,7 @@ def add_evaluation(kinds: Subparsers) -> None:
         description="Carry the true labels of a few random images over to the others and compare; or score the label "
         "pictures of --predicted.",
     )
-    parser.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+    add_images(parser)
     parser.add_argument("--truth", type=Path, required=True, metavar="DIR", help="true label pictures")
     parser.add_argument("--predicted", type=Path, metavar="DIR", help="score these label pictures instead")
     parser.add_argument("--labelled", type=int, default=5, metavar="N", help="images that teach (%(default)s)")
@@ -176,14 +167,11 @@ def _propagate(args: argparse.Namespace, ctx: JobContext) -> Outcome:
         ignore=args.ignore,
     )
     written = write_masks(run, engine, refs, args.out, ctx.stage(0.8, 1.0), overlays=args.overlays)
-    data: dict[str, object] = {"out": str(args.out), "note": run.note, **about}
-    data["labels"] = {str(value): name for value, name in run.names.items()}
-    data["images"] = [mask.as_dict() for mask in written]
-    return Outcome("\n".join(_lines(args.out, run.note, about, len(written))), data)
+    return label_map_outcome(run, written, args.out, about, _lines(about))
 
 
-def _lines(out: Path, note: str, about: dict[str, object], written: int) -> list[str]:
-    lines = [note, f"{counted(written, 'label map')} and report.json in {out}"]
+def _lines(about: dict[str, object]) -> list[str]:
+    lines = []
     estimate, following, findings = about["estimate"], about["next"], about["findings"]
     if isinstance(estimate, dict):
         trust = "" if estimate["trusted"] else " (a rough guess from so few)"
