@@ -16,6 +16,7 @@ from core.geometry import GridGeometry
 from core.imaging import ImageRef
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
+from core.pipeline.failures import failed_images
 from core.pipeline.masks import MaskRun
 from core.project.model import Colour, Provenance
 from core.project.tiles import PackedLabels, pack_labels
@@ -117,8 +118,7 @@ def mask_job(find: Find) -> MakeMaskJob:
             ids = list(refs)
             found, codebook = find(engine, list(refs.values()), request, ctx.stage(0.0, _FOUND))
             masks, doubts = _label_maps(found, ids, ctx.stage(_FOUND, 1.0))
-            where = {ref.path: image for image, ref in refs.items()}
-            failed = {where[error.path]: str(error) for error in ctx.failures if error.path in where}
+            failed = failed_images(refs, ctx)
             plan = engine.plan
             provenance = Provenance(found.kind, json.dumps(found.params), choice.name, plan.weights_sha256)
             note = f"{found.note[:1].upper()}{found.note[1:]}." if found.note else ""

@@ -17,6 +17,7 @@ from core.imaging import ImageRef, image_size
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
 from core.pipeline.evaluation import evaluate_keypoints_loo
+from core.pipeline.failures import failed_images
 from core.pipeline.transfer import TransferJob, Transferred, transfer_keypoints
 from core.project.points import Box, KeypointSet, Origin, Skeleton
 from core.project.view import ProjectView
@@ -38,6 +39,7 @@ __all__ = [
     "serves",
     "snapshot",
     "transfer_in_project",
+    "without_template",
 ]
 
 MIN_TEMPLATE_POINTS = 2
@@ -172,10 +174,7 @@ def transfer_in_project(
     templates = annotated_of(points.templates, ctx)
     if not templates:
         raise UsageError("there is no template", hint="Place the keypoints of an image and mark it as a template")
-    taken = {each.image for each in points.templates}
-    wanted = {image: ref for image, ref in targets.items() if image not in taken}
-    if not wanted:
-        raise UsageError("every chosen image has its keypoints already", hint="Choose others")
+    wanted = without_template(points, targets)
     ids = list(wanted)
     there: dict[int, list[KeypointSet]] = {}
     for each in points.instances:
@@ -195,9 +194,21 @@ def transfer_in_project(
         number = numbers[item.index][len(results.get(image, []))]
         results.setdefault(image, []).append(_points(item, points.skeleton, number))
         swaps.setdefault(image, []).append(_swapped(item, points.skeleton))
-    where = {ref.path: image for image, ref in targets.items()}
-    failed = {where[error.path]: str(error) for error in ctx.failures if error.path in where}
+    failed = failed_images(targets, ctx)
     return PointTransfer(results, swaps, len(templates), failed)
+
+
+def without_template(points: Snapshot, targets: Mapping[int, ImageRef]) -> dict[int, ImageRef]:
+    """The images that have no template: those to be predicted.
+
+    Raises:
+        UsageError: There is none.
+    """
+    taken = {each.image for each in points.templates}
+    wanted = {image: ref for image, ref in targets.items() if image not in taken}
+    if not wanted:
+        raise UsageError("every chosen image has its keypoints already", hint="Choose others")
+    return wanted
 
 
 def _instances_of(there: Sequence[KeypointSet]) -> tuple[list[int], list[Box]]:

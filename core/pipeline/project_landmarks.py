@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.errors import UsageError
 from core.imaging import ImageRef
 from core.jobs import JobContext
 from core.pipeline.engine import Engine
-from core.pipeline.keypoints import PointTransfer, Snapshot, annotated_of
+from core.pipeline.failures import failed_images
+from core.pipeline.keypoints import PointTransfer, Snapshot, annotated_of, without_template
 from core.pipeline.landmarks import LandmarkJob, find_landmarks, learn_landmarks
 from core.project.points import KeypointSet, Origin
 
@@ -40,10 +40,7 @@ def landmarks_in_project(
         JobCancelledError: Cancelled.
     """
     templates = annotated_of(points.templates, ctx)
-    taken = {each.image for each in points.templates}
-    wanted = {image: ref for image, ref in targets.items() if image not in taken}
-    if not wanted:
-        raise UsageError("every chosen image has its keypoints already", hint="Choose others")
+    wanted = without_template(points, targets)
     fitted = learn_landmarks(engine, list(wanted.values()), templates, points.skeleton, job, ctx.stage(0.0, 0.8))
     run = find_landmarks(engine, list(wanted.values()), fitted.predictor, ctx.stage(0.8, 1.0))
     ids = list(wanted)
@@ -63,6 +60,5 @@ def landmarks_in_project(
                 instance=first.get(image, 0),
             )
         ]
-    where = {ref.path: image for image, ref in targets.items()}
-    failed = {where[error.path]: str(error) for error in ctx.failures if error.path in where}
+    failed = failed_images(targets, ctx)
     return PointTransfer(results, {image: [[]] for image in results}, fitted.labelled, failed)
