@@ -117,24 +117,27 @@ def explore_job(
     return run
 
 
-def save_job(request: ExploreRequest, folder: Path) -> Callable[[Backend, JobContext], Viewed]:
-    """A job that writes a view as the command line does: a PNG per image, or a table and a picture for t-SNE."""
+def save_job(found: Explored, folder: Path) -> Callable[[Backend, JobContext], Viewed]:
+    """A job that writes what is shown, as the command line does: a PNG per image, a table and a picture for t-SNE.
+
+    Saliency is written as numbers, in grey, not in the colours that it is shown in.
+    """
 
     def run(backend: Backend, ctx: JobContext) -> Viewed:
-        from core.explore import PcaParams, TsneParams
         from core.pipeline import exploration as files
+        from core.pipeline.naming import check_writable
+        from core.pipeline.views import Views
 
-        engine, params = backend.engine(request.choice), request.params
-        refs = list(request.refs.values())
-        view = _view(engine.info, params, len(refs))
-        if params.kind == "tsne":
-            settings = TsneParams(params.perplexity, params.exaggeration, params.every)
-            return files.tsne_to_files(engine, refs, view, settings, folder, ctx)
+        params, refs = found.request.params, list(found.request.refs.values())
+        check_writable(folder, refs)
+        if found.points is not None:
+            return files.write_points(found.points, [ref.name for ref in refs], folder)
         if params.kind == "saliency":
+            engine = backend.engine(found.request.choice)
+            view = _view(engine.info, params, len(refs))
             return files.saliency_to_files(engine, refs, view, folder, ctx, heads=params.head is not None)
-        if params.kind == "clusters":
-            return files.clusters_to_files(engine, refs, view, params.clusters, folder, ctx)
-        split = PcaParams(foreground="component" if params.foreground else "none")
-        return files.pca_to_files(engine, refs, view, folder, ctx, split)
+        places = {image: place for place, image in enumerate(found.request.refs)}
+        pictures = {places[image]: picture for image, picture in found.pictures.items()}
+        return files.write_views(Views(pictures, found.about), refs, folder, ctx)
 
     return run

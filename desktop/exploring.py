@@ -195,7 +195,7 @@ class ExploreDesk(QObject):
     def save(self, folder: Path) -> None:
         """Write what is shown into a folder, as the command line does."""
         if self._found is not None:
-            self._runner.submit(Job("Saving pictures", save_job(self._found.request, folder), _SAVE, tag=folder))
+            self._runner.submit(Job("Saving pictures", save_job(self._found, folder), _SAVE, tag=folder))
 
     # Answers ------------------------------------------------------------------------------------------------
 

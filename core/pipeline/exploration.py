@@ -30,6 +30,7 @@ __all__ = [
     "similarity_to_files",
     "tsne_to_files",
     "write_points",
+    "write_views",
 ]
 
 
@@ -46,14 +47,15 @@ class Viewed:
     about: dict[str, object]
 
 
-def _write(views: Views, refs: Sequence[ImageRef], out: Path, ctx: JobContext) -> list[tuple[str, Path]]:
+def write_views(views: Views, refs: Sequence[ImageRef], out: Path, ctx: JobContext) -> Viewed:
+    """Write a picture per image at the image's size; `refs` are the images that the views were made of."""
     paths = output_paths(refs, out, ".png")
     files = []
     for done, (position, picture) in enumerate(views.pictures.items()):
         ctx.step(done, len(views.pictures), "Writing pictures")
         write_png(paths[position], explore.grid_picture(picture.colours, picture.geometry, smooth=picture.smooth))
         files.append((refs[position].name, paths[position]))
-    return files
+    return Viewed(files, views.about)
 
 
 def pca_to_files(
@@ -67,7 +69,7 @@ def pca_to_files(
     """Colour each image by the set's first three principal components (paper, figure 2): one RGB PNG per image."""
     check_writable(out, refs)
     views = component_views(engine, refs, view, ctx.stage(0.0, 0.8), params)
-    return Viewed(_write(views, refs, out, ctx.stage(0.8, 1.0)), views.about)
+    return write_views(views, refs, out, ctx.stage(0.8, 1.0))
 
 
 def clusters_to_files(
@@ -76,7 +78,7 @@ def clusters_to_files(
     """Colour each image by the clusters of the set's descriptors: one RGB PNG per image."""
     check_writable(out, refs)
     views = cluster_views(engine, refs, view, count, ctx.stage(0.0, 0.8), seed=seed)
-    return Viewed(_write(views, refs, out, ctx.stage(0.8, 1.0)), views.about)
+    return write_views(views, refs, out, ctx.stage(0.8, 1.0))
 
 
 def saliency_to_files(
@@ -169,16 +171,10 @@ def tsne_to_files(
     """
     check_writable(out)
     points = arrange_tokens(engine, refs, view, params, ctx.stage(0.0, 0.98))
-    write_points(points, [ref.name for ref in refs], out)
-    about: dict[str, object] = {
-        "points": len(points.result.xy),
-        "perplexity": round(points.result.perplexity, 1),
-        "divergence": round(points.result.divergence, 4),
-    }
-    return Viewed([("tsne.csv", out / "tsne.csv"), ("tsne.png", out / "tsne.png")], about)
+    return write_points(points, [ref.name for ref in refs], out)
 
 
-def write_points(points: TokenPoints, names: Sequence[str], out: Path) -> None:
+def write_points(points: TokenPoints, names: Sequence[str], out: Path) -> Viewed:
     """Write arranged descriptors as `tsne.csv` and `tsne.png`; `names` are those of the images asked for."""
     result = points.result
     buffer = io.StringIO()
@@ -189,6 +185,12 @@ def write_points(points: TokenPoints, names: Sequence[str], out: Path) -> None:
         writer.writerow([name, row, column, f"{x:.2f}", f"{y:.2f}", f"{u:.4f}", f"{v:.4f}"])
     write_text(out / "tsne.csv", buffer.getvalue())
     write_png(out / "tsne.png", scatter_picture(result.xy, result.image))
+    about: dict[str, object] = {
+        "points": len(result.xy),
+        "perplexity": round(result.perplexity, 1),
+        "divergence": round(result.divergence, 4),
+    }
+    return Viewed([(name, out / name) for name in ("tsne.csv", "tsne.png")], about)
 
 
 def scatter_picture(

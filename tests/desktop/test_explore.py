@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
@@ -162,6 +163,38 @@ def test_points_are_coloured_by_part(qtbot, arranged):
     after = arranged.explore.scatter._colours
     assert len(np.unique(before, axis=0)) == 5
     assert (after == after[0]).all()  # nothing is labelled yet
+
+
+def test_what_is_shown_is_saved_without_being_computed_again(qtbot, exploring, tmp_path, image_folder):
+    press(qtbot, exploring)
+    encoded = exploring.explorer._found
+    out = tmp_path / "pictures"
+    with qtbot.waitSignal(exploring.explorer.notice, timeout=10_000) as said:
+        exploring.explorer.save(out)
+    assert said.args == ["info", f"5 files written to {out}."]
+    assert exploring.explorer._found is encoded
+    for photo in image_folder.iterdir():
+        with Image.open(photo) as original, Image.open(out / photo.name) as picture:
+            assert picture.size == original.size
+
+
+def test_saving_over_the_photographs_is_refused(qtbot, exploring, image_folder):
+    before = {photo: photo.read_bytes() for photo in image_folder.iterdir()}
+    press(qtbot, exploring)
+    exploring.explorer.save(image_folder)
+    qtbot.waitUntil(lambda: exploring.notice.isVisible() and not exploring.runner.busy, timeout=10_000)
+    assert {photo: photo.read_bytes() for photo in image_folder.iterdir()} == before
+
+
+def test_points_are_saved_as_they_lie(qtbot, arranged, tmp_path):
+    found = arranged.explorer._found.points
+    with qtbot.waitSignal(arranged.explorer.notice, timeout=10_000):
+        arranged.explorer.save(tmp_path)
+    rows = (tmp_path / "tsne.csv").read_text().splitlines()
+    assert len(rows) == len(found.result.xy) + 1
+    u, v = (float(each) for each in rows[1].split(",")[-2:])
+    assert (u, v) == pytest.approx(tuple(found.result.xy[0]), abs=1e-4)
+    assert (tmp_path / "tsne.png").is_file()
 
 
 def test_the_tool_that_was_in_use_comes_back(arranged):
