@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
     QVBoxLayout,
@@ -27,7 +28,7 @@ from PySide6.QtWidgets import (
 from desktop.theme import GRID
 from desktop.widgets import NumberField, field_label
 
-__all__ = ["Form", "Knob", "field_kind", "form_grid", "get_field", "replace_fields"]
+__all__ = ["Form", "Knob", "field_kind", "field_row", "form_grid", "get_field", "replace_fields"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,16 @@ def field_kind(values: Any, name: str) -> tuple[str, bool, tuple[Any, ...]]:
         return "choice", optional, get_args(kind)
     names = {bool: "bool", int: "int", float: "float"}
     return names.get(kind, "other"), optional, ()
+
+
+def field_row(field: QWidget, *buttons: QWidget) -> QHBoxLayout:
+    """A field that takes the room there is, with buttons behind it."""
+    row = QHBoxLayout()
+    row.setSpacing(GRID)
+    row.addWidget(field, 1)
+    for button in buttons:
+        row.addWidget(button)
+    return row
 
 
 def form_grid(parent: QWidget | None = None) -> QFormLayout:

@@ -11,12 +11,9 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDialog,
     QDialogButtonBox,
     QFileDialog,
-    QHBoxLayout,
     QLineEdit,
-    QProgressBar,
     QPushButton,
     QTextBrowser,
     QVBoxLayout,
@@ -24,13 +21,14 @@ from PySide6.QtWidgets import (
 )
 
 from core.formats import FORMATS, ExportOptions, ExportReport, Format, export_project
-from core.jobs import JobContext, Progress
+from core.jobs import JobContext
 from core.project.document import Document
 from core.project.model import ImageState
 from desktop.dialogs.report import section
-from desktop.form import form_grid
+from desktop.dialogs.working import WorkingDialog
+from desktop.form import field_row, form_grid
 from desktop.theme import GRID
-from desktop.widgets import Notice, field_label, muted
+from desktop.widgets import field_label, muted
 from desktop.worker import Failure, Job, JobRunner, Outcome
 
 __all__ = ["ExportDialog", "export_job"]
@@ -51,7 +49,7 @@ def export_job(
     return run
 
 
-class ExportDialog(QDialog):
+class ExportDialog(WorkingDialog):
     """Asks, exports beside the window, reports.
 
     Args:
@@ -79,11 +77,8 @@ class ExportDialog(QDialog):
         *,
         preferred: str = "",
     ) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Export")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._document, self._current, self._listed, self._runner = document, current, tuple(listed), runner
-        self._job: Job | None = None
+        super().__init__("Export", runner, parent)
+        self._document, self._current, self._listed = document, current, tuple(listed)
         self._typed = False
         self._folder = folder
         self.format = QComboBox()
@@ -98,10 +93,6 @@ class ExportDialog(QDialog):
         self.browse = QPushButton("Browse…")
         self.polygons = QCheckBox("Outlines instead of exact masks")
         self.copies = QCheckBox("Copy the images too")
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.progress.hide()
-        self.notice = Notice()
         self.report = QTextBrowser()
         self.report.setMinimumHeight(160)
         self.report.hide()
@@ -114,11 +105,7 @@ class ExportDialog(QDialog):
         form.addRow(field_label("Format"), self.format)
         form.addRow("", self.note)
         form.addRow(field_label("Images"), self.scope)
-        where = QHBoxLayout()
-        where.setSpacing(GRID)
-        where.addWidget(self.target, 1)
-        where.addWidget(self.browse)
-        form.addRow(field_label("Write to"), where)
+        form.addRow(field_label("Write to"), field_row(self.target, self.browse))
         form.addRow("", self.polygons)
         form.addRow("", self.copies)
         self.buttons = QDialogButtonBox()
@@ -144,8 +131,6 @@ class ExportDialog(QDialog):
         self.go.clicked.connect(self.export)
         self.show_folder.clicked.connect(self._show_folder)
         self.buttons.rejected.connect(self.reject)
-        self._runner.progressed.connect(self._progressed)
-        self._runner.ended.connect(self._ended)
 
     def _has_anything(self, entry: Format) -> bool:
         """Whether the project has something that a format holds."""
@@ -241,7 +226,7 @@ class ExportDialog(QDialog):
     def export(self) -> None:
         """Export what is chosen."""
         entry, text = self.chosen, self.target.text().strip()
-        if entry is None or not text or self._job is not None:
+        if entry is None or not text or self.working:
             return
         self.notice.hide()
         self.report.hide()
@@ -249,24 +234,11 @@ class ExportDialog(QDialog):
             self.notice.show_text("warning", "Save the project first (Ctrl+S): it is only in memory.")
             return
         target = Path(text).expanduser()
-        self.progress.setRange(0, 0)
-        self.progress.show()
         self.go.setEnabled(False)
         job = export_job(self._document.path, entry.name, target, self.options())
-        self._job = self._runner.submit(Job(f"Exporting {entry.title}", job, "export", tag=target))
+        self.start(Job(f"Exporting {entry.title}", job, "export", tag=target))
 
-    @Slot(object, object)
-    def _progressed(self, job: Job, progress: Progress) -> None:
-        if job is self._job:
-            self.progress.setRange(0, 1000)
-            self.progress.setValue(round(progress.fraction * 1000))
-
-    @Slot(object, object)
-    def _ended(self, job: Job, outcome: Outcome) -> None:
-        if job is not self._job:
-            return
-        self._job = None
-        self.progress.hide()
+    def job_ended(self, _job: Job, outcome: Outcome) -> None:
         self.go.setEnabled(True)
         if outcome.failure is not None:
             self._failed(outcome.failure)
@@ -298,11 +270,3 @@ class ExportDialog(QDialog):
     def _show_folder(self) -> None:
         path = Path(self.target.text())
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if path.is_dir() else path.parent)))
-
-    def done(self, result: int) -> None:
-        """Close; an export that runs is cancelled, its target is as it was."""
-        if self._job is not None:
-            self._runner.cancel(self._job)
-        self._runner.progressed.disconnect(self._progressed)
-        self._runner.ended.disconnect(self._ended)
-        super().done(result)

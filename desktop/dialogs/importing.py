@@ -11,12 +11,9 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDialog,
     QDialogButtonBox,
     QFileDialog,
-    QHBoxLayout,
     QLineEdit,
-    QProgressBar,
     QPushButton,
     QTextBrowser,
     QVBoxLayout,
@@ -33,13 +30,14 @@ from core.formats import (
     preview_import,
     rehearse_import,
 )
-from core.jobs import JobContext, Progress
+from core.jobs import JobContext
 from core.project.commands import Command
 from core.project.document import Document
 from desktop.dialogs.report import Count, counts_table, section
-from desktop.form import form_grid
+from desktop.dialogs.working import WorkingDialog
+from desktop.form import field_row, form_grid
 from desktop.theme import GRID
-from desktop.widgets import Notice, field_label, muted
+from desktop.widgets import field_label, muted
 from desktop.worker import Job, JobRunner, Outcome
 
 __all__ = ["ImportDialog"]
@@ -72,7 +70,7 @@ def preview_job(
     return run
 
 
-class ImportDialog(QDialog):
+class ImportDialog(WorkingDialog):
     """Asks, says what would happen, takes over in one step, reports.
 
     Args:
@@ -90,11 +88,8 @@ class ImportDialog(QDialog):
         push: Callable[[Command], bool],
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Import")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._document, self._folder, self._runner, self._push = document, folder, runner, push
-        self._job: Job | None = None
+        super().__init__("Import", runner, parent)
+        self._document, self._folder, self._push = document, folder, push
         self._planned: ImportAnnotations | None = None
         self._planned_from: tuple[Path, str, Path | None] | None = None
         self._chose_format = False
@@ -116,9 +111,6 @@ class ImportDialog(QDialog):
         self.root.setAccessibleName("Images are in")
         self.root_browse = QPushButton("Folder…")
         self.overwrite = QCheckBox("Replace also what was drawn or reviewed here")
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.notice = Notice()
         self.report = QTextBrowser()
         self.report.setAccessibleName("What would happen")
         self.report.setMinimumHeight(190)
@@ -131,10 +123,10 @@ class ImportDialog(QDialog):
 
     def _layout(self) -> None:
         form = form_grid()
-        form.addRow(field_label("Read from"), _row(self.source, self.file, self.folder))
+        form.addRow(field_label("Read from"), field_row(self.source, self.file, self.folder))
         form.addRow(field_label("Format"), self.format)
         form.addRow("", self.note)
-        form.addRow(field_label("Images are in"), _row(self.root, self.root_browse))
+        form.addRow(field_label("Images are in"), field_row(self.root, self.root_browse))
         form.addRow("", self.overwrite)
         self.buttons = QDialogButtonBox()
         self.go = self.buttons.addButton("Import", QDialogButtonBox.ButtonRole.ApplyRole)
@@ -152,7 +144,6 @@ class ImportDialog(QDialog):
         policy = self.progress.sizePolicy()
         policy.setRetainSizeWhenHidden(True)  # nothing jumps when reading begins
         self.progress.setSizePolicy(policy)
-        self.progress.hide()
         self.setMinimumWidth(620)
 
     def _connect(self) -> None:
@@ -166,8 +157,6 @@ class ImportDialog(QDialog):
         self.go.clicked.connect(self.take_over)
         self.buttons.rejected.connect(self.reject)
         self._looking.timeout.connect(self._look)
-        self._runner.progressed.connect(self._progressed)
-        self._runner.ended.connect(self._ended)
 
     def _say_how_to_begin(self) -> None:
         self.report.setHtml(
@@ -209,7 +198,7 @@ class ImportDialog(QDialog):
     def _look(self) -> None:
         """Read what is chosen and say what would happen."""
         self._looking.stop()
-        self._stop()
+        self.stop()
         self.go.setEnabled(False)
         self.notice.hide()
         self.report.show()
@@ -229,9 +218,7 @@ class ImportDialog(QDialog):
         self._planned_from = (source, name, root)
         self._planned = None
         job = preview_job(self._document.path, source, name, root, overwrite=self.overwrite.isChecked(), read=read)
-        self.progress.setRange(0, 0)
-        self.progress.show()
-        self._job = self._runner.submit(Job(f"Reading {source.name}", job, "import"))
+        self.start(Job(f"Reading {source.name}", job, "import"))
 
     def _recognise(self, source: Path) -> bool:
         """Choose the format that the file looks like; whether there is one now."""
@@ -251,24 +238,7 @@ class ImportDialog(QDialog):
 
     # Looking ------------------------------------------------------------------------------------------------------
 
-    def _stop(self) -> None:
-        job, self._job = self._job, None
-        if job is not None:
-            self._runner.cancel(job)
-        self.progress.hide()
-
-    @Slot(object, object)
-    def _progressed(self, job: Job, progress: Progress) -> None:
-        if job is self._job:
-            self.progress.setRange(0, 1000)
-            self.progress.setValue(round(progress.fraction * 1000))
-
-    @Slot(object, object)
-    def _ended(self, job: Job, outcome: Outcome) -> None:
-        if job is not self._job:
-            return
-        self._job = None
-        self.progress.hide()
+    def job_ended(self, _job: Job, outcome: Outcome) -> None:
         if outcome.failure is not None:
             self.report.clear()
             self.notice.show_text("error", outcome.failure.text)
@@ -348,19 +318,7 @@ class ImportDialog(QDialog):
     def done(self, result: int) -> None:
         """Close; what is being read is forgotten."""
         self._looking.stop()
-        self._stop()
-        self._runner.progressed.disconnect(self._progressed)
-        self._runner.ended.disconnect(self._ended)
         super().done(result)
-
-
-def _row(field: QWidget, *buttons: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(GRID)
-    row.addWidget(field, 1)
-    for button in buttons:
-        row.addWidget(button)
-    return row
 
 
 def _plural(count: int, one: str, many: str) -> str:

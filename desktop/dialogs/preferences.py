@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFileDialog,
-    QHBoxLayout,
     QLineEdit,
     QPushButton,
     QTabWidget,
@@ -21,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from core.cache import cache_dir
 from core.jobs import JobContext
-from desktop.form import Form, Knob, form_grid
+from desktop.form import Form, Knob, field_row, form_grid
 from desktop.session import projects_dir
 from desktop.settings import Preferences, Settings
 from desktop.status import format_bytes
@@ -163,8 +162,8 @@ class PreferencesDialog(QDialog):
         where, rest = QWidget(), form_grid()
         where.setLayout(rest)
         labels = [field_label("Folder"), field_label("In use")]
-        rest.addRow(labels[0], _row(self.folder, self.browse))
-        rest.addRow(labels[1], _row(self.used, self.clear))
+        rest.addRow(labels[0], field_row(self.folder, self.browse))
+        rest.addRow(labels[1], field_row(self.used, self.clear))
         rest.addRow(self.later)
         above = self.cache.label("disk_gb")
         for label in labels:
@@ -182,7 +181,7 @@ class PreferencesDialog(QDialog):
         show = QPushButton("Show folder")
         show.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(projects_dir()))))
         row = QWidget()
-        row.setLayout(_row(QWidget(), show))
+        row.setLayout(field_row(QWidget(), show))
         return self._page(words, where, row)
 
     # Changes ------------------------------------------------------------------------------------------------------
@@ -251,15 +250,6 @@ class PreferencesDialog(QDialog):
         """Close."""
         self._runner.answered.disconnect(self._answered)
         super().done(result)
-
-
-def _row(field: QWidget, button: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(GRID)
-    row.addWidget(field, 1)
-    row.addWidget(button)
-    return row
 
 
 def _count(backend: Any, _ctx: JobContext) -> int:

@@ -9,12 +9,10 @@ from typing import Any
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDialog,
     QDialogButtonBox,
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
-    QProgressBar,
     QPushButton,
     QTextBrowser,
     QVBoxLayout,
@@ -25,8 +23,9 @@ from core.jobs import JobContext, Progress, format_duration
 from core.project.model import ImageRecord
 from core.project.relink import Relinked, find_moved
 from desktop.dialogs.report import Count, counts_table, section
+from desktop.dialogs.working import WorkingDialog
 from desktop.theme import GRID
-from desktop.widgets import Notice, field_label, muted
+from desktop.widgets import field_label, muted
 from desktop.worker import Job, JobRunner, Outcome
 
 __all__ = ["RelinkDialog"]
@@ -41,7 +40,7 @@ def relink_job(records: Sequence[ImageRecord], folder: Path) -> Callable[[Any, J
     return run
 
 
-class RelinkDialog(QDialog):
+class RelinkDialog(WorkingDialog):
     """Asks for a folder, looks, says what was found, and relinks.
 
     Args:
@@ -59,11 +58,8 @@ class RelinkDialog(QDialog):
         relink: Callable[[dict[int, Path]], bool],
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Locate missing images")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._records, self._start, self._runner, self._relink = tuple(records), start, runner, relink
-        self._job: Job | None = None
+        super().__init__("Locate missing images", runner, parent)
+        self._records, self._start, self._relink = tuple(records), start, relink
         self._found = Relinked()
         count = len(self._records)
         noun = "image is" if count == 1 else "images are"
@@ -78,12 +74,9 @@ class RelinkDialog(QDialog):
         self.browse = QPushButton("Browse…")
         self.find_button = QPushButton("Find")
         self.find_button.setEnabled(False)
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
         self.how_far = muted(small=True)
         self.guesses = QCheckBox()
         self.guesses.hide()
-        self.notice = Notice()
         self.report = QTextBrowser()
         self.report.setAccessibleName("What was found")
         self.report.setMinimumHeight(170)
@@ -130,8 +123,6 @@ class RelinkDialog(QDialog):
         self.guesses.toggled.connect(self._count_go)
         self.go.clicked.connect(self.relink)
         self.buttons.rejected.connect(self.reject)
-        self._runner.progressed.connect(self._progressed)
-        self._runner.ended.connect(self._ended)
 
     # Looking ------------------------------------------------------------------------------------------------------
 
@@ -159,40 +150,25 @@ class RelinkDialog(QDialog):
         text = self.folder.text().strip()
         if not text:
             return
-        self._stop()
+        self.stop()
         self.notice.hide()
         self.go.setEnabled(False)
         self.guesses.hide()
-        self.progress.setRange(0, 0)
-        self.progress.show()
         self.how_far.setText("Listing the folder …")
         self.how_far.show()
         folder = Path(text).expanduser()
-        self._job = self._runner.submit(Job("Looking for images", relink_job(self._records, folder), "relink"))
+        self.start(Job("Looking for images", relink_job(self._records, folder), "relink"))
 
-    def _stop(self) -> None:
-        job, self._job = self._job, None
-        if job is not None:
-            self._runner.cancel(job)
-        self.progress.hide()
+    def job_over(self) -> None:
+        super().job_over()
         self.how_far.hide()
 
-    @Slot(object, object)
-    def _progressed(self, job: Job, progress: Progress) -> None:
-        if job is not self._job:
-            return
-        self.progress.setRange(0, 1000)
-        self.progress.setValue(round(progress.fraction * 1000))
+    def job_progressed(self, job: Job, progress: Progress) -> None:
+        super().job_progressed(job, progress)
         left = f" · {format_duration(progress.eta_s)} left" if progress.eta_s is not None else ""
         self.how_far.setText(progress.text + left)
 
-    @Slot(object, object)
-    def _ended(self, job: Job, outcome: Outcome) -> None:
-        if job is not self._job:
-            return
-        self._job = None
-        self.progress.hide()
-        self.how_far.hide()
+    def job_ended(self, _job: Job, outcome: Outcome) -> None:
         if outcome.failure is not None:
             self.notice.show_text("error", outcome.failure.text)
         elif isinstance(outcome.result, Relinked):
@@ -253,10 +229,3 @@ class RelinkDialog(QDialog):
         self.report.setHtml(page)
         self.leave.setText("Close")
         self.leave.setFocus()
-
-    def done(self, result: int) -> None:
-        """Close; looking ends."""
-        self._stop()
-        self._runner.progressed.disconnect(self._progressed)
-        self._runner.ended.disconnect(self._ended)
-        super().done(result)

@@ -10,12 +10,10 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDialog,
     QDialogButtonBox,
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
-    QProgressBar,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
@@ -24,9 +22,10 @@ from PySide6.QtWidgets import (
 
 from core.jobs import JobContext, Progress, format_duration
 from core.pipeline.frames import Extracted, FrameChoice, VideoFacts, extract_frames, read_frames_note, video_facts
+from desktop.dialogs.working import WorkingDialog
 from desktop.form import form_grid
 from desktop.theme import GRID
-from desktop.widgets import Notice, field_label, heading, muted
+from desktop.widgets import field_label, heading, muted
 from desktop.worker import Job, JobRunner, Outcome
 
 __all__ = ["VideoDialog"]
@@ -44,7 +43,7 @@ def _extract_job(video: Path, out: Path, choice: FrameChoice) -> Callable[[Any, 
     return run
 
 
-class VideoDialog(QDialog):
+class VideoDialog(WorkingDialog):
     """Asks which frames of a video are wanted, and writes them as images beside the window.
 
     Args:
@@ -58,12 +57,9 @@ class VideoDialog(QDialog):
     ready = Signal(object, str)
 
     def __init__(self, video: Path, runner: JobRunner, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Open video")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._video, self._runner = video, runner
+        super().__init__("Open video", runner, parent)
+        self._video = video
         self._facts: VideoFacts | None = None
-        self._job: Job | None = None
         self._warnings: list[str] = []
         self.about = muted("Reading …", wrap=True)
         self.first, self.last, self.every = QSpinBox(), QSpinBox(), QSpinBox()
@@ -72,14 +68,10 @@ class VideoDialog(QDialog):
         self.target = QLineEdit(str(_free_folder(video)))
         self.browse = QPushButton("Browse…")
         self.summary = muted(wrap=True, small=True)
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.progress.hide()
-        self.notice = Notice()
         self._layout()
         self._connect()
         self._set_ready(False)
-        self._start(Job(f"Reading {video.name}", lambda _engine, ctx: video_facts(video, ctx), "video facts"))
+        self.start(Job(f"Reading {video.name}", lambda _engine, ctx: video_facts(video, ctx), "video facts"))
 
     def _layout(self) -> None:
         title = heading(self._video.name)
@@ -127,8 +119,6 @@ class VideoDialog(QDialog):
         self.go.clicked.connect(self.extract)
         self.notice.button.clicked.connect(self._open_there)
         self.buttons.rejected.connect(self.reject)
-        self._runner.progressed.connect(self._progressed)
-        self._runner.ended.connect(self._ended)
 
     # What is chosen -----------------------------------------------------------------------------------------------
 
@@ -152,7 +142,7 @@ class VideoDialog(QDialog):
             f"{count:,} {'image' if count == 1 else 'images'}, about {amount}. The video stays as it is; the project "
             "refers to the images in this folder."
         )
-        self.go.setEnabled(bool(self.target.text().strip()) and self._job is None)
+        self.go.setEnabled(bool(self.target.text().strip()) and not self.working)
 
     @Slot()
     def _browse(self) -> None:
@@ -169,36 +159,23 @@ class VideoDialog(QDialog):
         for control in (self.first, self.last, self.every, self.exact, self.target, self.browse, self.go):
             control.setEnabled(ready)
 
-    def _start(self, job: Job) -> None:
-        self.progress.setRange(0, 0)
-        self.progress.show()
-        self._job = job
-        self._runner.submit(job)
-
     @Slot()
     def extract(self) -> None:
         """Write the frames."""
-        if self._facts is None or self._job is not None:
+        if self._facts is None or self.working:
             return
         self.notice.hide()
         self._set_ready(False)
         out = Path(self.target.text().strip()).expanduser()
-        self._start(Job(f"Frames of {self._video.name}", _extract_job(self._video, out, self.choice), "frames"))
+        self.start(Job(f"Frames of {self._video.name}", _extract_job(self._video, out, self.choice), "frames"))
 
-    @Slot(object, object)
-    def _progressed(self, job: Job, progress: Progress) -> None:
-        if job is self._job and job.kind == "frames":
-            self.progress.setRange(0, 1000)
-            self.progress.setValue(round(progress.fraction * 1000))
+    def job_progressed(self, job: Job, progress: Progress) -> None:
+        if job.kind == "frames":
+            super().job_progressed(job, progress)
             left = f" · {format_duration(progress.eta_s)} left" if progress.eta_s is not None else ""
             self.summary.setText(f"{progress.done:,} of {progress.total:,} frames{left}")
 
-    @Slot(object, object)
-    def _ended(self, job: Job, outcome: Outcome) -> None:
-        if job is not self._job:
-            return
-        self._job = None
-        self.progress.hide()
+    def job_ended(self, job: Job, outcome: Outcome) -> None:
         self._set_ready(self._facts is not None)
         if outcome.failure is not None:
             if job.kind == "video facts":
@@ -242,14 +219,6 @@ class VideoDialog(QDialog):
         if folder is not None:
             self.ready.emit(folder, "")
             self.accept()
-
-    def done(self, result: int) -> None:
-        """Close; what is being extracted is cancelled and leaves nothing behind."""
-        if self._job is not None:
-            self._runner.cancel(self._job)
-        self._runner.progressed.disconnect(self._progressed)
-        self._runner.ended.disconnect(self._ended)
-        super().done(result)
 
 
 def _row(left: QWidget, right: QWidget, *, stretch: bool = True) -> QHBoxLayout:
