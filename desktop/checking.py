@@ -16,6 +16,7 @@ from core.pipeline.transfer import TransferJob
 from core.project.commands import ClearKeypoints, ConfirmKeypoints, MoveKeypoint, SwapKeypoints
 from core.project.document import Document
 from core.project.points import KeypointSet, Skeleton
+from core.wording import counted
 from desktop.backend import Backend, ModelChoice
 from desktop.panels.check import CheckPanel
 from desktop.panels.queue import QueuePanel
@@ -199,7 +200,7 @@ class CheckDesk(QObject):
     def _say_ready(self, images: int) -> None:
         """What the two jobs would work on."""
         need = max(2 - images, 0)
-        more = f"{need} more image{'s' if need > 1 else ''} with confirmed points needed"
+        more = f"{counted(need, 'more image')} with confirmed points needed"
         words = f"{more}." if need else f"{images} images with confirmed points"
         self._quality.show_ready(words, more if need else "")
         odd = sum(1 for row in self._queue.model.rows if row.confirmed)

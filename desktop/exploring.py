@@ -15,6 +15,7 @@ from core.backbone.registry import model_info
 from core.jobs import Progress
 from core.project.document import Document
 from core.project.palette import colour_at
+from core.wording import counted
 from desktop.backend import ModelChoice
 from desktop.canvas.canvas import Canvas
 from desktop.canvas.grid_paint import GridPaint, lit, tinted
@@ -215,8 +216,7 @@ class ExploreDesk(QObject):
     @Slot(object, object)
     def _succeeded(self, job: Job, outcome: Outcome) -> None:
         if job.kind == _SAVE:
-            count = len(outcome.result.files)
-            self.notice.emit("info", f"{count} file{'s' if count != 1 else ''} written to {job.tag}.")
+            self.notice.emit("info", f"{counted(len(outcome.result.files), 'file')} written to {job.tag}.")
             return
         if job is not self._job or not isinstance(outcome.result, Explored):
             return
@@ -321,7 +321,7 @@ class ExploreDesk(QObject):
         found = self._found
         if count and found is not None and found.points is not None:
             images = len(np.unique(found.points.result.image[chosen]))
-            self._panel.note.setText(f"{count:,} points from {images} image{'s' if images != 1 else ''}")
+            self._panel.note.setText(f"{count:,} points from {counted(images, 'image')}")
         self._show()
 
     @Slot(int)

@@ -82,7 +82,7 @@ class DocumentFollower(QObject):
         self._w.viewer.refresh_labels(image, box)
         self._w.editor.labels_changed(image, box)
         self._w.thumbnails.refresh(image)
-        self._w.partwork.document_changed()
+        self._w.partwork.labels_changed()
         if image == self._w.viewer.image(0):
             self._w.annotator.refresh_image()
 

@@ -11,14 +11,14 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from core.errors import CounterpartError
 from core.project.document import Document
 from core.project.tiles import PackedLabels
+from core.wording import counted
 from desktop.backend import ModelChoice
-from desktop.canvas.grid_paint import GridPaint
+from desktop.canvas.grid_paint import GridPaint, labelled
 from desktop.learn_jobs import (
     Checked,
     Learned,
@@ -35,7 +35,7 @@ from desktop.panels.rows import Row
 from desktop.running import Ticket
 from desktop.session import Session
 from desktop.settings import Settings
-from desktop.worker import Job, JobRunner, Outcome
+from desktop.worker import Job, JobFunction, JobRunner, Outcome
 
 if TYPE_CHECKING:
     from core.propagate import Finding, QualityEstimate
@@ -50,7 +50,6 @@ Keeping an update does them all."""
 _SETTLE_MS = 700
 _TEACHES = ("edited", "reviewed")
 """States of images whose labels a person stands for."""
-_OPACITY = 0.6
 _WORTH_SAYING = 0.005
 """Images of which less than this would change are not listed."""
 _HISTORY = "quality_history"
@@ -155,15 +154,20 @@ class LearnDesk(QObject):
         else:
             self._panel.set_ready(True)
 
+    @Slot()
+    def labels_changed(self) -> None:
+        """Labels of an image changed: follow a moment later, once the hand rests."""
+        self._wait.start()
+
     def document_changed(self, images: tuple[int, ...] = ()) -> None:
-        """Labels, parts or the review states of some images changed: follow a moment later, once the hand rests."""
+        """Parts, or the review states of some images, changed: follow as with labels."""
         document = self._session.document
         for image in images:
             self._teaching.discard(image)
             if document is not None and _state(document, image) in _TEACHES:
                 self._teaching.add(image)
         self.refresh_ready()
-        self._wait.start()
+        self.labels_changed()
 
     @Slot()
     def _settled(self) -> None:
@@ -267,20 +271,19 @@ class LearnDesk(QObject):
         if request is None or document is None or not request.wanted:
             return
         self.drop()
-        count = len(request.given)
-        title = f"Update parts from {count} image{'s' if count != 1 else ''}"
+        title = f"Update parts from {counted(len(request.given), 'image')}"
         ticket = Ticket(document, document.revision, request.wanted, title)
         self._runner.submit(Job(title, apply_job(self._memory, request), _KEEP, tag=ticket))
 
-    def _made(self, kind: str, title: str, run: object, request: LearnRequest) -> Job:
+    def _made(self, kind: str, title: str, run: JobFunction, request: LearnRequest) -> Job:
         old = self._jobs.pop(kind, None)
         if old is not None:
             self._runner.cancel(old)
-        job = Job(title, run, kind, tag=request)  # type: ignore[arg-type]
+        job = Job(title, run, kind, tag=request)
         self._jobs[kind] = job
         return job
 
-    def _start(self, kind: str, title: str, run: object, request: LearnRequest) -> None:
+    def _start(self, kind: str, title: str, run: JobFunction, request: LearnRequest) -> None:
         """At once where the features are at hand; as a job with progress the first time."""
         job = self._made(kind, title, run, request)
         if self._warm == self._key(request):
@@ -353,7 +356,7 @@ class LearnDesk(QObject):
         there = {image: change for image, change in learned.changes.items() if _state(document, image)}
         learned = dataclasses.replace(learned, changes=there)  # less images that were removed meanwhile
         many = sum(change.share > _WORTH_SAYING for change in learned.changes.values())
-        taught = f"Learned from {learned.taught} image{'s' if learned.taught != 1 else ''}."
+        taught = f"Learned from {counted(learned.taught, 'image')}."
         self._panel.note.setText(" ".join((taught, *learned.warnings)))
         if many == 0:
             self.drop()
@@ -371,7 +374,7 @@ class LearnDesk(QObject):
         rows = [change_row(document, image, learned) for image in order if learned.changes[image].share > _WORTH_SAYING]
         left = len(document) - len(learned.changes) - len(learned.request.given)
         seen = f" of the first {len(learned.changes)}" if left > 0 and len(learned.changes) >= _FOLLOWED else ""
-        words = f"{many} image{'s' if many != 1 else ''}{seen} would change"
+        words = f"{counted(many, 'image')}{seen} would change"
         self._panel.preview.say(f"{words}. Nothing is in the project yet.")
         self._show_next(document, learned, rows)
         self.offered.emit(f"{taught} {words}.")
@@ -392,16 +395,9 @@ class LearnDesk(QObject):
         learned, document = self._learned, self._session.document
         if learned is None or document is None or self._before:
             return {}
-        # Parts that were deleted meanwhile have no colour.
-        most = max(*(int(change.labels.max(initial=0)) for change in learned.changes.values()), 0, 0)
-        table = np.zeros((max(most, *(part.id for part in document.parts), 0, 0) + 1, 4), dtype=np.uint8)
-        for part in document.parts:
-            if part.visible:
-                table[part.id] = (*part.colour, round(255 * _OPACITY))
-        return {
-            image: GridPaint(table[change.labels], change.geometry, smooth=False)
-            for image, change in learned.changes.items()
-        }
+        tints = {part.id: part.colour for part in document.parts if part.visible}
+        grids = {image: (change.labels, change.geometry) for image, change in learned.changes.items()}
+        return labelled(grids, tints)
 
     # Quality ------------------------------------------------------------------------------------------------
 
@@ -441,7 +437,7 @@ class LearnDesk(QObject):
         self._findings = tuple((image, found) for image, found in checked.findings if _state(document, image))
         rows = finding_rows(document, self._findings)
         count = len(rows)
-        note = f"{count} place{'s' if count != 1 else ''} to look at" if count else "Nothing looks wrong."
+        note = f"{counted(count, 'place')} to look at" if count else "Nothing looks wrong."
         self._panel.show_findings(rows, note)
 
     @Slot(int)

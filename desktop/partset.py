@@ -25,7 +25,6 @@ from desktop.session import LOOKING_ONLY, Session
 from desktop.worker import Job, JobRunner, Outcome
 
 if TYPE_CHECKING:
-    from core.codebook import Codebook as _Codebook
     from core.pipeline.engine import Engine
     from core.pipeline.masks import MaskRun
 
@@ -56,7 +55,7 @@ def split_job(
 
 def _find_known(
     engine: Engine, refs: list[ImageRef], request: MaskRequest, ctx: JobContext
-) -> tuple[MaskRun, _Codebook | None]:
+) -> tuple[MaskRun, Codebook | None]:
     from core.pipeline.parts import find_known_parts
 
     return find_known_parts(engine, refs, request.params, ctx).masks, request.params

@@ -84,8 +84,12 @@ class PartWork(QObject):
         self.preview.clear()
         self.learner.reset()
 
+    def labels_changed(self) -> None:
+        """Labels of an image changed."""
+        self.learner.labels_changed()
+
     def document_changed(self, images: tuple[int, ...] = ()) -> None:
-        """Labels, parts or review states changed."""
+        """Parts or review states changed."""
         self.learner.document_changed(images)
 
     # What lies over the images ------------------------------------------------------------------------------------

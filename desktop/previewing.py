@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from core.errors import CounterpartError
 from core.project.document import Document
 from desktop.backend import ModelChoice
-from desktop.canvas.grid_paint import GridPaint
+from desktop.canvas.grid_paint import GridPaint, labelled
 from desktop.form import get_field
 from desktop.mask_jobs import MakePreviewJob, MaskRequest, PreviewResult
 from desktop.panels.run import RunPanel
@@ -29,7 +28,6 @@ __all__ = ["PreviewDesk"]
 
 _SLOT = "parts preview"
 _WAIT_MS = 120
-_OPACITY = 0.6
 _COSTLY = ("size", "stride", "augment")
 """Fields that need the model again."""
 
@@ -168,12 +166,9 @@ class PreviewDesk(QObject):
         if found is None or document is None:
             return {}
         own = {part.name: part.colour for part in document.parts}
-        table = np.zeros((max(found.names, default=0) + 1, 4), dtype=np.uint8)
-        for value, name in found.names.items():
-            table[value] = (*own.get(name, found.colours[value]), round(255 * _OPACITY))
-        return {
-            image: GridPaint(table[labels], geometry, smooth=False) for image, (labels, geometry) in found.grids.items()
-        }
+        return labelled(
+            found.grids, {value: own.get(name, found.colours[value]) for value, name in found.names.items()}
+        )
 
 
 def _costs(params: Any) -> tuple[Any, ...]:

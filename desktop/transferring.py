@@ -17,6 +17,7 @@ from core.project.commands import PredictKeypoints
 from core.project.document import Document
 from core.project.model import Provenance
 from core.project.points import KeypointSet, Origin, Skeleton
+from core.wording import counted
 from desktop.backend import Backend, ModelChoice
 from desktop.panels.keypoints import KeypointsPanel
 from desktop.pointindex import PointIndex
@@ -129,7 +130,7 @@ class TransferDesk(QObject):
             text = f"No template yet: place {enough} of {len(skeleton)} keypoints of an image, or mark it with the pin."
             self._panel.show_sources(text, "There is no template yet")
             return
-        words = f"{len(templates)} image{'s' if len(templates) != 1 else ''} to learn from · {rest} to do"
+        words = f"{counted(len(templates), 'image')} to learn from · {rest} to do"
         words += f", {guessed} predicted" if guessed else ""
         why = "" if rest else "Every image has its points"
         self._panel.show_sources(words, "The project is open for looking only" if document.read_only else why)
@@ -238,7 +239,7 @@ class TransferDesk(QObject):
         document = ticket.document
         done = len(command.outcome.changed)
         placed = list((after or {}).values())
-        templates = f"{found.templates} template{'s' if found.templates != 1 else ''}"
+        templates = counted(found.templates, "template")
         if placed and after is not None:
             text = f"{templates}: {len(placed)} points, {np.mean(placed):.0%} sure on average"
             both = [key for key in after if before and key in before]
@@ -263,7 +264,7 @@ class TransferDesk(QObject):
             crossed = sum(1 for pairs in found.swaps.values() if any(pairs))
             if crossed:
                 end += f" On {crossed}, left and right may be swapped: see Check."
-            self.notice.emit("info", f"Keypoints placed on {done} image{'s' if done != 1 else ''}. {end}")
+            self.notice.emit("info", f"Keypoints placed on {counted(done, 'image')}. {end}")
 
 
 def _any_guess(found: Sequence[KeypointSet]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,10 @@ from PySide6.QtGui import QImage
 from core.geometry import GridGeometry
 from desktop.qimage import argb_to_qimage
 
-__all__ = ["GridPaint", "grid_picture", "lit", "tinted"]
+__all__ = ["GridPaint", "grid_picture", "labelled", "lit", "tinted"]
 
 _VEIL = 0.62
+_LABELS = 0.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +39,17 @@ def tinted(colours: NDArray[np.uint8], geometry: GridGeometry, opacity: float, *
     """(rows, columns, 3) uint8 colours at one opacity, in [0, 1]."""
     alpha = np.full((*colours.shape[:2], 1), round(255 * opacity), dtype=np.uint8)
     return GridPaint(np.concatenate([colours, alpha], axis=-1), geometry, smooth)
+
+
+def labelled(
+    grids: Mapping[int, tuple[NDArray[np.integer], GridGeometry]], tints: Mapping[int, tuple[int, int, int]]
+) -> dict[int, GridPaint]:
+    """Labels of images in their colours; labels without one, as those of parts that were deleted, are not drawn."""
+    most = max((int(labels.max(initial=0)) for labels, _ in grids.values()), default=0)
+    table = np.zeros((max(most, *tints, 0) + 1, 4), dtype=np.uint8)
+    for label, tint in tints.items():
+        table[label] = (*tint, round(255 * _LABELS))
+    return {image: GridPaint(table[labels], geometry, smooth=False) for image, (labels, geometry) in grids.items()}
 
 
 def lit(

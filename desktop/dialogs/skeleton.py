@@ -41,6 +41,7 @@ from core.project.skeletons import (
     toggle_edge,
 )
 from core.transfer.skeleton import derive_mirror_pairs
+from core.wording import counted
 from desktop.canvas.instances import point_colours
 from desktop.dialogs.skeleton_table import COLOUR, NAME, SkeletonTable
 from desktop.icons import icon
@@ -210,7 +211,7 @@ class SkeletonDialog(QDialog):
         self.table.fill(draft)
         self._filling = False
         count = len(self._document.images_with_keypoints(draft.id)) if draft.id in self._before else 0
-        where = f"In use on {count} image{'s' if count != 1 else ''}. " if count else ""
+        where = f"In use on {counted(count, 'image')}. " if count else ""
         self.note.setText(f"{where}Points stay with their keypoint, whatever you rename or reorder.")
         self._update_buttons()
 
