@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import (
-    QAbstractTableModel,
     QModelIndex,
-    QPersistentModelIndex,
     QRect,
     QSortFilterProxyModel,
     Qt,
@@ -39,14 +37,13 @@ from core.project.statistics import PartStatistics, SetStatistics, set_statistic
 from desktop.panels.image_foot import StateBar
 from desktop.panels.image_model import STATE_NAMES
 from desktop.panels.image_rows import state_colour
+from desktop.panels.table import Index, TableModel
 from desktop.theme import GRID, colours
 from desktop.widgets import EmptyState, Notice, muted, swatch
 from desktop.worker import Job, JobRunner, Outcome
 
 __all__ = ["StatisticsDialog"]
 
-Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("Part", ""),
     ("Images", "Images that have the part"),
@@ -62,29 +59,16 @@ _SORT = Qt.ItemDataRole.UserRole
 _PART = Qt.ItemDataRole.UserRole + 1
 
 
-class _Model(QAbstractTableModel):
+class _Model(TableModel):
     """Parts as rows."""
 
     def __init__(self, found: SetStatistics) -> None:
-        super().__init__()
+        headers, tips = zip(*_COLUMNS, strict=True)
+        super().__init__(headers, tips, set(range(len(_COLUMNS))) - {_NAME, _WHOSE})
         self._rows, self._total = found.parts, found.images
 
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(_COLUMNS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _COLUMNS[section][0]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _COLUMNS[section][1] or None
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _aligned(section)
-        return None
+    def row_total(self) -> int:
+        return len(self._rows)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row, column = self._rows[index.row()], index.column()
@@ -93,7 +77,7 @@ class _Model(QAbstractTableModel):
         if role == Qt.ItemDataRole.DecorationRole and column == _NAME:
             return swatch(row.part.colour)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _aligned(column)
+            return self.alignment(column)
         if role == Qt.ItemDataRole.ToolTipRole and column == _WHOSE:
             return f"{row.predicted:,} predicted, {row.edited:,} edited, {row.reviewed:,} reviewed"
         if role == _SORT:
@@ -101,11 +85,6 @@ class _Model(QAbstractTableModel):
         if role == _PART:
             return row
         return None
-
-
-def _aligned(column: int) -> Qt.AlignmentFlag:
-    side = Qt.AlignmentFlag.AlignLeft if column in (_NAME, _WHOSE) else Qt.AlignmentFlag.AlignRight
-    return side | Qt.AlignmentFlag.AlignVCenter
 
 
 def _text(row: PartStatistics, column: int, total: int) -> str:

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from core.project.points import KeypointSet, Origin, Skeleton
 from desktop.panels.keypoints_model import COLOUR, NAME, SCORE, STATE, KeypointsModel
+from desktop.panels.table import dress
 from desktop.theme import GRID
 from desktop.widgets import EmptyState, icon_button, line, muted
 
@@ -87,18 +88,11 @@ class KeypointsPanel(QWidget):
 
     def _make_table(self) -> QTableView:
         table = QTableView()
-        table.setAccessibleName("Keypoints")
-        table.setModel(self.model)
-        table.setShowGrid(False)
+        dress(table, "Keypoints", self.model, 26)
         table.setIconSize(QSize(14, 14))
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setTabKeyNavigation(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(26)
         header = table.horizontalHeader()
-        header.setHighlightSections(False)
         header.setMinimumSectionSize(26)
         header.setSectionResizeMode(COLOUR, QHeaderView.ResizeMode.Fixed)
         table.setColumnWidth(COLOUR, 28)

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QColor, QFont
 
 from core.project.points import KeypointSet, Origin, Skeleton, Visibility
 from desktop.canvas.instances import point_colours
 from desktop.icons import icon
+from desktop.panels.table import Index, TableModel
 from desktop.theme import colours
 from desktop.widgets import swatch
 
 __all__ = ["COLOUR", "NAME", "SCORE", "STATE", "InstanceRow", "KeypointsModel", "state_words"]
 
-Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
 COLOUR, NAME, STATE, SCORE = range(4)
 _HEADERS = ("", "Keypoint", "State", "Sure")
 _TIPS = (
@@ -56,11 +55,11 @@ def state_words(points: KeypointSet, index: int) -> str:
     return "Absent" if placed else "–"
 
 
-class KeypointsModel(QAbstractTableModel):
+class KeypointsModel(TableModel):
     """Rows of the instances; only the active one shows its keypoints."""
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(_HEADERS, _TIPS, (SCORE,), parent)
         self._instances: list[KeypointSet] = []
         self._skeletons: dict[int, Skeleton] = {}
         self._colours: dict[int, list[QColor]] = {}
@@ -102,29 +101,15 @@ class KeypointsModel(QAbstractTableModel):
 
     # Qt -----------------------------------------------------------------------------------------------------
 
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(_HEADERS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _TIPS[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(section)
-        return None
+    def row_total(self) -> int:
+        return len(self._rows)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row = self._rows[index.row()]
         points = self.points(row.instance)
         assert points is not None
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(index.column())
+            return self.alignment(index.column())
         if row.index < 0:
             return self._header(points, index.column(), role)
         return self._point(points, row.index, index.column(), role)
@@ -169,8 +154,3 @@ class KeypointsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole and number == self._next and points.instance == self._active:
             return "A click in the image places this one"
         return None
-
-
-def _alignment(column: int) -> Qt.AlignmentFlag:
-    side = Qt.AlignmentFlag.AlignRight if column == SCORE else Qt.AlignmentFlag.AlignLeft
-    return side | Qt.AlignmentFlag.AlignVCenter

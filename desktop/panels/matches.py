@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 
 from core.project.points import MatchSet, MatchState
 from desktop.panels.matches_model import COLOUR, COSINE, CYCLE, NUMBER, STATE, MatchesModel
+from desktop.panels.table import dress
 from desktop.theme import GRID
 from desktop.widgets import EmptyState, NumberField, Segments, icon_button, muted
 
@@ -89,19 +90,12 @@ class MatchesPanel(QWidget):
 
     def _make_table(self) -> _Table:
         table = _Table()
-        table.setAccessibleName("Matches")
-        table.setModel(self.model)
-        table.setMouseTracking(True)
-        table.setShowGrid(False)
-        table.setSortingEnabled(True)
+        dress(table, "Matches", self.model, 28)
         table.setIconSize(QSize(14, 14))
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setMouseTracking(True)
+        table.setSortingEnabled(True)
         table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(28)
         header = table.horizontalHeader()
-        header.setHighlightSections(False)
         header.setMinimumSectionSize(26)
         header.setSortIndicatorClearable(True)
         header.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)

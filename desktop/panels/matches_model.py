@@ -7,18 +7,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QColor, QFont
 
 from core.project.points import MatchSet, MatchState
 from desktop.icons import icon
+from desktop.panels.table import Index, TableModel
 from desktop.theme import colours
 from desktop.widgets import swatch
 
 __all__ = ["COLOUR", "COSINE", "CYCLE", "NUMBER", "STATE", "MatchesModel", "doubt_of"]
 
-Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
 COLOUR, NUMBER, COSINE, CYCLE, STATE = range(5)
 _HEADERS = ("", "#", "Cosine", "Cycle", "State")
 _TIPS = (
@@ -43,11 +42,11 @@ def doubt_of(matches: MatchSet, image_hw: tuple[int, int]) -> NDArray[np.float64
     return 1.0 - np.clip((score - low) / (high - low), 0.0, 1.0) * np.exp(-cycle / reach)
 
 
-class MatchesModel(QAbstractTableModel):
+class MatchesModel(TableModel):
     """Matches as rows, the most doubtful first; what is decided comes last."""
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(_HEADERS, _TIPS, (NUMBER, COSINE, CYCLE), parent)
         self._matches: MatchSet | None = None
         self._colours: Sequence[QColor] = ()
         self._doubt: NDArray[np.float64] = np.empty(0)
@@ -114,22 +113,8 @@ class MatchesModel(QAbstractTableModel):
 
     # Qt -----------------------------------------------------------------------------------------------------
 
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self._order)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(_HEADERS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _TIPS[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(section)
-        return None
+    def row_total(self) -> int:
+        return len(self._order)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         matches = self._matches
@@ -140,7 +125,7 @@ class MatchesModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(number, column, state)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(column)
+            return self.alignment(column)
         if role == Qt.ItemDataRole.DecorationRole:
             if column == COLOUR and number < len(self._colours):
                 colour = self._colours[number]
@@ -176,8 +161,3 @@ class MatchesModel(QAbstractTableModel):
         if state == MatchState.PROPOSED and self._doubt[number] > _DOUBTFUL:
             return theme.warning
         return theme.text
-
-
-def _alignment(column: int) -> Qt.AlignmentFlag:
-    right = column in (NUMBER, COSINE, CYCLE)
-    return (Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import (
     QItemSelectionModel,
     QModelIndex,
-    QPersistentModelIndex,
     QPoint,
     QSize,
     Qt,
@@ -31,12 +30,11 @@ from PySide6.QtWidgets import (
 from core.project.model import PartLabel
 from desktop.panels.parts_model import COLOUR, LOCK, NAME, SHARE, VISIBLE, PartsModel
 from desktop.panels.parts_rows import PartsTable, PartToggle
+from desktop.panels.table import dress
 from desktop.theme import GRID
 from desktop.widgets import EmptyState, action_button, icon_button, muted
 
 __all__ = ["PartsPanel"]
-
-Index = QModelIndex | QPersistentModelIndex
 
 
 class PartsPanel(QWidget):
@@ -91,19 +89,13 @@ class PartsPanel(QWidget):
 
     def _make_table(self) -> PartsTable:
         table = PartsTable()
-        table.setAccessibleName("Parts")
-        table.setModel(self.model)
+        dress(table, "Parts", self.model, 30)
         table.setMouseTracking(True)
-        table.setShowGrid(False)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         table.setEditTriggers(
             QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed
         )
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(30)
         header = table.horizontalHeader()
-        header.setHighlightSections(False)
         header.setMinimumSectionSize(26)
         for column, width in ((VISIBLE, 32), (COLOUR, 28), (LOCK, 32)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor
 
 from core.project.model import PartLabel
+from desktop.panels.table import Index, TableModel
 from desktop.theme import colours
 from desktop.widgets import swatch
 
 __all__ = ["COLOUR", "LOCK", "NAME", "SHARE", "VISIBLE", "PartsModel"]
 
-Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
 VISIBLE, COLOUR, NAME, SHARE, LOCK = range(5)
 _HEADERS = ("", "", "Part", "Share", "")
 _TIPS = (
@@ -27,13 +26,13 @@ _TIPS = (
 )
 
 
-class PartsModel(QAbstractTableModel):
+class PartsModel(TableModel):
     """Parts in order, with what the current image has of them."""
 
     renamed = Signal(int, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(_HEADERS, right=(SHARE,), parent=parent)
         self._parts: list[PartLabel] = []
         self._shares: dict[int, float] = {}
         self._predicted: set[int] = set()
@@ -65,20 +64,8 @@ class PartsModel(QAbstractTableModel):
         """Row of a part, -1 when there is none."""
         return next((row for row, each in enumerate(self._parts) if each.id == part), -1)
 
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self._parts)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(_HEADERS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation == Qt.Orientation.Horizontal:
-            if role == Qt.ItemDataRole.DisplayRole:
-                return _HEADERS[section]
-            if role == Qt.ItemDataRole.TextAlignmentRole:
-                right = Qt.AlignmentFlag.AlignRight if section == SHARE else Qt.AlignmentFlag.AlignLeft
-                return right | Qt.AlignmentFlag.AlignVCenter
-        return None
+    def row_total(self) -> int:
+        return len(self._parts)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         part = self._parts[index.row()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -20,13 +20,12 @@ from PySide6.QtWidgets import (
 
 from core.evaluate.keypoint_quality import KeypointQuality
 from desktop.panels.queue_model import Bar
+from desktop.panels.table import Index, TableModel, dress
 from desktop.theme import GRID, colours
 from desktop.widgets import EmptyState, line, muted
 
 __all__ = ["QualityModel", "QualityPanel"]
 
-Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
 NAME, RIGHT, SAID, COUNT = range(4)
 _HEADERS = ("Keypoint", "Right", "Said", "Points")
 _TIPS = (
@@ -37,11 +36,11 @@ _TIPS = (
 )
 
 
-class QualityModel(QAbstractTableModel):
+class QualityModel(TableModel):
     """One row per keypoint."""
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(_HEADERS, _TIPS, (SAID, COUNT), parent)
         self._quality: KeypointQuality | None = None
 
     def set_quality(self, quality: KeypointQuality | None) -> None:
@@ -55,19 +54,8 @@ class QualityModel(QAbstractTableModel):
         """What is shown."""
         return self._quality
 
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() or self._quality is None else len(self._quality.names)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(_HEADERS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        words = {Qt.ItemDataRole.DisplayRole: _HEADERS[section], Qt.ItemDataRole.ToolTipRole: _TIPS[section]}
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(section)
-        return words.get(Qt.ItemDataRole(role))
+    def row_total(self) -> int:
+        return 0 if self._quality is None else len(self._quality.names)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         quality, row, column = self._quality, index.row(), index.column()
@@ -79,7 +67,7 @@ class QualityModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.UserRole and column == RIGHT:
             return None if np.isnan(right) else right
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(column)
+            return self.alignment(column)
         if role == Qt.ItemDataRole.ForegroundRole and column in (SAID, COUNT):
             return QColor(colours().muted)
         if role == Qt.ItemDataRole.ToolTipRole and not np.isnan(right):
@@ -89,11 +77,6 @@ class QualityModel(QAbstractTableModel):
                 f"<br>copied from the other boxes: {copied:.0%}"
             )
         return None
-
-
-def _alignment(column: int) -> Qt.AlignmentFlag:
-    side = Qt.AlignmentFlag.AlignRight if column in (SAID, COUNT) else Qt.AlignmentFlag.AlignLeft
-    return side | Qt.AlignmentFlag.AlignVCenter
 
 
 class QualityPanel(QWidget):
@@ -109,16 +92,11 @@ class QualityPanel(QWidget):
         super().__init__(parent)
         self.model = QualityModel(self)
         self.table = QTableView()
-        self.table.setAccessibleName("Share of right points by keypoint")
-        self.table.setModel(self.model)
-        self.table.setShowGrid(False)
+        dress(self.table, "Share of right points by keypoint", self.model, 26)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(26)
         self.table.setItemDelegateForColumn(RIGHT, Bar(_tone, self.table))
         header = self.table.horizontalHeader()
-        header.setHighlightSections(False)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(RIGHT, QHeaderView.ResizeMode.Stretch)
         for column, width in ((SAID, 52), (COUNT, 58)):

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from core.pipeline.doubt import Doubt, Reason
 from desktop.panels.queue_model import DOUBT, IMAGE, POINT, REASON, Bar, QueueModel
+from desktop.panels.table import dress
 from desktop.theme import GRID
 from desktop.widgets import EmptyState, icon_button, line, muted
 
@@ -74,20 +75,13 @@ class QueuePanel(QWidget):
 
     def _make_table(self) -> QTableView:
         table = QTableView()
-        table.setAccessibleName("Points to check first")
-        table.setModel(self.model)
-        table.setShowGrid(False)
+        dress(table, "Points to check first", self.model, 28)
         table.setIconSize(QSize(14, 14))
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setTabKeyNavigation(False)
         table.setWordWrap(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(28)
         table.setItemDelegateForColumn(DOUBT, Bar(lambda share: "warning" if share > 0.5 else "accent", table))
         header = table.horizontalHeader()
-        header.setHighlightSections(False)
         header.setStretchLastSection(True)
         header.setMinimumSectionSize(40)
         for column, width in ((POINT, 116), (IMAGE, 60), (DOUBT, 50), (REASON, 60)):

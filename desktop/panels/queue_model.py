@@ -6,18 +6,17 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, QRectF, Qt
+from PySide6.QtCore import QObject, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from core.pipeline.doubt import Doubt, Reason
 from desktop.icons import icon
+from desktop.panels.table import Index, TableModel
 from desktop.theme import colours
 
 __all__ = ["DOUBT", "IMAGE", "POINT", "REASON", "Bar", "QueueModel"]
 
-Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
 POINT, IMAGE, DOUBT, REASON = range(4)
 _HEADERS = ("Keypoint", "Image", "Doubt", "Why")
 _TIPS = (
@@ -32,7 +31,7 @@ _SHORT = {Reason.SWAP: "Swapped?", Reason.ODD: "Odd"}
 """Where the column is too narrow for the whole reason, which the tooltip has."""
 
 
-class QueueModel(QAbstractTableModel):
+class QueueModel(TableModel):
     """Rows of doubt. Names are looked up when they are shown.
 
     Args:
@@ -46,7 +45,7 @@ class QueueModel(QAbstractTableModel):
         point_name: Callable[[int], str],
         parent: QObject | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(_HEADERS, _TIPS, parent=parent)
         self._image_name, self._point_name = image_name, point_name
         self._rows: list[Doubt] = []
 
@@ -71,22 +70,8 @@ class QueueModel(QAbstractTableModel):
 
     # Qt -----------------------------------------------------------------------------------------------------
 
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(_HEADERS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _TIPS[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        return None
+    def row_total(self) -> int:
+        return len(self._rows)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row, column = self._rows[index.row()], index.column()

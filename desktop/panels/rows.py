@@ -6,17 +6,15 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QModelIndex, QObject, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
+from desktop.panels.table import Index, TableModel, dress
 from desktop.theme import colours
 from desktop.widgets import swatch
 
 __all__ = ["Cell", "Row", "RowsModel", "RowsTable"]
-
-Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +23,13 @@ class Cell:
 
     Attributes:
         text: What is read.
-        bar: Share, in [0, 1], drawn as a bar behind it; None for none.
+        share: The number in [0, 1] that the text says, where it says one.
         doubtful: Whether it is drawn in the colour of doubt.
         colour: A swatch before it.
     """
 
     text: str
-    bar: float | None = None
+    share: float | None = None
     doubtful: bool = False
     colour: tuple[int, int, int] | None = None
 
@@ -51,15 +49,11 @@ class Row:
     tip: str = ""
 
 
-BAR = Qt.ItemDataRole.UserRole + 1
-
-
-class RowsModel(QAbstractTableModel):
+class RowsModel(TableModel):
     """Rows as they are given."""
 
     def __init__(self, headers: Sequence[str], right: Sequence[int] = (), parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._headers, self._right = tuple(headers), frozenset(right)
+        super().__init__(headers, right=right, parent=parent)
         self.rows: tuple[Row, ...] = ()
 
     def set_rows(self, rows: Sequence[Row]) -> None:
@@ -68,24 +62,8 @@ class RowsModel(QAbstractTableModel):
         self.rows = tuple(rows)
         self.endResetModel()
 
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self.rows)
-
-    def columnCount(self, _parent: Index = _ROOT) -> int:
-        return len(self._headers)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._headers[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return self._alignment(section)
-        return None
-
-    def _alignment(self, column: int) -> Qt.AlignmentFlag:
-        side = Qt.AlignmentFlag.AlignRight if column in self._right else Qt.AlignmentFlag.AlignLeft
-        return side | Qt.AlignmentFlag.AlignVCenter
+    def row_total(self) -> int:
+        return len(self.rows)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row = self.rows[index.row()]
@@ -95,13 +73,11 @@ class RowsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return row.tip or cell.text
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return self._alignment(index.column())
+            return self.alignment(index.column())
         if role == Qt.ItemDataRole.ForegroundRole and cell.doubtful:
             return QColor(colours().warning)
         if role == Qt.ItemDataRole.DecorationRole and cell.colour is not None:
             return swatch(cell.colour)
-        if role == BAR:
-            return cell.bar
         return None
 
 
@@ -117,17 +93,10 @@ class RowsTable(QTableView):
     def __init__(self, name: str, model: RowsModel, stretch: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows = model
-        self.setModel(model)
-        self.setAccessibleName(name)
-        self.setShowGrid(False)
+        dress(self, name, model, 28)
         self.setWordWrap(False)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(28)
         header = self.horizontalHeader()
-        header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(stretch, QHeaderView.ResizeMode.Stretch)
         self.selectionModel().currentRowChanged.connect(self._on_current)

@@ -138,7 +138,7 @@ def test_a_preview_lies_over_images_and_thumbnails_and_can_be_compared_and_disca
 def test_images_that_change_most_are_listed_first_and_a_click_shows_one(qtbot, ran):
     stroke(qtbot, ran, ran.session.document.parts[0].id, (0.1, 0.5), (0.9, 0.5), 90)
     update(qtbot, ran)
-    shares = [row.cells[1].bar for row in ran.learn.changes.rows]
+    shares = [row.cells[1].share for row in ran.learn.changes.rows]
     assert shares == sorted(shares, reverse=True)
     ran.learn.change_table.selectRow(len(shares) - 1)
     assert ran.images.current == ran.learn.changes.rows[-1].key
