@@ -29,14 +29,12 @@ from core.formats.base import (
     with_progress,
 )
 from core.formats.fields import read_bytes
-from core.formats.indexed_png import LEGEND, read_legend, write_legend
+from core.formats.indexed_png import LEGEND, OBJECT, labels_in, read_legend, unnamed_parts, write_legend
 from core.formats.lazy import LazyImages
 from core.formats.naming import Source, flat_names, safe_name
 from core.formats.pictures import encode_label_png, palette_of, read_label_picture
 from core.imaging import read_image
 from core.jobs import JobContext
-from core.project.model import PartLabel
-from core.project.palette import colour_at
 from core.project.tiles import pack_labels
 
 __all__ = ["read_davis", "write_davis"]
@@ -129,10 +127,11 @@ def read_davis(path: Path, source: Source, ctx: JobContext, report: ImportReport
             "there are no masks in Annotations here", path=path, hint="Choose the folder that contains it"
         )
     parts, names = read_legend(folder / LEGEND) if (folder / LEGEND).is_file() else ((), {})
-    values = set() if parts else _values(files, ctx)
+    values = set() if parts else labels_in(files, level, ctx)
     binary = values == {_VOID}
     if not parts:
-        parts = _unnamed({1} if binary else values - {_VOID})
+        objects = values - {_VOID}
+        parts = OBJECT if binary or objects == {1} else unnamed_parts(objects, "object")
     known = np.zeros(65_536, np.bool_)
     known[[0, *(part.id for part in parts)]] = True
 
@@ -163,22 +162,3 @@ def read_davis(path: Path, source: Source, ctx: JobContext, report: ImportReport
 def _level(folder: Path) -> Path:
     """The folder with the sequences: DAVIS has one for each resolution."""
     return next((folder / name for name in _LEVELS if (folder / name).is_dir()), folder)
-
-
-def _values(files: list[Path], ctx: JobContext) -> set[int]:
-    values: set[int] = set()
-    for number, file in enumerate(files):
-        ctx.step(number, len(files), f"Looking at {file.parent.name}/{file.name}")
-        try:
-            values |= {int(value) for value in np.unique(read_label_picture(read_bytes(file), file))}
-        except FormatError:
-            continue  # named when it is read
-    return values - {0}
-
-
-def _unnamed(values: set[int]) -> tuple[PartLabel, ...]:
-    if values == {1}:
-        return (PartLabel(1, "object", colour_at(0)),)
-    return tuple(
-        PartLabel(value, f"object {value}", colour_at(order), order) for order, value in enumerate(sorted(values))
-    )

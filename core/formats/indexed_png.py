@@ -33,9 +33,20 @@ from core.project.model import MAX_PART_ID, PartLabel, colour_hex, parse_colour
 from core.project.palette import colour_at
 from core.project.tiles import pack_labels
 
-__all__ = ["LEGEND", "read_indexed_png", "read_legend", "write_indexed_png", "write_legend"]
+__all__ = [
+    "LEGEND",
+    "OBJECT",
+    "labels_in",
+    "read_indexed_png",
+    "read_legend",
+    "unnamed_parts",
+    "write_indexed_png",
+    "write_legend",
+]
 
 LEGEND = "labels.json"
+OBJECT = (PartLabel(1, "object", colour_at(0)),)
+"""The part of pictures that only tell inside from outside."""
 
 
 def write_indexed_png(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobContext) -> ExportReport:
@@ -76,10 +87,10 @@ def read_indexed_png(path: Path, source: Source, ctx: JobContext, report: Import
     if not files or not all(file.is_file() for file in files):
         raise FormatError("there are no PNG files here", path=path, hint="Choose the folder with the label pictures")
     parts, names = read_legend(folder / LEGEND) if (folder / LEGEND).is_file() else ((), {})
-    values = _values(files, ctx) if not parts else set()
+    values = labels_in(files, folder, ctx) if not parts else set()
     binary = values == {255}
     if not parts:
-        parts = _unnamed(values)
+        parts = OBJECT if binary else unnamed_parts(values, "part")
 
     def load(index: int) -> AnnotatedImage | None:
         file = files[index]
@@ -147,11 +158,11 @@ def read_legend(path: Path) -> tuple[tuple[PartLabel, ...], dict[str, str]]:
     return tuple(parts), names
 
 
-def _values(files: Sequence[Path], ctx: JobContext) -> set[int]:
-    """Every label that occurs in some pictures."""
+def labels_in(files: Sequence[Path], folder: Path, ctx: JobContext) -> set[int]:
+    """Every label that occurs in some pictures of a folder, without background."""
     found: set[int] = set()
     for number, file in enumerate(files):
-        ctx.step(number, len(files), f"Looking at {file.name}")
+        ctx.step(number, len(files), f"Looking at {file.relative_to(folder).as_posix()}")
         try:
             found |= {int(value) for value in np.unique(read_label_picture(read_bytes(file), file))}
         except FormatError:
@@ -159,9 +170,8 @@ def _values(files: Sequence[Path], ctx: JobContext) -> set[int]:
     return found - {0}
 
 
-def _unnamed(values: set[int]) -> tuple[PartLabel, ...]:
-    if values == {255}:
-        return (PartLabel(1, "object", colour_at(0)),)
+def unnamed_parts(values: set[int], noun: str) -> tuple[PartLabel, ...]:
+    """A part for each label of pictures that come without names: `part 3`."""
     return tuple(
-        PartLabel(value, f"part {value}", colour_at(order), order) for order, value in enumerate(sorted(values))
+        PartLabel(value, f"{noun} {value}", colour_at(order), order) for order, value in enumerate(sorted(values))
     )
