@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.icons import icon
 from desktop.panels.curve import Curve
@@ -91,17 +91,6 @@ class LearnPanel(QWidget):
         self._changed = QStackedWidget()
         self._changed.addWidget(self.empty)
         self._changed.addWidget(self.change_table)
-        row = QHBoxLayout()
-        row.addWidget(self.side, 1)
-        page = QWidget()
-        box = QVBoxLayout(page)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(GRID)
-        box.addWidget(self.auto)
-        box.addWidget(self.at_once)
-        box.addLayout(row)
-        box.addWidget(self._changed, 1)
-        box.addWidget(self.next)
         self.side.hide()
         self.next.hide()
         self.auto.toggled.connect(self.auto_changed)
@@ -109,34 +98,21 @@ class LearnPanel(QWidget):
         self.side.chosen.connect(lambda index: self.before_wanted.emit(index == 1))
         self.change_table.chosen.connect(self.image_wanted.emit)
         self.next.clicked.connect(lambda: self.image_wanted.emit(self._next))
-        return page
+        return _page((self.auto, self.at_once, self.side, self._changed, self.next), self._changed)
 
     def _make_quality(self) -> QWidget:
         self.quality = RowsModel(("Part", "Agreement"), right=(1,))
         self.quality_table = RowsTable("Quality of each part", self.quality, 0)
         self.curve = Curve("Estimated quality over the images reviewed")
         self.quality_note = muted(wrap=True, small=True)
-        page = QWidget()
-        box = QVBoxLayout(page)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(GRID)
-        box.addWidget(self.quality_note)
-        box.addWidget(self.quality_table, 1)
-        box.addWidget(self.curve)
-        return page
+        return _page((self.quality_note, self.quality_table, self.curve), self.quality_table)
 
     def _make_check(self) -> QWidget:
         self.findings = RowsModel(("Image", "What", "Severity"), right=(2,))
         self.finding_table = RowsTable("What deserves a look", self.findings, 1)
         self.finding_table.chosen.connect(self.finding_wanted.emit)
         self.check_note = muted(wrap=True, small=True)
-        page = QWidget()
-        box = QVBoxLayout(page)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(GRID)
-        box.addWidget(self.check_note)
-        box.addWidget(self.finding_table, 1)
-        return page
+        return _page((self.check_note, self.finding_table), self.finding_table)
 
     def _layout(self) -> None:
         body = QVBoxLayout()
@@ -235,3 +211,14 @@ class LearnPanel(QWidget):
             self.keep_wanted.emit()
         else:
             self.update_wanted.emit()
+
+
+def _page(widgets: Sequence[QWidget], tall: QWidget) -> QWidget:
+    """Widgets below each other; the tall one takes the room that is left."""
+    page = QWidget()
+    box = QVBoxLayout(page)
+    box.setContentsMargins(0, 0, 0, 0)
+    box.setSpacing(GRID)
+    for widget in widgets:
+        box.addWidget(widget, 1 if widget is tall else 0)
+    return page
