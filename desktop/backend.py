@@ -168,6 +168,12 @@ class FeaturesRequest:
     size: Size
     stride: int
 
+    @classmethod
+    def for_points(cls, choice: ModelChoice, refs: Mapping[int, ImageRef]) -> FeaturesRequest:
+        """What a model compares points by."""
+        defaults = model_info(choice.name).defaults
+        return cls(choice, refs, (defaults.match_tap,), defaults.points_size, defaults.points_stride)
+
 
 def features_job(request: FeaturesRequest) -> Callable[[Backend, JobContext], dict[int, FeatureMap]]:
     """A job that gives features by image id; images that cannot be used are left out and named in the outcome."""

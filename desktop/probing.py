@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
-from core.backbone.registry import model_info
 from core.features import FeatureMap
 from core.imaging import ImageRef
 from core.jobs import JobContext
@@ -117,10 +116,7 @@ class Prober(QObject):
         refs = self._refs_of(missing)
         if not refs:
             return
-        defaults = model_info(self._choice.name).defaults
-        request = FeaturesRequest(
-            self._choice, refs, (defaults.match_tap,), defaults.points_size, defaults.points_stride
-        )
+        request = FeaturesRequest.for_points(self._choice, refs)
         self._pending = frozenset(missing)
         self.waiting.emit(True)
         self._runner.ask(_FEATURES, Job("Similarity", features_job(request), tag=(self._choice, missing)))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from core.backbone.registry import model_info
 from core.features import FeatureMap
 from core.imaging import ImageRef
 from desktop.backend import FeaturesRequest, ModelChoice, features_job
@@ -89,9 +88,7 @@ class ToolFeatures(QObject):
         if not refs:
             return False
         self._asked = image
-        defaults = model_info(self._choice.name).defaults
-        taps, size, stride = (defaults.match_tap,), defaults.points_size, defaults.points_stride
-        request = FeaturesRequest(self._choice, refs, taps, size, stride)
+        request = FeaturesRequest.for_points(self._choice, refs)
         self._runner.ask(_SLOT, Job("Features", features_job(request), tag=(self._choice, image)))
         return True
 

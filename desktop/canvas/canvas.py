@@ -14,9 +14,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit, QWidget
 
+from desktop.canvas.chips import paint_chip
 from desktop.canvas.minimap import Minimap
 from desktop.canvas.photo import Photo
-from desktop.canvas.pointing import paint_chip, paint_crosshair
+from desktop.canvas.pointing import paint_crosshair
 from desktop.canvas.stage import Stage
 from desktop.canvas.tools import Pointer, Tool
 from desktop.theme import small_font

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
 
 from core.display import Look
 from core.geometry import GridGeometry
+from desktop.canvas.chips import paint_chip
 from desktop.canvas.colourmap import heat_argb
 from desktop.canvas.compositor import LabelStyle, compose_labels
 from desktop.canvas.grid_paint import GridPaint, grid_picture
@@ -213,13 +214,7 @@ class Pane:
         area = self.view.area
         room = area.width() - 32
         text = metrics.elidedText(self.title, Qt.TextElideMode.ElideMiddle, int(max(room, 24)))
-        box = QRectF(area.left() + 8, area.top() + 8, metrics.horizontalAdvance(text) + 16, metrics.height() + 8)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(0, 0, 0, 150))
-        painter.drawRoundedRect(box, 4, 4)
-        painter.setPen(QColor("#f2f3f5"))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+        paint_chip(painter, text, area.left() + 8, area.top() + 8)
         painter.restore()
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
 
+from desktop.canvas.chips import chip_size, paint_chip
 from desktop.canvas.pane import Pane
 from desktop.theme import small_font
 
-__all__ = ["paint_chip", "paint_crosshair", "place_text"]
+__all__ = ["paint_crosshair", "place_text"]
 
 _FREE = 10.0
 """Around the pointer the lines leave room, so that what is pointed at is seen."""
@@ -47,21 +48,3 @@ def paint_crosshair(painter: QPainter, pane: Pane, at: QPointF, font: QFont) -> 
     top = at.y() + 14 if at.y() + 14 + size[1] < area.bottom() else at.y() - 14 - size[1]
     paint_chip(painter, text, left, top)
     painter.restore()
-
-
-def chip_size(painter: QPainter, text: str) -> tuple[float, float]:
-    """Width and height of `paint_chip` in the painter's font."""
-    metrics = QFontMetricsF(painter.font())
-    return metrics.horizontalAdvance(text) + 16, metrics.height() + 8
-
-
-def paint_chip(painter: QPainter, text: str, left: float, top: float, *, above: bool = False) -> None:
-    """Light text on a dark rounded ground, readable over any photograph; below a place or above it."""
-    width, height = chip_size(painter, text)
-    box = QRectF(left, top - height if above else top, width, height)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(0, 0, 0, 160))
-    painter.drawRoundedRect(box, 4, 4)
-    painter.setPen(QColor("#f2f3f5"))
-    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
