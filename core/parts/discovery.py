@@ -1,37 +1,26 @@
-"""Part co-segmentation: the parts of the object that a set shares, the same part under the same label in every image.
-
-Paper, section 5.1: descriptors of the foreground, which `core.cosegment` finds, are clustered again into k parts. With
-three stages, a clustering in between removes foreground that is not common to the images. Everything works on features
-that are there already; another k never touches the model.
-"""
+"""Finding parts: the foreground's descriptors in groups that mean the same in every image."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.clustering import Clustering, assign, count_labels, elbow, kmeans, merge_clusters
 from core.codebook import Codebook, align_parts
 from core.errors import UsageError
-from core.features import FeatureMap, Tap, l2_normalise
-from core.foreground import ForegroundModel, sigmoid
-from core.imaging import resize_rgb
+from core.features import FeatureMap, l2_normalise
+from core.foreground import ForegroundModel
 from core.jobs import JobContext
+from core.parts.applying import as_probability, parts_of
+from core.parts.model import PartsImage, PartsParams, PartsResult
 from core.project.palette import Colour, next_colour
-from core.refine import CrfParams, Refinement, RefineParams, dense_crf, grid_outline, working_hw
 
-if TYPE_CHECKING:
-    from core.backbone.registry import ModelDefaults
+__all__ = ["discover_parts"]
 
-__all__ = ["Grouping", "PartsImage", "PartsParams", "PartsResult", "apply_codebook", "discover_parts", "part_pixels"]
-
-Grouping = Literal["merged", "kmeans"]
 _SAMPLE = 20_000
 _MERGED_SAMPLE = 12_000
 _FINE, _FINE_PER_PART = 20, 2
@@ -46,121 +35,6 @@ _RESTARTS = 4
 _TEMPERATURE = 0.05
 _PAPER_TEMPERATURE = 0.5
 """The paper's unary energy is the squared distance of unit vectors: 2 - 2 × cosine."""
-_LEAST = 1e-4
-"""Smallest probability that an energy is taken of."""
-
-
-@dataclass(frozen=True, slots=True)
-class PartsParams:
-    """How parts are found.
-
-    Attributes:
-        k: Number of parts.
-        grouping: `kmeans` clusters descriptors into k parts (paper); `merged` makes a finer clustering and joins what
-            is most alike until k are left, which cuts fewer large parts in two.
-        stages: 2, or 3 to remove foreground first that is not common to the images.
-        elbow: Of the clustering in between, with three stages.
-        max_k: Most clusters tried there.
-        common: Share of the images in which such a cluster must occur to stay.
-        present: Share of an image's foreground that a cluster must hold to occur there.
-        together: Decide background and parts at once, by the nearest centroid (paper), instead of parts inside of the
-            object's outline.
-        crf: Smooth parts along the photograph's edges.
-        refine: How the outline of all parts together follows them.
-        working_size: Longest side at which that is done, pixels.
-        seed: Of everything random.
-        tap: Descriptors clustered; the first of the features for None.
-    """
-
-    k: int = 4
-    stages: Literal[2, 3] = 2
-    elbow: float = 0.94
-    max_k: int = 15
-    common: float = 0.75
-    present: float = 0.02
-    together: bool = False
-    crf: bool = True
-    refine: Refinement = "guided"
-    working_size: int = 500
-    seed: int = 0
-    tap: Tap | None = None
-    grouping: Grouping = "merged"
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.k <= 255:
-            raise UsageError(f"{self.k} parts were asked for", hint="Use between 1 and 255")
-        for name in ("elbow", "common", "present"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"{name} is {getattr(self, name)}", hint="It is a share between 0 and 1")
-
-    @classmethod
-    def paper(cls, k: int = 4, stages: Literal[2, 3] = 2) -> PartsParams:
-        """The paper's parameters (supplement 1.1): keys of block 11, CRF."""
-        return cls(k=k, stages=stages, together=True, refine="none", tap=Tap(11, "key"), grouping="kmeans")
-
-    @classmethod
-    def paper_for(cls, defaults: ModelDefaults, k: int = 4) -> PartsParams:
-        """The paper's, at the layer that was published for a model."""
-        return dataclasses.replace(cls.paper(k), tap=defaults.paper_tap)
-
-    @classmethod
-    def for_model(cls, defaults: ModelDefaults, k: int = 4) -> PartsParams:
-        """What serves a model best, from the registry."""
-        # The CRF costs seconds per image and swallows small parts; the paper's models keep it.
-        paper = defaults.cosegment_method == "paper"
-        return cls(k=k, tap=defaults.parts_tap, crf=paper, grouping="kmeans" if paper else "merged")
-
-    @property
-    def refine_params(self) -> RefineParams:
-        """How the outline follows edges."""
-        return RefineParams(self.refine, self.working_size, seed=self.seed)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PartsImage:
-    """Parts of one image.
-
-    Attributes:
-        foreground: (rows, columns) float32 probability of any part; above 0.5 is foreground.
-        likeness: (rows, columns, k) float32 in (0, 1]: how like each part a token is; the likest part has 1.
-    """
-
-    foreground: NDArray[np.float32]
-    likeness: NDArray[np.float32]
-
-    @property
-    def scores(self) -> NDArray[np.float32]:
-        """(rows, columns, k + 1) float32: background, then the parts; the largest decides."""
-        inside = self.foreground[..., None] * self.likeness
-        return np.concatenate([1 - self.foreground[..., None], inside], axis=-1)
-
-    @property
-    def labels(self) -> NDArray[np.uint8]:
-        """(rows, columns) uint8: 0 background, then the parts from 1."""
-        if self.likeness.shape[-1] == 0:
-            return np.zeros(self.foreground.shape, np.uint8)
-        inside = self.foreground > 0.5
-        return np.where(inside, self.likeness.argmax(axis=-1) + 1, 0).astype(np.uint8)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PartsResult:
-    """Parts of a set.
-
-    Attributes:
-        images: One entry per feature map, in their order.
-        codebook: The parts; None where there was no foreground at all.
-        warnings: What a person should know about this result.
-    """
-
-    images: tuple[PartsImage, ...]
-    codebook: Codebook | None
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def k(self) -> int:
-        """Number of parts found; can be below the number asked for."""
-        return 0 if self.codebook is None else len(self.codebook.parts)
 
 
 def discover_parts(
@@ -199,118 +73,6 @@ def discover_parts(
     return _Discovery(features, foreground, params, ctx, extra, judge, previous).run()
 
 
-def apply_codebook(
-    features: Sequence[FeatureMap],
-    codebook: Codebook,
-    ctx: JobContext,
-    foreground: Sequence[NDArray[np.generic]] | None = None,
-) -> PartsResult:
-    """Find known parts in new images.
-
-    Args:
-        features: Made with the codebook's model; `codebook.taps` are needed.
-        codebook: The parts.
-        ctx: Progress and cancellation.
-        foreground: Per image (rows, columns) probability or mask; by default the codebook decides.
-
-    Raises:
-        UsageError: The features were made with another model or lack a tap.
-        JobCancelledError: Cancelled.
-    """
-    images = []
-    for index in range(len(features)):
-        ctx.step(index, len(features), "Finding known parts")
-        feature_map = features[index]
-        codebook.check(feature_map.spec)
-        inside = None if foreground is None else _as_probability(foreground[index])
-        images.append(_parts_of(feature_map, codebook, inside))
-    ctx.step(len(features), len(features), "Found known parts")
-    return PartsResult(tuple(images), codebook)
-
-
-def part_pixels(
-    image: PartsImage,
-    feature_map: FeatureMap,
-    rgb: NDArray[np.uint8],
-    params: PartsParams,
-    ctx: JobContext | None = None,
-    mask: NDArray[np.bool_] | None = None,
-) -> NDArray[np.uint8]:
-    """The label map of one image in its own pixels: scores are upsampled before they are compared.
-
-    Args:
-        image: From `discover_parts` or `apply_codebook`.
-        feature_map: Of the same image; only its geometry is used.
-        rgb: (H, W, 3) uint8, the image itself.
-        params: Smoothing and outline.
-        ctx: Cancellation.
-        mask: (H, W) bool, the outline where it is known already.
-
-    Returns:
-        (H, W) uint8: 0 background, then the parts from 1.
-    """
-    geometry, hw = feature_map.geometry, rgb.shape[:2]
-    if image.likeness.shape[-1] == 0:
-        return np.zeros(hw, np.uint8)
-    work_hw = working_hw(hw, params.working_size)
-    if params.together and mask is None:
-        likeness = geometry.upsample(image.scores, out_hw=work_hw if params.crf else hw)
-        return _argmax_at(_smoothed(likeness, rgb, params, ctx), hw).astype(np.uint8)
-    if mask is None:
-        mask = grid_outline(image.foreground, geometry, rgb, params.refine_params, ctx)
-    if not mask.any():
-        return np.zeros(hw, np.uint8)
-    likeness = geometry.upsample(image.likeness, out_hw=work_hw if params.crf else hw)
-    winner = _argmax_at(_smoothed(likeness, rgb, params, ctx), hw)
-    return np.where(mask, winner + 1, 0).astype(np.uint8)
-
-
-def _smoothed(
-    likeness: NDArray[np.float32], rgb: NDArray[np.uint8], params: PartsParams, ctx: JobContext | None
-) -> NDArray[np.float32]:
-    """(h, w, C) likeness after the CRF at its own size, or as it is."""
-    if not params.crf or likeness.shape[-1] < 2:
-        return likeness
-    small = resize_rgb(rgb, likeness.shape[:2])
-    return dense_crf(-np.log(np.maximum(likeness, _LEAST)), small, CrfParams(), ctx)
-
-
-def _argmax_at(likeness: NDArray[np.float32], hw: tuple[int, int]) -> NDArray[np.int64]:
-    """Index of the largest channel at another size; one enlarged channel is held at a time."""
-    if likeness.shape[:2] == tuple(hw):
-        return np.asarray(likeness.argmax(axis=-1), dtype=np.int64)
-    best = np.full(hw, -1.0, np.float32)
-    winner = np.zeros(hw, np.int64)
-    for index in range(likeness.shape[-1]):
-        channel = np.ascontiguousarray(likeness[..., index])
-        large = np.asarray(cv2.resize(channel, hw[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)
-        better = large > best
-        best[better], winner[better] = large[better], index
-    return winner
-
-
-def _as_probability(values: NDArray[np.generic]) -> NDArray[np.float32]:
-    return np.asarray(values).astype(np.float32)
-
-
-def _parts_of(feature_map: FeatureMap, codebook: Codebook, inside: NDArray[np.float32] | None) -> PartsImage:
-    """Parts of one image, by the foreground given or by the codebook's own judgement."""
-    unit = feature_map.flat(codebook.tap)
-    cosine = codebook.similarity(unit)
-    best = cosine.max(axis=1)
-    likeness = np.exp((cosine - best[:, None]) / np.float32(codebook.temperature))
-    together = bool(codebook.params.get("together", False))
-    if inside is None and codebook.foreground is not None and not together:
-        inside = codebook.foreground.probability(feature_map)
-    if (inside is None or together) and len(codebook.background):
-        margin = best - (unit @ codebook.background.T).max(axis=1)
-        inside = sigmoid(margin / np.float32(codebook.temperature)).reshape(feature_map.grid_hw)
-    if inside is None:
-        inside = np.ones(feature_map.grid_hw, np.float32)
-    shape = (*feature_map.grid_hw, len(codebook.parts))
-    return PartsImage(inside.astype(np.float32), likeness.reshape(shape).astype(np.float32))
-
-
 class _Discovery:
     """One run: samples, clusterings, and the codebook they give."""
 
@@ -326,7 +88,7 @@ class _Discovery:
     ) -> None:
         self.features, self.extra, self.params, self.ctx = features, extra, params, ctx
         self.judge, self.previous = judge, previous
-        self.inside = [_as_probability(values) for values in foreground]
+        self.inside = [as_probability(values) for values in foreground]
         self.warnings: list[str] = []
         self.prototypes: NDArray[np.float32] | None = None
         self.owner: NDArray[np.int64] | None = None
@@ -463,7 +225,7 @@ class _Discovery:
         total, images = len(self.features), []
         for index, inside in enumerate(self.inside):
             ctx.step(index, total, "Labelling parts")
-            images.append(_parts_of(self.features[index], codebook, inside))
+            images.append(parts_of(self.features[index], codebook, inside))
         ctx.step(total, total, "Labelled parts")
         return tuple(images)
 
