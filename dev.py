@@ -258,7 +258,7 @@ def run(command: list[str], cwd: Path | None = None) -> int:
 
 def install_model() -> bool:
     """Makes sure that the embedded backbone is installed. Returns whether it is."""
-    code = f"import sys; from core.backbone.weights import is_installed; sys.exit(not is_installed({MODEL!r}))"
+    code = f"import sys; from counterpart.core.backbone import weights; sys.exit(not weights.is_installed({MODEL!r}))"
     if run([str(PYTHON), "-c", code]) == 0:
         return True
     say(MODEL_TEXT)
@@ -299,9 +299,39 @@ def hint_at_missing_qt_libraries() -> None:
 STATIC_CHECKS = {
     "ruff check": ["-m", "ruff", "check", "."],
     "ruff format": ["-m", "ruff", "format", "--check", "."],
-    "mypy core": ["-m", "mypy", "core"],
+    "mypy": ["-m", "mypy", "-p", "counterpart"],
     "import contracts": ["-c", "from importlinter.cli import lint_imports_command as run; run(['--no-logo'])"],
 }
+TREE = ROOT / "build" / "package"
+
+
+def package_tree() -> Path:
+    """Lays the folders out as they are installed: `build/package/counterpart/core` is a link to `core/`, and so on.
+
+    Python itself finds the packages through the editable installation. What reads code without running it (mypy,
+    import-linter, PyInstaller, editors) cannot follow that, and is pointed here.
+
+    Returns:
+        The folder to put on the search path.
+    """
+    package = TREE / "counterpart"
+    package.mkdir(parents=True, exist_ok=True)
+    for file in (ROOT / "core" / "api").iterdir():
+        if file.is_file():
+            shutil.copyfile(file, package / file.name)
+    for name in ("core", "desktop"):
+        link = package / name
+        if os.path.lexists(link) and link.resolve() == ROOT / name:
+            continue
+        if os.path.lexists(link):  # the checkout was moved
+            link.unlink()
+        if os.name == "nt":  # a junction: symbolic links need a privilege there
+            import _winapi
+
+            _winapi.CreateJunction(str(ROOT / name), str(link))
+        else:
+            link.symlink_to(ROOT / name, target_is_directory=True)
+    return TREE
 
 
 def lint(args: argparse.Namespace, rest: list[str]) -> int:
@@ -324,6 +354,7 @@ def setup(args: argparse.Namespace, rest: list[str]) -> int:
 
 def run_checks(checks: dict[str, list[str]]) -> dict[str, int]:
     """Runs each check in view, all of them whatever the others say. Returns their exit codes."""
+    os.environ["PYTHONPATH"] = str(package_tree())
     codes = {}
     for name, arguments in checks.items():
         say(name)

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from core.errors import OutputError
+from counterpart.core.errors import OutputError
 
 __all__ = [
     "MANIFEST",

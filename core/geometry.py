@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.errors import UsageError
+from counterpart.core.errors import UsageError
 
 __all__ = ["GridGeometry", "Size", "fit_size", "parse_size"]
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.errors import CounterpartError, JobCancelledError
+from counterpart.core.errors import CounterpartError, JobCancelledError
 
 __all__ = ["CancelToken", "JobContext", "Progress", "format_duration", "silent"]
 

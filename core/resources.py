@@ -6,7 +6,7 @@ In a checkout they lie in the top-level folder `resources/`; a wheel and a bundl
 
 from pathlib import Path
 
-from core.errors import CounterpartError
+from counterpart.core.errors import CounterpartError
 
 _HERE = Path(__file__).resolve().parent
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
-from core import __version__
-from desktop.dialogs.trouble import ExceptionHook
-from desktop.icons import app_icon, forget_icons
-from desktop.main_window import MainWindow
-from desktop.settings import Settings
-from desktop.theme import apply_theme
+from counterpart.core import __version__
+from counterpart.desktop.shell.settings import Settings
+from counterpart.desktop.widgets.icons import app_icon, forget_icons
+from counterpart.desktop.widgets.theme import apply_theme
+from counterpart.desktop.widgets.trouble_dialog import ExceptionHook
+from counterpart.desktop.window.main_window import MainWindow
 
 __all__ = ["main", "make_application"]
 

@@ -24,22 +24,22 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
-from core.formats import ExportOptions, export_project
-from core.jobs import silent
-from core.project.commands import EditPart, SetMatchState, SetReviewState
-from core.project.points import MatchState
-from core.resources import resource_path
-from desktop.app import make_application
-from desktop.canvas.instances import LEFT, MIDDLE, RIGHT
-from desktop.dialogs.export import ExportDialog
-from desktop.dialogs.importing import ImportDialog
-from desktop.dialogs.preferences import PreferencesDialog
-from desktop.dialogs.relink import RelinkDialog
-from desktop.dialogs.statistics import StatisticsDialog
-from desktop.explore_jobs import ViewKind
-from desktop.main_window import MainWindow
-from desktop.settings import Settings
-from desktop.theme import apply_theme
+from counterpart.core.formats import ExportOptions, export_project
+from counterpart.core.jobs import silent
+from counterpart.core.project.commands import EditPart, SetMatchState, SetReviewState
+from counterpart.core.project.points import MatchState
+from counterpart.core.resources import resource_path
+from counterpart.desktop.app import make_application
+from counterpart.desktop.explore.explore_jobs import ViewKind
+from counterpart.desktop.keypoints.instance_drawing import LEFT, MIDDLE, RIGHT
+from counterpart.desktop.parts.statistics_dialog import StatisticsDialog
+from counterpart.desktop.project.export_dialog import ExportDialog
+from counterpart.desktop.project.import_dialog import ImportDialog
+from counterpart.desktop.project.locate_dialog import LocateDialog
+from counterpart.desktop.shell.settings import Settings
+from counterpart.desktop.widgets.theme import apply_theme
+from counterpart.desktop.window.main_window import MainWindow
+from counterpart.desktop.window.preferences_dialog import PreferencesDialog
 from docs.screenshots_points import take_points
 from docs.screenshots_video import take_video
 
@@ -324,7 +324,7 @@ def shoot_relinking(studio: Studio, shot: Callable[..., None]) -> None:
     window.relinks.look()
     studio.wait("the missing images", lambda: len(window.relinks.missing) == 3)
     finding = studio.dialog("relink")
-    assert isinstance(finding, RelinkDialog)
+    assert isinstance(finding, LocateDialog)
     finding.folder.setText(str(elsewhere))
     finding.look()
     studio.wait("the moved images", finding.go.isEnabled)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPointF, Qt
 
-from core.formats.base import ImportReport
-from core.formats.coco_keypoints import read_coco_keypoints
-from core.formats.naming import Source
-from core.jobs import JobContext
-from core.project.commands import AddInstance, AddSkeleton
-from core.resources import resource_path
+from counterpart.core.formats.base import ImportReport
+from counterpart.core.formats.coco_keypoints import read_coco_keypoints
+from counterpart.core.formats.naming import Source
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.commands import AddInstance, AddSkeleton
+from counterpart.core.resources import resource_path
 
 if TYPE_CHECKING:
     from docs.screenshots import Studio

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from core.project.commands import AddPart, SetLabels, SetReviewState
+from counterpart.core.project.commands import AddPart, SetLabels, SetReviewState
 from docs.camera import VIEW, camera_path, seen
 
 if TYPE_CHECKING:

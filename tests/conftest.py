@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 
 # Before anything imports Qt: tests never open a window, whatever the desktop they run on.
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
@@ -77,7 +77,7 @@ def golden() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def focus_model() -> str:
     """Name of the embedded backbone, where its weights are installed."""
-    from core.backbone.weights import is_installed
+    from counterpart.core.backbone.weights import is_installed
 
     name = "dinov2_vits14_focus"
     if not is_installed(name):

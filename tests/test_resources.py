@@ -2,8 +2,8 @@
 
 import pytest
 
-from core import resources
-from core.errors import CounterpartError
+from counterpart.core import resources
+from counterpart.core.errors import CounterpartError
 
 
 @pytest.fixture

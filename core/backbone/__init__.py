@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.backbone.plan import EncoderPlan, plan_encoder
+from counterpart.core.backbone.plan import EncoderPlan, plan_encoder
 
 if TYPE_CHECKING:
-    from core.backbone.encoder import Encoder
+    from counterpart.core.backbone.encoder import Encoder
 
 __all__ = ["EncoderPlan", "load_encoder", "plan_encoder"]
 

@@ -23,11 +23,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.backbone.convert import State, check_fits, from_hugging_face, from_official, without_head
-from core.backbone.registry import Architecture, ModelInfo, built_in_models, family_of, model_info, user_model
-from core.backbone.weights import install_wheel, store_weights
-from core.errors import CheckpointError, UsageError
-from core.jobs import JobContext, silent
+from counterpart.core.backbone.convert import State, check_fits, from_hugging_face, from_official, without_head
+from counterpart.core.backbone.registry import (
+    Architecture,
+    ModelInfo,
+    built_in_models,
+    family_of,
+    model_info,
+    user_model,
+)
+from counterpart.core.backbone.weights import install_wheel, store_weights
+from counterpart.core.errors import CheckpointError, UsageError
+from counterpart.core.jobs import JobContext, silent
 
 __all__ = ["import_checkpoint"]
 

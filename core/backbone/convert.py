@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.backbone.registry import ModelInfo
-from core.errors import CheckpointError, ModelNotInstalledError
+from counterpart.core.backbone.registry import ModelInfo
+from counterpart.core.errors import CheckpointError, ModelNotInstalledError
 
 __all__ = [
     "State",

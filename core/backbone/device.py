@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast, get_args
 
-from core.errors import UsageError
-from core.features import Precision
+from counterpart.core.errors import UsageError
+from counterpart.core.features.values import Precision
 
 __all__ = ["DEVICES", "PRECISIONS", "Placement", "place"]
 

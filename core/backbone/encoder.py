@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.backbone.device import Placement
-from core.backbone.plan import MAX_TOKENS, EncoderPlan
-from core.backbone.registry import ModelInfo
-from core.errors import CounterpartError, UsageError
-from core.features import FeatureSpec, Precision, Tap
-from core.geometry import GridGeometry, Size
-from core.jobs import JobContext, silent
+from counterpart.core.backbone.device import Placement
+from counterpart.core.backbone.plan import MAX_TOKENS, EncoderPlan
+from counterpart.core.backbone.registry import ModelInfo
+from counterpart.core.errors import CounterpartError, UsageError
+from counterpart.core.features.values import FeatureSpec, Precision, Tap
+from counterpart.core.geometry import GridGeometry, Size
+from counterpart.core.jobs import JobContext, silent
 
 __all__ = ["Encoder", "RawFeatures", "compute_dtype", "to_storage"]
 

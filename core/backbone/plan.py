@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from core.backbone.device import Placement, place
-from core.backbone.registry import ModelInfo, model_info
-from core.backbone.weights import installed
-from core.errors import UsageError
-from core.features import FeatureSpec, PositionMode, Precision, Tap
-from core.geometry import GridGeometry, Size
+from counterpart.core.backbone.device import Placement, place
+from counterpart.core.backbone.registry import ModelInfo, model_info
+from counterpart.core.backbone.weights import installed
+from counterpart.core.errors import UsageError
+from counterpart.core.features.values import FeatureSpec, PositionMode, Precision, Tap
+from counterpart.core.geometry import GridGeometry, Size
 
 if TYPE_CHECKING:
-    from core.backbone.encoder import Encoder
+    from counterpart.core.backbone.encoder import Encoder
 
 __all__ = ["MAX_TOKENS", "EncoderPlan", "plan_encoder"]
 
@@ -113,17 +113,17 @@ class EncoderPlan:
             ModelNotInstalledError: The weights are gone.
             CheckpointError: The weights changed since they were installed.
         """
-        from core.backbone.weights import read_weights
+        from counterpart.core.backbone.weights import read_weights
 
         state, record = read_weights(self.info.name)
         if record.weights != self.weights_sha256:
             # Installed anew since the plan was made: features must not be filed under the old weights.
             raise UsageError(f"the weights of {self.info.name} were replaced meanwhile", hint="Start the job again")
         if self.info.arch == "resnet":
-            from core.backbone.resnet import ResNetEncoder
+            from counterpart.core.backbone.resnet import ResNetEncoder
 
             return ResNetEncoder(self, state)
-        from core.backbone.vit import VitEncoder
+        from counterpart.core.backbone.vit import VitEncoder
 
         return VitEncoder(self, state)
 

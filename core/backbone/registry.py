@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from core.errors import CheckpointError, CounterpartError, UsageError
-from core.features import PositionMode, Tap
-from core.resources import resource_path
+from counterpart.core.errors import CheckpointError, CounterpartError, UsageError
+from counterpart.core.features.values import PositionMode, Tap
+from counterpart.core.resources import resource_path
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -286,7 +286,7 @@ def model_info(name: str) -> ModelInfo:
 
 
 def _user_files() -> list[Path]:
-    from core.backbone.weights import models_dir
+    from counterpart.core.backbone.weights import models_dir
 
     folder = models_dir()
     return sorted(folder.glob("*.json")) if folder.is_dir() else []

@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its name everywhere)
 from numpy.typing import NDArray
 
-from core.backbone.encoder import Encoder, RawFeatures, compute_dtype, to_storage
-from core.backbone.plan import EncoderPlan
-from core.features import FeatureSpec
-from core.jobs import JobContext
+from counterpart.core.backbone.encoder import Encoder, RawFeatures, compute_dtype, to_storage
+from counterpart.core.backbone.plan import EncoderPlan
+from counterpart.core.features.values import FeatureSpec
+from counterpart.core.jobs import JobContext
 
 __all__ = ["ResNetEncoder"]
 

@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its name everywhere)
 from numpy.typing import NDArray
 
-from core.backbone.encoder import Encoder, RawFeatures, compute_dtype, to_storage
-from core.backbone.plan import EncoderPlan
-from core.errors import UsageError
-from core.features import FeatureSpec, PositionMode
-from core.jobs import JobContext
+from counterpart.core.backbone.encoder import Encoder, RawFeatures, compute_dtype, to_storage
+from counterpart.core.backbone.plan import EncoderPlan
+from counterpart.core.errors import UsageError
+from counterpart.core.features.values import FeatureSpec, PositionMode
+from counterpart.core.jobs import JobContext
 
 __all__ = ["VitEncoder", "resample_positions"]
 

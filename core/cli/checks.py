@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from core.cli.options import (
+from counterpart.core.cli.options import (
     Subparsers,
     add_engine_options,
     add_feature_options,
@@ -15,9 +15,9 @@ from core.cli.options import (
     resolution,
     tap_or,
 )
-from core.cli.runner import Outcome
-from core.jobs import JobContext
-from core.wording import counted
+from counterpart.core.cli.runner import Outcome
+from counterpart.core.jobs import JobContext
+from counterpart.core.wording import counted
 
 __all__ = ["add_parsers"]
 
@@ -36,8 +36,8 @@ def add_parsers(commands: Subparsers) -> None:
 
 
 def _check(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.keypoints import check_annotated
-    from core.pipeline.transfer import TransferJob, read_templates
+    from counterpart.core.pipeline.keypoints.project_keypoints import check_annotated
+    from counterpart.core.pipeline.keypoints.transfer_files import TransferJob, read_templates
 
     engine = engine_from(args)
     own = TransferJob.for_engine(engine)

@@ -7,9 +7,9 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.benchmarks import add_kinds
-from core.cli.landmarks import add_landmark_options, landmark_job
-from core.cli.options import (
+from counterpart.core.cli.benchmarks import add_kinds
+from counterpart.core.cli.landmarks import add_landmark_options, landmark_job
+from counterpart.core.cli.options import (
     Subparsers,
     add_engine_options,
     add_feature_options,
@@ -18,12 +18,12 @@ from core.cli.options import (
     resolution,
     tap_or,
 )
-from core.cli.propagation import add_evaluation
-from core.cli.runner import Outcome
-from core.jobs import JobContext
+from counterpart.core.cli.propagation import add_evaluation
+from counterpart.core.cli.runner import Outcome
+from counterpart.core.jobs import JobContext
 
 if TYPE_CHECKING:
-    from core.evaluate.keypoint_quality import KeypointQuality
+    from counterpart.core.evaluate.keypoint_quality import KeypointQuality
 
 __all__ = ["add_parsers"]
 
@@ -52,9 +52,13 @@ def add_parsers(commands: Subparsers) -> None:
 
 
 def _keypoints(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.evaluation import KeypointEvaluation, evaluate_keypoints, evaluate_keypoints_file
-    from core.pipeline.transfer import TransferJob
-    from core.transfer import TransferParams
+    from counterpart.core.pipeline.evaluate.keypoints import (
+        KeypointEvaluation,
+        evaluate_keypoints,
+        evaluate_keypoints_file,
+    )
+    from counterpart.core.pipeline.keypoints.transfer_files import TransferJob
+    from counterpart.core.transfer import TransferParams
 
     engine = engine_from(args)
     own = TransferJob.for_engine(engine)
@@ -119,8 +123,8 @@ def _add_landmarks(kinds: Subparsers) -> None:
 
 
 def _landmarks(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.landmark_evaluation import LandmarkEvaluation, evaluate_landmarks, eyes_of
-    from core.pipeline.transfer import read_templates
+    from counterpart.core.pipeline.evaluate.landmarks import LandmarkEvaluation, evaluate_landmarks, eyes_of
+    from counterpart.core.pipeline.keypoints.transfer_files import read_templates
 
     engine = engine_from(args)
     skeleton, annotated = read_templates(args.file, args.root, ctx, args.category)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from core.cli.options import (
+from counterpart.core.cli.options import (
     Subparsers,
     add_engine_options,
     add_feature_options,
@@ -17,15 +17,15 @@ from core.cli.options import (
     resolution,
     tap_or,
 )
-from core.cli.runner import Outcome
-from core.errors import UsageError
-from core.features import Tap
-from core.imaging import find_images
-from core.jobs import JobContext
-from core.pipeline.engine import Engine
-from core.pipeline.exploration import View, Viewed
-from core.pipeline.extraction import ExtractParams, extract_to_files
-from core.wording import counted
+from counterpart.core.cli.runner import Outcome
+from counterpart.core.errors import UsageError
+from counterpart.core.features.values import Tap
+from counterpart.core.images.reading import find_images
+from counterpart.core.jobs import JobContext
+from counterpart.core.pipeline.engine import Engine
+from counterpart.core.pipeline.explore.exploration import View, Viewed
+from counterpart.core.pipeline.explore.extraction import ExtractParams, extract_to_files
+from counterpart.core.wording import counted
 
 __all__ = ["add_parsers"]
 
@@ -134,8 +134,8 @@ def _viewed(viewed: Viewed, out: Path) -> Outcome:
 
 
 def _pca(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.explore import PcaParams
-    from core.pipeline.exploration import pca_to_files
+    from counterpart.core.features.pictures import PcaParams
+    from counterpart.core.pipeline.explore.exploration import pca_to_files
 
     engine = engine_from(args)
     params = PcaParams(foreground="component" if args.foreground else "none")
@@ -144,7 +144,7 @@ def _pca(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _clusters(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.exploration import clusters_to_files
+    from counterpart.core.pipeline.explore.exploration import clusters_to_files
 
     engine = engine_from(args)
     view = _view(args, engine, engine.defaults.cosegment_tap)
@@ -153,7 +153,7 @@ def _clusters(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _saliency(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.exploration import saliency_to_files
+    from counterpart.core.pipeline.explore.exploration import saliency_to_files
 
     engine = engine_from(args)
     view = _view(args, engine, engine.defaults.saliency_tap)
@@ -162,7 +162,7 @@ def _saliency(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _similarity(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.exploration import similarity_to_files
+    from counterpart.core.pipeline.explore.exploration import similarity_to_files
 
     engine = engine_from(args)
     view = _view(args, engine, engine.defaults.match_tap)
@@ -172,8 +172,8 @@ def _similarity(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _tsne(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.explore import TsneParams
-    from core.pipeline.exploration import tsne_to_files
+    from counterpart.core.features.pictures import TsneParams
+    from counterpart.core.pipeline.explore.exploration import tsne_to_files
 
     engine = engine_from(args)
     if args.every < 1:

@@ -6,15 +6,21 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from core.cli.options import Subparsers, add_engine_options, add_feature_options, add_report_options, engine_from
-from core.cli.runner import Outcome
-from core.cli.sequences import track_job
-from core.errors import JobCancelledError, UsageError
-from core.jobs import JobContext
-from core.pipeline.engine import Engine
-from core.project.document import Document
-from core.project.sequence import FrameState, folder_of, frame_state, frames_of
-from core.wording import counted
+from counterpart.core.cli.options import (
+    Subparsers,
+    add_engine_options,
+    add_feature_options,
+    add_report_options,
+    engine_from,
+)
+from counterpart.core.cli.runner import Outcome
+from counterpart.core.cli.sequences import track_job
+from counterpart.core.errors import JobCancelledError, UsageError
+from counterpart.core.jobs import JobContext
+from counterpart.core.pipeline.engine import Engine
+from counterpart.core.project.document import Document
+from counterpart.core.project.sequence import FrameState, folder_of, frame_state, frames_of
+from counterpart.core.wording import counted
 
 __all__ = ["add_parsers"]
 
@@ -49,7 +55,7 @@ def add_parsers(commands: Subparsers) -> None:
 
 
 def _frames(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.frames import FrameChoice, extract_frames
+    from counterpart.core.pipeline.video.frames import FrameChoice, extract_frames
 
     choice = FrameChoice(args.start, args.stop, args.every, args.png)
     done = extract_frames(args.video, args.out, choice, ctx)
@@ -96,7 +102,12 @@ def _folders(document: Document, args: argparse.Namespace) -> list[str]:
 def _track_folder(
     args: argparse.Namespace, document: Document, folder: str, engine: Engine, ctx: JobContext
 ) -> dict[str, Any]:
-    from core.pipeline.sequence import plan_sequence, propagate_sequence, sequence_command, span_from
+    from counterpart.core.pipeline.video.track_project import (
+        plan_sequence,
+        propagate_sequence,
+        sequence_command,
+        span_from,
+    )
 
     images = frames_of(document, folder)
     span = None if args.frame is None else span_from(document, images, args.frame, args.direction)

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.errors import UsageError
-from core.imaging import IMAGE_SUFFIXES
+from counterpart.core.errors import UsageError
+from counterpart.core.images.reading import IMAGE_SUFFIXES
 
 __all__ = ["check_out"]
 

@@ -7,8 +7,8 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.masks import add_cosegment_options, cosegment_job
-from core.cli.options import (
+from counterpart.core.cli.masks import add_cosegment_options, cosegment_job
+from counterpart.core.cli.options import (
     Subparsers,
     add_engine_options,
     add_feature_options,
@@ -16,14 +16,14 @@ from core.cli.options import (
     add_report_options,
     engine_from,
 )
-from core.cli.runner import Outcome
-from core.imaging import find_images
-from core.jobs import JobContext
-from core.pipeline.engine import Engine
-from core.wording import counted
+from counterpart.core.cli.runner import Outcome
+from counterpart.core.images.reading import find_images
+from counterpart.core.jobs import JobContext
+from counterpart.core.pipeline.engine import Engine
+from counterpart.core.wording import counted
 
 if TYPE_CHECKING:
-    from core.pipeline.landmarks import LandmarkJob
+    from counterpart.core.pipeline.keypoints.landmarks import LandmarkJob
 
 __all__ = ["add_landmark_options", "add_parsers", "landmark_job"]
 
@@ -72,9 +72,9 @@ def add_landmark_options(parser: argparse.ArgumentParser, *, parts: bool = True)
 
 def landmark_job(args: argparse.Namespace, engine: Engine) -> LandmarkJob:
     """The `LandmarkJob` that the options describe."""
-    from core.parts import PartsParams
-    from core.pipeline.landmarks import LandmarkJob
-    from core.pipeline.parts import PartsJob
+    from counterpart.core.parts import PartsParams
+    from counterpart.core.pipeline.keypoints.landmarks import LandmarkJob
+    from counterpart.core.pipeline.parts.discovery import PartsJob
 
     own = LandmarkJob.for_engine(engine, args.parts, paper=args.paper)
     params = own.parts.params
@@ -88,8 +88,8 @@ def landmark_job(args: argparse.Namespace, engine: Engine) -> LandmarkJob:
 
 
 def _fit(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.landmarks import learn_landmarks
-    from core.pipeline.transfer import read_templates
+    from counterpart.core.pipeline.keypoints.landmarks import learn_landmarks
+    from counterpart.core.pipeline.keypoints.transfer_files import read_templates
 
     engine = engine_from(args)
     refs = find_images(args.images)
@@ -119,9 +119,9 @@ def _fit(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _predict(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.landmarks import LandmarkPredictor
-    from core.pipeline.landmarks import find_landmarks
-    from core.pipeline.transfer import write_transferred
+    from counterpart.core.landmarks import LandmarkPredictor
+    from counterpart.core.pipeline.keypoints.landmarks import find_landmarks
+    from counterpart.core.pipeline.keypoints.transfer_files import write_transferred
 
     predictor = LandmarkPredictor.load(args.landmarks_model)
     if args.model is None:

@@ -7,10 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from core.cli.options import Subparsers, add_report_options
-from core.cli.runner import Outcome
-from core.errors import UsageError
-from core.jobs import JobContext
+from counterpart.core.cli.options import Subparsers, add_report_options
+from counterpart.core.cli.runner import Outcome
+from counterpart.core.errors import UsageError
+from counterpart.core.jobs import JobContext
 
 __all__ = ["add_parsers", "open_window"]
 
@@ -64,7 +64,7 @@ def open_window(target: str | None) -> int:
             file=sys.stderr,
         )
         return 1
-    main = importlib.import_module("desktop.app").main
+    main = importlib.import_module("counterpart.desktop.app").main
     return int(main([target] if target else []))
 
 
@@ -76,7 +76,7 @@ def has_display() -> bool:
 
 
 def _demo(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.demo import run_demo
+    from counterpart.core.pipeline.demo import run_demo
 
     out = None if args.out is None else Path(args.out)
     demo = run_demo(args.parts, out, ctx)
@@ -91,8 +91,8 @@ def _demo(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 def _list(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     del args, ctx
-    from core.backbone.registry import DEFAULT_MODEL, list_models
-    from core.backbone.weights import is_installed, models_dir
+    from counterpart.core.backbone.registry import DEFAULT_MODEL, list_models
+    from counterpart.core.backbone.weights import is_installed, models_dir
 
     rows, data = [], []
     for info in list_models():
@@ -121,15 +121,15 @@ def _list(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _install(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.backbone.weights import install
+    from counterpart.core.backbone.weights import install
 
     path = install(args.name, ctx)
     return Outcome(f"{args.name} is installed: {path}", {"model": args.name, "file": str(path)})
 
 
 def _import(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.backbone.checkpoints import import_checkpoint
-    from core.backbone.weights import weights_file
+    from counterpart.core.backbone.checkpoints import import_checkpoint
+    from counterpart.core.backbone.weights import weights_file
 
     if args.heads is not None and args.heads < 1:
         raise UsageError("--heads must be at least 1")
@@ -149,7 +149,7 @@ def _import(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 def _doctor(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     del args
-    from core.doctor import examine
+    from counterpart.core.cli.doctor import examine
 
     report = examine(ctx)
     lines = [f"{'ok  ' if check.ok else 'FAIL'}  {check.name:<20} {check.detail}" for check in report.checks]

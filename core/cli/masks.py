@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.options import (
+from counterpart.core.cli.options import (
     Subparsers,
     add_engine_options,
     add_feature_options,
@@ -21,16 +21,16 @@ from core.cli.options import (
     resolution,
     tap_or,
 )
-from core.cli.runner import Outcome
-from core.errors import UsageError
-from core.imaging import find_images
-from core.jobs import JobContext
-from core.pipeline.engine import Engine
-from core.wording import counted
+from counterpart.core.cli.runner import Outcome
+from counterpart.core.errors import UsageError
+from counterpart.core.images.reading import find_images
+from counterpart.core.jobs import JobContext
+from counterpart.core.pipeline.engine import Engine
+from counterpart.core.wording import counted
 
 if TYPE_CHECKING:
-    from core.pipeline.mask_files import WrittenMask
-    from core.pipeline.masks import CosegmentJob, MaskRun
+    from counterpart.core.pipeline.parts.mask_files import WrittenMask
+    from counterpart.core.pipeline.parts.masks import CosegmentJob, MaskRun
 
 __all__ = ["add_cosegment_options", "add_parsers", "cosegment_job", "label_map_outcome"]
 
@@ -99,8 +99,8 @@ def add_cosegment_options(parser: argparse.ArgumentParser) -> None:
 
 def cosegment_job(args: argparse.Namespace, engine: Engine) -> CosegmentJob:
     """The `CosegmentJob` that the options describe."""
-    from core.cosegment import CosegmentParams
-    from core.pipeline.masks import CosegmentJob
+    from counterpart.core.cosegment.cosegmentation import CosegmentParams
+    from counterpart.core.pipeline.parts.masks import CosegmentJob
 
     job = CosegmentJob.for_engine(engine)
     params = CosegmentParams.for_method(engine.defaults, args.method)
@@ -122,9 +122,9 @@ def cosegment_job(args: argparse.Namespace, engine: Engine) -> CosegmentJob:
 
 
 def _cosegment(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.mask_files import write_masks
-    from core.pipeline.masks import find_object
-    from core.pipeline.naming import check_writable
+    from counterpart.core.pipeline.output_paths import check_writable
+    from counterpart.core.pipeline.parts.mask_files import write_masks
+    from counterpart.core.pipeline.parts.masks import find_object
 
     engine = engine_from(args)
     refs = find_images(args.images, args.out)
@@ -137,11 +137,11 @@ def _cosegment(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _parts(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.codebook import Codebook
-    from core.parts import PartsParams
-    from core.pipeline.mask_files import write_masks
-    from core.pipeline.naming import check_writable
-    from core.pipeline.parts import PartsJob, find_known_parts, find_parts
+    from counterpart.core.parts import PartsParams
+    from counterpart.core.parts.codebook import Codebook
+    from counterpart.core.pipeline.output_paths import check_writable
+    from counterpart.core.pipeline.parts.discovery import PartsJob, find_known_parts, find_parts
+    from counterpart.core.pipeline.parts.mask_files import write_masks
 
     engine = engine_from(args)
     refs = find_images(args.images, args.out)

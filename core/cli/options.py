@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from core.backbone.registry import DEFAULT_MODEL
-from core.errors import CounterpartError, UsageError
-from core.features import FACETS, Tap
-from core.geometry import Size, parse_size
-from core.pipeline.engine import Engine, open_cache
+from counterpart.core.backbone.registry import DEFAULT_MODEL
+from counterpart.core.errors import CounterpartError, UsageError
+from counterpart.core.features.values import FACETS, Tap
+from counterpart.core.geometry import Size, parse_size
+from counterpart.core.pipeline.engine import Engine, open_cache
 
 __all__ = [
     "Subparsers",

@@ -7,7 +7,7 @@ import dataclasses
 import math
 from pathlib import Path
 
-from core.cli.options import (
+from counterpart.core.cli.options import (
     Subparsers,
     add_engine_options,
     add_feature_options,
@@ -17,10 +17,10 @@ from core.cli.options import (
     resolution,
     tap_or,
 )
-from core.cli.runner import Outcome
-from core.imaging import ImageRef, find_images
-from core.jobs import JobContext
-from core.wording import counted
+from counterpart.core.cli.runner import Outcome
+from counterpart.core.images.reading import ImageRef, find_images
+from counterpart.core.jobs import JobContext
+from counterpart.core.wording import counted
 
 __all__ = ["add_parsers"]
 
@@ -77,7 +77,7 @@ def _place(text: str) -> tuple[float, float]:
 
 
 def _match(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.matching import MatchJob, match_images, match_points, write_matches
+    from counterpart.core.pipeline.matches.matching import MatchJob, match_images, match_points, write_matches
 
     engine = engine_from(args)
     make = MatchJob.paper if args.method == "paper" else MatchJob.for_engine
@@ -100,14 +100,14 @@ def _match(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _transfer(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.transfer import (
+    from counterpart.core.pipeline.keypoints.transfer_files import (
         TransferJob,
         read_boxes,
         read_templates,
         transfer_keypoints,
         write_transferred,
     )
-    from core.transfer import TransferParams
+    from counterpart.core.transfer import TransferParams
 
     engine = engine_from(args)
     refs = find_images(args.images)

@@ -6,15 +6,15 @@ import argparse
 import contextlib
 from pathlib import Path
 
-from core.cli.options import Subparsers, add_report_options
-from core.cli.runner import Outcome
-from core.errors import CounterpartError, UsageError
-from core.formats import FORMATS, ExportOptions, export_project, guess_format, import_into, preview_import
-from core.jobs import JobContext
-from core.project.document import Document
-from core.project.model import IMAGE_STATES
-from core.project.statistics import set_statistics, write_statistics
-from core.wording import counted
+from counterpart.core.cli.options import Subparsers, add_report_options
+from counterpart.core.cli.runner import Outcome
+from counterpart.core.errors import CounterpartError, UsageError
+from counterpart.core.formats import FORMATS, ExportOptions, export_project, guess_format, import_into, preview_import
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.document import Document
+from counterpart.core.project.model import IMAGE_STATES
+from counterpart.core.project.statistics import set_statistics, write_statistics
+from counterpart.core.wording import counted
 
 __all__ = ["add_parsers"]
 

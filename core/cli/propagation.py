@@ -7,8 +7,8 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.masks import label_map_outcome
-from core.cli.options import (
+from counterpart.core.cli.masks import label_map_outcome
+from counterpart.core.cli.options import (
     Subparsers,
     add_engine_options,
     add_feature_options,
@@ -20,15 +20,15 @@ from core.cli.options import (
     resolution,
     tap_or,
 )
-from core.cli.runner import Outcome
-from core.errors import UsageError
-from core.imaging import find_images
-from core.jobs import JobContext
-from core.pipeline.engine import Engine
-from core.wording import counted
+from counterpart.core.cli.runner import Outcome
+from counterpart.core.errors import UsageError
+from counterpart.core.images.reading import find_images
+from counterpart.core.jobs import JobContext
+from counterpart.core.pipeline.engine import Engine
+from counterpart.core.wording import counted
 
 if TYPE_CHECKING:
-    from core.pipeline.propagation import PropagationJob
+    from counterpart.core.pipeline.parts.propagation import PropagationJob
 
 __all__ = ["add_evaluation", "add_parsers", "add_propagation_options", "propagation_job"]
 
@@ -77,10 +77,10 @@ def _add_split(commands: Subparsers) -> None:
 
 
 def _split(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.label_files import read_label_folder
-    from core.pipeline.mask_files import write_masks
-    from core.pipeline.naming import check_writable
-    from core.pipeline.splitting import SplitJob, split_run
+    from counterpart.core.pipeline.output_paths import check_writable
+    from counterpart.core.pipeline.parts.label_files import read_label_folder
+    from counterpart.core.pipeline.parts.mask_files import write_masks
+    from counterpart.core.pipeline.parts.splitting import SplitJob, split_run
 
     engine = engine_from(args)
     refs = find_images(args.images, args.out)
@@ -134,7 +134,7 @@ def add_evaluation(kinds: Subparsers) -> None:
 
 def propagation_job(args: argparse.Namespace, engine: Engine) -> PropagationJob:
     """The `PropagationJob` that the options describe."""
-    from core.pipeline.propagation import PropagationJob
+    from counterpart.core.pipeline.parts.propagation import PropagationJob
 
     job = PropagationJob.for_engine(engine)
     changes = {name: getattr(args, name) for name in ("neighbours", "memory", "unlabelled", "mirror", "refine")}
@@ -146,10 +146,10 @@ def propagation_job(args: argparse.Namespace, engine: Engine) -> PropagationJob:
 
 
 def _propagate(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.label_files import read_label_folder
-    from core.pipeline.mask_files import write_masks
-    from core.pipeline.naming import check_writable
-    from core.pipeline.propagation import propagate
+    from counterpart.core.pipeline.output_paths import check_writable
+    from counterpart.core.pipeline.parts.label_files import read_label_folder
+    from counterpart.core.pipeline.parts.mask_files import write_masks
+    from counterpart.core.pipeline.parts.propagation import propagate
 
     engine = engine_from(args)
     refs = find_images(args.images, args.out)
@@ -187,7 +187,7 @@ def _lines(about: dict[str, object]) -> list[str]:
 
 
 def _evaluate(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.part_evaluation import FewShot, evaluate_few_shot, evaluate_label_maps
+    from counterpart.core.pipeline.evaluate.parts import FewShot, evaluate_few_shot, evaluate_label_maps
 
     refs = find_images(args.images)
     if args.labelled < 1 or args.draws < 1:

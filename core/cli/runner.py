@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-from core.errors import CounterpartError, JobCancelledError, ModelNotInstalledError, UsageError
-from core.files import discard_unfinished
-from core.jobs import CancelToken, JobContext, Progress, format_duration
+from counterpart.core.errors import CounterpartError, JobCancelledError, ModelNotInstalledError, UsageError
+from counterpart.core.files import discard_unfinished
+from counterpart.core.jobs import CancelToken, JobContext, Progress, format_duration
 
 __all__ = ["EXIT_CANCELLED", "EXIT_DONE", "EXIT_SOME_FAILED", "EXIT_USAGE", "Outcome", "run"]
 

@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cli.options import (
+from counterpart.core.cli.options import (
     Subparsers,
     add_engine_options,
     add_feature_options,
@@ -16,13 +16,13 @@ from core.cli.options import (
     resolution,
     tap_or,
 )
-from core.cli.runner import Outcome
-from core.jobs import JobContext
-from core.pipeline.engine import Engine
-from core.wording import counted
+from counterpart.core.cli.runner import Outcome
+from counterpart.core.jobs import JobContext
+from counterpart.core.pipeline.engine import Engine
+from counterpart.core.wording import counted
 
 if TYPE_CHECKING:
-    from core.pipeline.tracking import TrackJob
+    from counterpart.core.pipeline.video.track_masks import TrackJob
 
 __all__ = ["add_parsers", "track_job"]
 
@@ -52,7 +52,7 @@ def add_parsers(commands: Subparsers) -> None:
 
 def track_job(args: argparse.Namespace, engine: Engine) -> TrackJob:
     """The `TrackJob` that the options describe."""
-    from core.pipeline.tracking import TrackJob
+    from counterpart.core.pipeline.video.track_masks import TrackJob
 
     own = TrackJob.for_engine(engine, paper=args.paper)
     chosen = resolution(args, own.size, own.stride)
@@ -61,7 +61,7 @@ def track_job(args: argparse.Namespace, engine: Engine) -> TrackJob:
 
 
 def _track(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from core.pipeline.tracking import read_masks, track_to_files
+    from counterpart.core.pipeline.video.track_masks import read_masks, track_to_files
 
     engine = engine_from(args)
     job = track_job(args, engine)
@@ -77,7 +77,7 @@ def _track(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _track_points(args: argparse.Namespace, engine: Engine, job: TrackJob, ctx: JobContext) -> Outcome:
-    from core.pipeline.point_tracking import POINTS_NAME, track_points_to_file
+    from counterpart.core.pipeline.video.track_points import POINTS_NAME, track_points_to_file
 
     written = track_points_to_file(engine, args.frames, args.keypoints, job, args.out, ctx, args.category)
     points = sum(item["num_keypoints"] for item in written)

@@ -16,8 +16,8 @@ from natsort import natsorted
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from core.errors import ProtocolError
-from core.imaging import IMAGE_SUFFIXES
+from counterpart.core.errors import ProtocolError
+from counterpart.core.images.reading import IMAGE_SUFFIXES
 
 __all__ = [
     "MaskScores",

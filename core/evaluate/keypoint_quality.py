@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UsageError
-from core.evaluate.keypoints import (
+from counterpart.core.errors import UsageError
+from counterpart.core.evaluate.keypoints import (
     Annotated,
     EncodeViews,
     Outcomes,
@@ -18,14 +18,14 @@ from core.evaluate.keypoints import (
     outcome_of,
     pck,
 )
-from core.jobs import JobContext
-from core.project.points import Skeleton
-from core.transfer.bank import PreparedTemplate, Template, TemplateBank
-from core.transfer.calibration import MIN_OUTCOMES, Calibration
-from core.transfer.encode import target_views, template_views
-from core.transfer.params import TransferParams
-from core.transfer.prediction import Target
-from core.transfer.skeleton import mirror_order
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.points import Skeleton
+from counterpart.core.transfer.bank import PreparedTemplate, Template, TemplateBank
+from counterpart.core.transfer.calibration import MIN_OUTCOMES, Calibration
+from counterpart.core.transfer.encode import target_views, template_views
+from counterpart.core.transfer.params import TransferParams
+from counterpart.core.transfer.prediction import Target
+from counterpart.core.transfer.skeleton import mirror_order
 
 __all__ = ["MAX_TEMPLATES", "KeypointQuality", "leave_one_out"]
 

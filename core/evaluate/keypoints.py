@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ImageError, ProtocolError, UsageError
-from core.imaging import ImageRef, image_size
-from core.jobs import JobContext
-from core.project.points import Skeleton
-from core.transfer.bank import PreparedTemplate, Template, TemplateBank
-from core.transfer.calibration import Calibration
-from core.transfer.encode import target_views, template_views
-from core.transfer.params import TransferParams
-from core.transfer.prediction import Target, predict
-from core.transfer.skeleton import mirror_order
-from core.transfer.views import Box, View, ViewKey
+from counterpart.core.errors import ImageError, ProtocolError, UsageError
+from counterpart.core.images.reading import ImageRef, image_size
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.points import Skeleton
+from counterpart.core.transfer.bank import PreparedTemplate, Template, TemplateBank
+from counterpart.core.transfer.calibration import Calibration
+from counterpart.core.transfer.encode import target_views, template_views
+from counterpart.core.transfer.params import TransferParams
+from counterpart.core.transfer.prediction import Target, predict
+from counterpart.core.transfer.skeleton import mirror_order
+from counterpart.core.transfer.views import Box, View, ViewKey
 
 __all__ = [
     "Annotated",
@@ -135,9 +135,9 @@ def read_groups(path: Path, root: Path | None, ctx: JobContext) -> list[Group]:
         ProtocolError: No category has two usable instances.
     """
     # Formats are loaded when they are needed; they bring libraries along.
-    from core.formats.base import ImportReport
-    from core.formats.coco_keypoints import read_coco_keypoints
-    from core.formats.naming import Source
+    from counterpart.core.formats.base import ImportReport
+    from counterpart.core.formats.coco_keypoints import read_coco_keypoints
+    from counterpart.core.formats.naming import Source
 
     dataset = read_coco_keypoints(path, Source(root=root), ctx, ImportReport("coco-keypoints", path))
     found: dict[int, list[Annotated]] = {}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import comb
 
-from core.errors import ProtocolError
+from counterpart.core.errors import ProtocolError
 
 __all__ = [
     "PartScores",

@@ -10,11 +10,11 @@ import numpy as np
 from natsort import natsorted
 from numpy.typing import NDArray
 
-from core.errors import ProtocolError
-from core.evaluate.cosegmentation import read_values
-from core.evaluate.datasets.layout import found_in
-from core.evaluate.video import VideoScore, score_video
-from core.jobs import JobContext
+from counterpart.core.errors import ProtocolError
+from counterpart.core.evaluate.cosegmentation import read_values
+from counterpart.core.evaluate.datasets.layout import found_in
+from counterpart.core.evaluate.video import VideoScore, score_video
+from counterpart.core.jobs import JobContext
 
 __all__ = ["TrackPair", "find_tracks", "score_tracks"]
 

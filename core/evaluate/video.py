@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ProtocolError
-from core.evaluate.datasets.layout import found_in
-from core.imaging import IMAGE_SUFFIXES
-from core.jobs import JobContext
+from counterpart.core.errors import ProtocolError
+from counterpart.core.evaluate.datasets.layout import found_in
+from counterpart.core.images.reading import IMAGE_SUFFIXES
+from counterpart.core.jobs import JobContext
 
 __all__ = [
     "DavisSequence",

@@ -15,10 +15,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.formats.naming import Source
-from core.jobs import JobContext
-from core.project.model import Box, ImageState, KeypointSet, MatchSet, PartLabel, Skeleton
-from core.project.tiles import PackedLabels
+from counterpart.core.formats.naming import Source
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import Box, ImageState, KeypointSet, MatchSet, PartLabel, Skeleton
+from counterpart.core.project.tiles import PackedLabels
 
 __all__ = [
     "AnnotatedImage",

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import FormatError
-from core.files import atomic_write
-from core.formats.base import (
+from counterpart.core.errors import FormatError
+from counterpart.core.files import atomic_write
+from counterpart.core.formats.base import (
     AnnotatedImage,
     Dataset,
     ExportOptions,
@@ -25,15 +25,15 @@ from core.formats.base import (
     ImportReport,
     with_progress,
 )
-from core.formats.fields import Node, read_json
-from core.formats.lazy import LazyImages
-from core.formats.naming import Source
-from core.formats.polygons import fill_rings, keyhole, outlines
-from core.formats.rle import MAX_PIXELS, counts_to_mask, decode_counts, encode_counts, mask_to_counts
-from core.jobs import JobContext
-from core.project.model import PartLabel, mask_bbox
-from core.project.palette import colour_at
-from core.project.tiles import pack_labels
+from counterpart.core.formats.fields import Node, read_json
+from counterpart.core.formats.lazy import LazyImages
+from counterpart.core.formats.naming import Source
+from counterpart.core.formats.polygons import fill_rings, keyhole, outlines
+from counterpart.core.formats.rle import MAX_PIXELS, counts_to_mask, decode_counts, encode_counts, mask_to_counts
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import PartLabel, mask_bbox
+from counterpart.core.project.palette import colour_at
+from counterpart.core.project.tiles import pack_labels
 
 __all__ = ["read_coco", "write_coco"]
 

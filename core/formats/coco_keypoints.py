@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import UsageError
-from core.files import write_json
-from core.formats.base import (
+from counterpart.core.errors import UsageError
+from counterpart.core.files import write_json
+from counterpart.core.formats.base import (
     AnnotatedImage,
     Dataset,
     ExportOptions,
@@ -25,13 +25,13 @@ from core.formats.base import (
     box_from_corner,
     with_progress,
 )
-from core.formats.coco import image_hw
-from core.formats.fields import Node, read_json
-from core.formats.instances import corner_box, outside
-from core.formats.naming import Source
-from core.jobs import JobContext
-from core.project.model import Box, KeypointSet, Origin, Skeleton
-from core.resources import resource_path
+from counterpart.core.formats.coco import image_hw
+from counterpart.core.formats.fields import Node, read_json
+from counterpart.core.formats.instances import corner_box, outside
+from counterpart.core.formats.naming import Source
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import Box, KeypointSet, Origin, Skeleton
+from counterpart.core.resources import resource_path
 
 __all__ = ["built_in_skeletons", "read_coco_keypoints", "read_coco_skeletons", "write_coco_keypoints"]
 

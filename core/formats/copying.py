@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from core.formats.base import Dataset, ExportOptions, ExportReport, put_file
-from core.formats.naming import safe_name
+from counterpart.core.formats.base import Dataset, ExportOptions, ExportReport, put_file
+from counterpart.core.formats.naming import safe_name
 
 __all__ = ["copy_images"]
 

@@ -17,9 +17,9 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import FormatError, UsageError
-from core.files import atomic_write
-from core.formats.base import (
+from counterpart.core.errors import FormatError, UsageError
+from counterpart.core.files import atomic_write
+from counterpart.core.formats.base import (
     AnnotatedImage,
     Dataset,
     ExportOptions,
@@ -28,15 +28,23 @@ from core.formats.base import (
     to_corner,
     with_progress,
 )
-from core.formats.fields import Node, read_bytes
-from core.formats.lazy import LazyImages
-from core.formats.naming import Source
-from core.formats.polygons import fill_rings, keyhole, outlines
-from core.formats.rle import MAX_PIXELS, mask_to_rows, rows_to_mask
-from core.jobs import JobContext
-from core.project.model import KeypointSet, PartLabel, Skeleton, Visibility, colour_hex, mask_bbox, parse_colour
-from core.project.palette import colour_at
-from core.project.tiles import pack_labels
+from counterpart.core.formats.fields import Node, read_bytes
+from counterpart.core.formats.lazy import LazyImages
+from counterpart.core.formats.naming import Source
+from counterpart.core.formats.polygons import fill_rings, keyhole, outlines
+from counterpart.core.formats.rle import MAX_PIXELS, mask_to_rows, rows_to_mask
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import (
+    KeypointSet,
+    PartLabel,
+    Skeleton,
+    Visibility,
+    colour_hex,
+    mask_bbox,
+    parse_colour,
+)
+from counterpart.core.project.palette import colour_at
+from counterpart.core.project.tiles import pack_labels
 
 __all__ = ["read_cvat", "write_cvat"]
 

@@ -17,9 +17,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from core.errors import FormatError, ImageError
-from core.files import atomic_folder
-from core.formats.base import (
+from counterpart.core.errors import FormatError, ImageError
+from counterpart.core.files import atomic_folder
+from counterpart.core.formats.base import (
     AnnotatedImage,
     Dataset,
     ExportOptions,
@@ -28,14 +28,14 @@ from core.formats.base import (
     put_file,
     with_progress,
 )
-from core.formats.fields import read_bytes
-from core.formats.indexed_png import LEGEND, OBJECT, labels_in, read_legend, unnamed_parts, write_legend
-from core.formats.lazy import LazyImages
-from core.formats.naming import Source, flat_names, safe_name
-from core.formats.pictures import encode_label_png, palette_of, read_label_picture
-from core.imaging import read_image
-from core.jobs import JobContext
-from core.project.tiles import pack_labels
+from counterpart.core.formats.fields import read_bytes
+from counterpart.core.formats.indexed_png import LEGEND, OBJECT, labels_in, read_legend, unnamed_parts, write_legend
+from counterpart.core.formats.lazy import LazyImages
+from counterpart.core.formats.naming import Source, flat_names, safe_name
+from counterpart.core.formats.pictures import encode_label_png, palette_of, read_label_picture
+from counterpart.core.images.reading import read_image
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.tiles import pack_labels
 
 __all__ = ["read_davis", "write_davis"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.errors import ImageError, ProjectError, UsageError
-from core.formats.base import AnnotatedImage, Dataset, ExportOptions, ExportReport, NamedMatches
-from core.formats.lazy import LazyImages
-from core.formats.table import format_named
-from core.imaging import image_size
-from core.jobs import JobContext
-from core.project.view import ProjectView
+from counterpart.core.errors import ImageError, ProjectError, UsageError
+from counterpart.core.formats.base import AnnotatedImage, Dataset, ExportOptions, ExportReport, NamedMatches
+from counterpart.core.formats.lazy import LazyImages
+from counterpart.core.formats.table import format_named
+from counterpart.core.images.reading import image_size
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.view import ProjectView
 
 __all__ = ["dataset_of", "export_project"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import FormatError
+from counterpart.core.errors import FormatError
 
 __all__ = ["Node", "read_bytes", "read_json", "read_text"]
 

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import UsageError
-from core.formats.base import Dataset, ImportReport, NamedMatches
-from core.formats.naming import ImageIndex, Source, safe_name
-from core.formats.table import format_named
-from core.imaging import ImageRef
-from core.jobs import JobContext
-from core.project.commands import AddImages, AddInstance, AddSkeleton, Command, ReplaceMasks, ReplaceMatches
-from core.project.document import Document
-from core.project.edit import Edit
-from core.project.model import KeypointSet, MatchSet, Provenance, Skeleton
-from core.project.rows import read_keypoints
-from core.project.view import ProjectView
+from counterpart.core.errors import UsageError
+from counterpart.core.formats.base import Dataset, ImportReport, NamedMatches
+from counterpart.core.formats.naming import ImageIndex, Source, safe_name
+from counterpart.core.formats.table import format_named
+from counterpart.core.images.reading import ImageRef
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.commands import AddImages, AddInstance, AddSkeleton, Command, ReplaceMasks, ReplaceMatches
+from counterpart.core.project.document import Document
+from counterpart.core.project.edit import Edit
+from counterpart.core.project.model import KeypointSet, MatchSet, Provenance, Skeleton
+from counterpart.core.project.rows import read_keypoints
+from counterpart.core.project.view import ProjectView
 
 __all__ = ["ImportAnnotations", "import_into", "plan_import"]
 

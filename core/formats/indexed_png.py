@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from core.errors import FormatError
-from core.files import atomic_folder, write_json
-from core.formats.base import (
+from counterpart.core.errors import FormatError
+from counterpart.core.files import atomic_folder, write_json
+from counterpart.core.formats.base import (
     AnnotatedImage,
     Dataset,
     ExportOptions,
@@ -23,15 +23,15 @@ from core.formats.base import (
     put_file,
     with_progress,
 )
-from core.formats.fields import read_bytes, read_json
-from core.formats.lazy import LazyImages
-from core.formats.naming import Source, output_names
-from core.formats.pictures import encode_label_png, palette_of, read_label_picture
-from core.imaging import IMAGE_SUFFIXES
-from core.jobs import JobContext
-from core.project.model import MAX_PART_ID, PartLabel, colour_hex, parse_colour
-from core.project.palette import colour_at
-from core.project.tiles import pack_labels
+from counterpart.core.formats.fields import read_bytes, read_json
+from counterpart.core.formats.lazy import LazyImages
+from counterpart.core.formats.naming import Source, output_names
+from counterpart.core.formats.pictures import encode_label_png, palette_of, read_label_picture
+from counterpart.core.images.reading import IMAGE_SUFFIXES
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import MAX_PART_ID, PartLabel, colour_hex, parse_colour
+from counterpart.core.project.palette import colour_at
+from counterpart.core.project.tiles import pack_labels
 
 __all__ = [
     "LEGEND",

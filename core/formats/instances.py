@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.errors import FormatError, UsageError
-from core.formats.base import AnnotatedImage, Dataset, ExportOptions, box_to_corner
-from core.formats.naming import Source
-from core.project.model import Box, KeypointSet, Skeleton
+from counterpart.core.errors import FormatError, UsageError
+from counterpart.core.formats.base import AnnotatedImage, Dataset, ExportOptions, box_to_corner
+from counterpart.core.formats.naming import Source
+from counterpart.core.project.model import Box, KeypointSet, Skeleton
 
 __all__ = ["chosen_skeleton", "corner_box", "instances_of", "outside", "skeleton_for"]
 

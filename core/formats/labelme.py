@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import FormatError
-from core.files import atomic_folder
-from core.formats.base import (
+from counterpart.core.errors import FormatError
+from counterpart.core.files import atomic_folder
+from counterpart.core.formats.base import (
     AnnotatedImage,
     Dataset,
     ExportOptions,
@@ -34,17 +34,17 @@ from core.formats.base import (
     to_corner,
     with_progress,
 )
-from core.formats.fields import Node, read_json
-from core.formats.instances import skeleton_for
-from core.formats.lazy import LazyImages
-from core.formats.naming import Source, output_names
-from core.formats.pictures import read_label_picture
-from core.formats.polygons import fill_rings, keyhole, outlines
-from core.formats.rle import MAX_PIXELS
-from core.jobs import JobContext
-from core.project.model import KeypointSet, PartLabel, Skeleton, Visibility, mask_bbox
-from core.project.palette import colour_at
-from core.project.tiles import pack_labels
+from counterpart.core.formats.fields import Node, read_json
+from counterpart.core.formats.instances import skeleton_for
+from counterpart.core.formats.lazy import LazyImages
+from counterpart.core.formats.naming import Source, output_names
+from counterpart.core.formats.pictures import read_label_picture
+from counterpart.core.formats.polygons import fill_rings, keyhole, outlines
+from counterpart.core.formats.rle import MAX_PIXELS
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import KeypointSet, PartLabel, Skeleton, Visibility, mask_bbox
+from counterpart.core.project.palette import colour_at
+from counterpart.core.project.tiles import pack_labels
 
 __all__ = ["read_labelme", "write_labelme"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
-from core.formats.base import AnnotatedImage
+from counterpart.core.formats.base import AnnotatedImage
 
 __all__ = ["LazyImages"]
 

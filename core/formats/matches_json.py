@@ -15,12 +15,19 @@ from pathlib import Path
 
 import numpy as np
 
-from core.files import write_json
-from core.formats.base import AnnotatedImage, Dataset, ExportOptions, ExportReport, ImportReport, NamedMatches
-from core.formats.fields import Node, read_json
-from core.formats.naming import Source
-from core.jobs import JobContext
-from core.project.model import MatchSet, MatchState
+from counterpart.core.files import write_json
+from counterpart.core.formats.base import (
+    AnnotatedImage,
+    Dataset,
+    ExportOptions,
+    ExportReport,
+    ImportReport,
+    NamedMatches,
+)
+from counterpart.core.formats.fields import Node, read_json
+from counterpart.core.formats.naming import Source
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import MatchSet, MatchState
 
 __all__ = ["read_matches", "write_matches"]
 

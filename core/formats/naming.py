@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from core.errors import ImageError
-from core.imaging import IMAGE_SUFFIXES, image_size
-from core.project.model import ImageRecord, PartLabel, Skeleton
+from counterpart.core.errors import ImageError
+from counterpart.core.images.reading import IMAGE_SUFFIXES, image_size
+from counterpart.core.project.model import ImageRecord, PartLabel, Skeleton
 
 __all__ = ["ImageIndex", "Source", "flat_names", "output_names", "safe_name"]
 

@@ -14,16 +14,23 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import FormatError, UsageError
-from core.files import atomic_write
-from core.formats.base import AnnotatedImage, Dataset, ExportOptions, ExportReport, ImportReport, with_progress
-from core.formats.fields import Node
-from core.formats.lazy import LazyImages
-from core.formats.naming import Source
-from core.formats.rle import MAX_PIXELS
-from core.jobs import JobContext
-from core.project.model import MAX_PART_ID, PartLabel, colour_hex, parse_colour
-from core.project.tiles import pack_labels
+from counterpart.core.errors import FormatError, UsageError
+from counterpart.core.files import atomic_write
+from counterpart.core.formats.base import (
+    AnnotatedImage,
+    Dataset,
+    ExportOptions,
+    ExportReport,
+    ImportReport,
+    with_progress,
+)
+from counterpart.core.formats.fields import Node
+from counterpart.core.formats.lazy import LazyImages
+from counterpart.core.formats.naming import Source
+from counterpart.core.formats.rle import MAX_PIXELS
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import MAX_PART_ID, PartLabel, colour_hex, parse_colour
+from counterpart.core.project.tiles import pack_labels
 
 __all__ = ["read_npz", "write_npz"]
 
@@ -113,7 +120,7 @@ def _read_parts(archive: zipfile.ZipFile, path: Path) -> tuple[PartLabel, ...]:
 
 
 def _plain_parts(path: Path, names: list[str], report: ImportReport) -> tuple[PartLabel, ...]:
-    from core.project.palette import colour_at
+    from counterpart.core.project.palette import colour_at
 
     found: set[int] = set()
     for name in names:

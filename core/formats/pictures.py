@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from core.errors import FormatError
-from core.project.model import Colour, Labels, PartLabel
+from counterpart.core.errors import FormatError
+from counterpart.core.project.model import Colour, Labels, PartLabel
 
 __all__ = ["encode_label_png", "palette_of", "read_label_picture", "voc_palette"]
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from core.formats.base import ImportReport
-from core.formats.importing import ImportAnnotations, plan_import
-from core.formats.naming import ImageIndex
-from core.jobs import JobContext
-from core.project.changes import Diff
-from core.project.document import Document
+from counterpart.core.formats.base import ImportReport
+from counterpart.core.formats.importing import ImportAnnotations, plan_import
+from counterpart.core.formats.naming import ImageIndex
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.changes import Diff
+from counterpart.core.project.document import Document
 
 __all__ = ["ImportPreview", "preview_import", "rehearse_import"]
 

@@ -15,12 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import FormatError, UsageError
-from core.files import atomic_write
-from core.formats.base import AnnotatedImage, Dataset, ExportOptions, ExportReport, ImportReport, with_progress
-from core.formats.naming import Source
-from core.jobs import JobContext
-from core.project.model import KeypointSet, Origin, Skeleton
+from counterpart.core.errors import FormatError, UsageError
+from counterpart.core.files import atomic_write
+from counterpart.core.formats.base import (
+    AnnotatedImage,
+    Dataset,
+    ExportOptions,
+    ExportReport,
+    ImportReport,
+    with_progress,
+)
+from counterpart.core.formats.naming import Source
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import KeypointSet, Origin, Skeleton
 
 __all__ = ["read_sleap", "write_sleap"]
 

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core.errors import FormatError, ImageError, UsageError
-from core.files import atomic_folder
-from core.formats.base import (
+from counterpart.core.errors import FormatError, ImageError, UsageError
+from counterpart.core.files import atomic_folder
+from counterpart.core.formats.base import (
     AnnotatedImage,
     Dataset,
     ExportOptions,
@@ -30,12 +30,12 @@ from core.formats.base import (
     NamedMatches,
     put_file,
 )
-from core.formats.fields import Node, read_json
-from core.formats.instances import corner_box, instances_of
-from core.formats.naming import Source, flat_names
-from core.imaging import read_image
-from core.jobs import JobContext
-from core.project.model import KeypointSet, MatchSet, MatchState, Skeleton
+from counterpart.core.formats.fields import Node, read_json
+from counterpart.core.formats.instances import corner_box, instances_of
+from counterpart.core.formats.naming import Source, flat_names
+from counterpart.core.images.reading import read_image
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import KeypointSet, MatchSet, MatchState, Skeleton
 
 __all__ = ["MAX_PAIRS", "read_spair", "write_spair"]
 

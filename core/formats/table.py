@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.errors import UsageError
-from core.formats.base import Format
-from core.formats.coco import read_coco, write_coco
-from core.formats.coco_keypoints import read_coco_keypoints, write_coco_keypoints
-from core.formats.cvat import read_cvat, write_cvat
-from core.formats.davis import read_davis, write_davis
-from core.formats.deeplabcut import read_deeplabcut, write_deeplabcut
-from core.formats.indexed_png import read_indexed_png, write_indexed_png
-from core.formats.labelme import read_labelme, write_labelme
-from core.formats.matches_json import read_matches, write_matches
-from core.formats.npz import read_npz, write_npz
-from core.formats.sleap import read_sleap, write_sleap
-from core.formats.spair import read_spair, write_spair
-from core.formats.tables import read_csv, read_tps, write_csv, write_tps
-from core.formats.voc import read_voc, write_voc
-from core.formats.yolo import read_yolo_pose, read_yolo_seg, write_yolo_pose, write_yolo_seg
+from counterpart.core.errors import UsageError
+from counterpart.core.formats.base import Format
+from counterpart.core.formats.coco import read_coco, write_coco
+from counterpart.core.formats.coco_keypoints import read_coco_keypoints, write_coco_keypoints
+from counterpart.core.formats.cvat import read_cvat, write_cvat
+from counterpart.core.formats.davis import read_davis, write_davis
+from counterpart.core.formats.deeplabcut import read_deeplabcut, write_deeplabcut
+from counterpart.core.formats.indexed_png import read_indexed_png, write_indexed_png
+from counterpart.core.formats.labelme import read_labelme, write_labelme
+from counterpart.core.formats.matches_json import read_matches, write_matches
+from counterpart.core.formats.npz import read_npz, write_npz
+from counterpart.core.formats.sleap import read_sleap, write_sleap
+from counterpart.core.formats.spair import read_spair, write_spair
+from counterpart.core.formats.tables import read_csv, read_tps, write_csv, write_tps
+from counterpart.core.formats.voc import read_voc, write_voc
+from counterpart.core.formats.yolo import read_yolo_pose, read_yolo_seg, write_yolo_pose, write_yolo_seg
 
 __all__ = ["FORMATS", "format_named"]
 

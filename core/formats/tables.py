@@ -14,14 +14,21 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import FormatError, UsageError
-from core.files import write_text
-from core.formats.base import AnnotatedImage, Dataset, ExportOptions, ExportReport, ImportReport, with_progress
-from core.formats.fields import Node, read_text
-from core.formats.instances import chosen_skeleton, instances_of, skeleton_for
-from core.formats.naming import Source
-from core.jobs import JobContext
-from core.project.model import KeypointSet, Origin, Skeleton
+from counterpart.core.errors import FormatError, UsageError
+from counterpart.core.files import write_text
+from counterpart.core.formats.base import (
+    AnnotatedImage,
+    Dataset,
+    ExportOptions,
+    ExportReport,
+    ImportReport,
+    with_progress,
+)
+from counterpart.core.formats.fields import Node, read_text
+from counterpart.core.formats.instances import chosen_skeleton, instances_of, skeleton_for
+from counterpart.core.formats.naming import Source
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import KeypointSet, Origin, Skeleton
 
 __all__ = ["read_csv", "read_tps", "write_csv", "write_tps"]
 

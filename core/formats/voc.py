@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import FormatError
-from core.files import atomic_folder
-from core.formats.base import (
+from counterpart.core.errors import FormatError
+from counterpart.core.files import atomic_folder
+from counterpart.core.formats.base import (
     AnnotatedImage,
     Dataset,
     ExportOptions,
@@ -22,14 +22,14 @@ from core.formats.base import (
     put_file,
     with_progress,
 )
-from core.formats.copying import copy_images
-from core.formats.fields import read_bytes, read_text
-from core.formats.lazy import LazyImages
-from core.formats.naming import Source, flat_names
-from core.formats.pictures import encode_label_png, palette_of, read_label_picture, voc_palette
-from core.jobs import JobContext
-from core.project.model import PartLabel
-from core.project.tiles import pack_labels
+from counterpart.core.formats.copying import copy_images
+from counterpart.core.formats.fields import read_bytes, read_text
+from counterpart.core.formats.lazy import LazyImages
+from counterpart.core.formats.naming import Source, flat_names
+from counterpart.core.formats.pictures import encode_label_png, palette_of, read_label_picture, voc_palette
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import PartLabel
+from counterpart.core.project.tiles import pack_labels
 
 __all__ = ["read_voc", "write_voc"]
 

@@ -15,9 +15,9 @@ from typing import cast
 import numpy as np
 import yaml  # type: ignore[import-untyped,unused-ignore]
 
-from core.errors import FormatError, UsageError
-from core.files import atomic_folder
-from core.formats.base import (
+from counterpart.core.errors import FormatError, UsageError
+from counterpart.core.files import atomic_folder
+from counterpart.core.formats.base import (
     AnnotatedImage,
     Dataset,
     ExportOptions,
@@ -28,16 +28,16 @@ from core.formats.base import (
     to_corner,
     with_progress,
 )
-from core.formats.copying import copy_images
-from core.formats.fields import Node, read_text
-from core.formats.instances import chosen_skeleton, corner_box, instances_of
-from core.formats.lazy import LazyImages
-from core.formats.naming import Source, output_names
-from core.formats.polygons import fill_rings, keyhole, outlines
-from core.jobs import JobContext
-from core.project.model import KeypointSet, PartLabel, Skeleton
-from core.project.palette import colour_at
-from core.project.tiles import pack_labels
+from counterpart.core.formats.copying import copy_images
+from counterpart.core.formats.fields import Node, read_text
+from counterpart.core.formats.instances import chosen_skeleton, corner_box, instances_of
+from counterpart.core.formats.lazy import LazyImages
+from counterpart.core.formats.naming import Source, output_names
+from counterpart.core.formats.polygons import fill_rings, keyhole, outlines
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import KeypointSet, PartLabel, Skeleton
+from counterpart.core.project.palette import colour_at
+from counterpart.core.project.tiles import pack_labels
 
 __all__ = ["read_yolo_pose", "read_yolo_seg", "write_yolo_pose", "write_yolo_seg"]
 

@@ -9,10 +9,10 @@ to trust each landmark.
 Parts come in as arrays, whichever way they were made: the background first, then the parts.
 """
 
-from core.landmarks.features import Frame, LandmarkParams, PartMaps
-from core.landmarks.fit import fit_landmarks
-from core.landmarks.model import LandmarkModel, Landmarks, predict_landmarks
-from core.landmarks.predictor import LandmarkPredictor
+from counterpart.core.landmarks.features import Frame, LandmarkParams, PartMaps
+from counterpart.core.landmarks.fit import fit_landmarks
+from counterpart.core.landmarks.model import LandmarkModel, Landmarks, predict_landmarks
+from counterpart.core.landmarks.predictor import LandmarkPredictor
 
 __all__ = [
     "Frame",

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core.geometry import GridGeometry
+from counterpart.core.geometry import GridGeometry
 
 __all__ = ["Frame", "LandmarkParams", "PartMaps", "descriptor_basis", "features_of", "frame_of"]
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UsageError
-from core.jobs import JobContext
-from core.landmarks.features import Frame, LandmarkParams, PartMaps, descriptor_basis, features_of, frame_of
-from core.landmarks.model import LandmarkModel
+from counterpart.core.errors import UsageError
+from counterpart.core.jobs import JobContext
+from counterpart.core.landmarks.features import Frame, LandmarkParams, PartMaps, descriptor_basis, features_of, frame_of
+from counterpart.core.landmarks.model import LandmarkModel
 
 __all__ = ["fit_landmarks"]
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import FormatError, UsageError
-from core.files import atomic_write
-from core.landmarks.features import Frame, LandmarkParams, PartMaps, features_of, frame_of
+from counterpart.core.errors import FormatError, UsageError
+from counterpart.core.files import atomic_write
+from counterpart.core.landmarks.features import Frame, LandmarkParams, PartMaps, features_of, frame_of
 
 __all__ = ["LandmarkModel", "Landmarks", "predict_landmarks", "read_tensors"]
 

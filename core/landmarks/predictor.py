@@ -6,14 +6,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.codebook import Codebook
-from core.errors import FormatError
-from core.features import FeatureMap
-from core.files import atomic_write
-from core.landmarks.features import PartMaps
-from core.landmarks.model import LandmarkModel, read_tensors
-from core.parts import PartsImage
-from core.project.points import Skeleton
+from counterpart.core.errors import FormatError
+from counterpart.core.features.values import FeatureMap
+from counterpart.core.files import atomic_write
+from counterpart.core.landmarks.features import PartMaps
+from counterpart.core.landmarks.model import LandmarkModel, read_tensors
+from counterpart.core.parts import PartsImage
+from counterpart.core.parts.codebook import Codebook
+from counterpart.core.project.points import Skeleton
 
 __all__ = ["LandmarkPredictor", "part_map"]
 

@@ -5,9 +5,9 @@ three stages, a clustering in between removes foreground that is not common to t
 that are there already; another k never touches the model.
 """
 
-from core.parts.applying import apply_codebook
-from core.parts.discovery import discover_parts
-from core.parts.model import Grouping, PartsImage, PartsParams, PartsResult
-from core.parts.pixels import part_pixels
+from counterpart.core.parts.applying import apply_codebook
+from counterpart.core.parts.discovery import discover_parts
+from counterpart.core.parts.model import Grouping, PartsImage, PartsParams, PartsResult
+from counterpart.core.parts.pixels import part_pixels
 
 __all__ = ["Grouping", "PartsImage", "PartsParams", "PartsResult", "apply_codebook", "discover_parts", "part_pixels"]

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.codebook import Codebook
-from core.features import FeatureMap
-from core.foreground import sigmoid
-from core.jobs import JobContext
-from core.parts.model import PartsImage, PartsResult
+from counterpart.core.cosegment.foreground import sigmoid
+from counterpart.core.features.values import FeatureMap
+from counterpart.core.jobs import JobContext
+from counterpart.core.parts.codebook import Codebook
+from counterpart.core.parts.model import PartsImage, PartsResult
 
 __all__ = ["apply_codebook", "as_probability", "parts_of"]
 

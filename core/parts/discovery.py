@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.clustering import Clustering, assign, count_labels, elbow, kmeans, merge_clusters
-from core.codebook import Codebook, align_parts
-from core.errors import UsageError
-from core.features import FeatureMap, l2_normalise
-from core.foreground import ForegroundModel
-from core.jobs import JobContext
-from core.parts.applying import as_probability, parts_of
-from core.parts.model import PartsImage, PartsParams, PartsResult
-from core.project.palette import Colour, next_colour
+from counterpart.core.cosegment.foreground import ForegroundModel
+from counterpart.core.errors import UsageError
+from counterpart.core.features.clustering import Clustering, assign, count_labels, elbow, kmeans, merge_clusters
+from counterpart.core.features.values import FeatureMap, l2_normalise
+from counterpart.core.jobs import JobContext
+from counterpart.core.parts.applying import as_probability, parts_of
+from counterpart.core.parts.codebook import Codebook, align_parts
+from counterpart.core.parts.model import PartsImage, PartsParams, PartsResult
+from counterpart.core.project.palette import Colour, next_colour
 
 __all__ = ["discover_parts"]
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core.codebook import Codebook
-from core.errors import UsageError
-from core.features import Tap
-from core.refine import Refinement, RefineParams
+from counterpart.core.errors import UsageError
+from counterpart.core.features.values import Tap
+from counterpart.core.parts.codebook import Codebook
+from counterpart.core.refine import Refinement, RefineParams
 
 if TYPE_CHECKING:
-    from core.backbone.registry import ModelDefaults
+    from counterpart.core.backbone.registry import ModelDefaults
 
 __all__ = ["Grouping", "PartsImage", "PartsParams", "PartsResult"]
 

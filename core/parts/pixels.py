@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.features import FeatureMap
-from core.imaging import resize_rgb
-from core.jobs import JobContext
-from core.parts.model import PartsImage, PartsParams
-from core.refine import CrfParams, dense_crf, grid_outline, working_hw
+from counterpart.core.features.values import FeatureMap
+from counterpart.core.images.reading import resize_rgb
+from counterpart.core.jobs import JobContext
+from counterpart.core.parts.model import PartsImage, PartsParams
+from counterpart.core.refine import CrfParams, dense_crf, grid_outline, working_hw
 
 __all__ = ["part_pixels"]
 

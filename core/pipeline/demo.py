@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import ProjectError
-from core.imaging import find_images
-from core.jobs import JobContext
-from core.pipeline.engine import Engine
-from core.pipeline.mask_files import WrittenMask, write_masks
-from core.pipeline.masks import MaskRun, take_over
-from core.pipeline.naming import check_writable
-from core.pipeline.parts import PartsJob, find_parts
-from core.project.document import Document
-from core.resources import resource_path
+from counterpart.core.errors import ProjectError
+from counterpart.core.images.reading import find_images
+from counterpart.core.jobs import JobContext
+from counterpart.core.pipeline.engine import Engine
+from counterpart.core.pipeline.output_paths import check_writable
+from counterpart.core.pipeline.parts.discovery import PartsJob, find_parts
+from counterpart.core.pipeline.parts.mask_files import WrittenMask, write_masks
+from counterpart.core.pipeline.parts.masks import MaskRun, take_over
+from counterpart.core.project.document import Document
+from counterpart.core.resources import resource_path
 
 __all__ = ["Demo", "run_demo"]
 

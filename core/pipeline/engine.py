@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core.backbone.registry import DEFAULT_MODEL, ModelDefaults, ModelInfo, model_info
-from core.cache import FeatureCache, FeatureSet, cache_dir
-from core.errors import ImageError, UsageError
-from core.features import FeatureMap, Tap
-from core.geometry import Size
-from core.imaging import ImageRef
-from core.jobs import JobContext
+from counterpart.core.backbone.registry import DEFAULT_MODEL, ModelDefaults, ModelInfo, model_info
+from counterpart.core.errors import ImageError, UsageError
+from counterpart.core.features.cache import FeatureCache, FeatureSet, cache_dir
+from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.geometry import Size
+from counterpart.core.images.reading import ImageRef
+from counterpart.core.jobs import JobContext
 
 if TYPE_CHECKING:
-    from core.backbone.encoder import Encoder
-    from core.backbone.plan import EncoderPlan
+    from counterpart.core.backbone.encoder import Encoder
+    from counterpart.core.backbone.plan import EncoderPlan
 
 __all__ = ["Engine", "open_cache"]
 
@@ -73,7 +73,7 @@ class Engine:
             UsageError: No such device or precision.
         """
         if self._plan is None:
-            from core.backbone.plan import plan_encoder
+            from counterpart.core.backbone.plan import plan_encoder
 
             self._plan = plan_encoder(self.info.name, self._device, self._precision)
         return self._plan
@@ -117,7 +117,7 @@ class Engine:
             UsageError: Nothing to do, or a request the model cannot answer.
             ImageError: None of the images can be used.
         """
-        from core.extractor import extract_set
+        from counterpart.core.backbone.extractor import extract_set
 
         if not refs:
             raise UsageError("there are no images", hint="Name at least one image or folder")
@@ -138,6 +138,6 @@ class Engine:
         saliency: bool = True,
     ) -> list[FeatureMap]:
         """Features of (height, width, 3) uint8 RGB images in memory, one map each, in order; not cached."""
-        from core.extractor import extract_arrays
+        from counterpart.core.backbone.extractor import extract_arrays
 
         return extract_arrays(images, self.plan.spec(taps, stride, size, saliency), self.encoder(), ctx)

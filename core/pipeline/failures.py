@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.imaging import ImageRef
-from core.jobs import JobContext
+from counterpart.core.images.reading import ImageRef
+from counterpart.core.jobs import JobContext
 
 __all__ = ["failed_images"]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from core.errors import CounterpartError
-from core.project.schema import Key, Row
-from core.project.tiles import tiles_bbox
+from counterpart.core.errors import CounterpartError
+from counterpart.core.project.schema import Key, Row
+from counterpart.core.project.tiles import tiles_bbox
 
 __all__ = [
     "Change",

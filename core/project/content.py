@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, cast
 
-from core.errors import ProjectError
-from core.project.changes import Diff
-from core.project.model import ImageRecord, ImageState, PartLabel, Skeleton
-from core.project.rows import READ_ERRORS, image_record, natural_key, part_label, skeleton_value
-from core.project.schema import Key, Row
-from core.project.store import Store
+from counterpart.core.errors import ProjectError
+from counterpart.core.project.changes import Diff
+from counterpart.core.project.model import ImageRecord, ImageState, PartLabel, Skeleton
+from counterpart.core.project.rows import READ_ERRORS, image_record, natural_key, part_label, skeleton_value
+from counterpart.core.project.schema import Key, Row
+from counterpart.core.project.store import Store
 
 __all__ = ["Content"]
 

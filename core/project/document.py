@@ -14,18 +14,18 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
-from core.errors import CounterpartError, OutputError, ProjectError
-from core.imaging import ImageRef
-from core.project.changes import Change, Diff, SavedChanged, changes_of
-from core.project.commands import AddImages, Command, NewImage, NoteFacts, NoteSettings
-from core.project.commands.images import root_row
-from core.project.edit import Edit, Record, merged_row
-from core.project.model import (
+from counterpart.core.errors import CounterpartError, OutputError, ProjectError
+from counterpart.core.images.reading import ImageRef
+from counterpart.core.project.changes import Change, Diff, SavedChanged, changes_of
+from counterpart.core.project.commands import AddImages, Command, NewImage, NoteFacts, NoteSettings
+from counterpart.core.project.commands.images import root_row
+from counterpart.core.project.edit import Edit, Record, merged_row
+from counterpart.core.project.model import (
     ImageRecord,
 )
-from core.project.schema import Key, Row
-from core.project.store import Store
-from core.project.view import ProjectView
+from counterpart.core.project.schema import Key, Row
+from counterpart.core.project.store import Store
+from counterpart.core.project.view import ProjectView
 
 __all__ = ["Document"]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import EllipsisType
 from typing import cast
 
-from core.project.changes import Diff
-from core.project.model import ImageRecord, Labels, PartLabel, Skeleton
-from core.project.overlay import Overlay
-from core.project.rows import image_row, part_label, part_row, read_labels, skeleton_row, skeleton_value
-from core.project.schema import TABLES, Key, Row
-from core.project.store import Reader
+from counterpart.core.project.changes import Diff
+from counterpart.core.project.model import ImageRecord, Labels, PartLabel, Skeleton
+from counterpart.core.project.overlay import Overlay
+from counterpart.core.project.rows import image_row, part_label, part_row, read_labels, skeleton_row, skeleton_value
+from counterpart.core.project.schema import TABLES, Key, Row
+from counterpart.core.project.store import Reader
 
 __all__ = ["Edit", "Record", "merged_row"]
 

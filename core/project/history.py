@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from core.project.commands.base import Command
-from core.project.document import Document
+from counterpart.core.project.commands.base import Command
+from counterpart.core.project.document import Document
 
 __all__ = ["History"]
 

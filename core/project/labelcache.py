@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from core.project.changes import Diff
-from core.project.model import BACKGROUND, Labels
-from core.project.tiles import TILE, TileDamagedError, unpack_into
+from counterpart.core.project.changes import Diff
+from counterpart.core.project.model import BACKGROUND, Labels
+from counterpart.core.project.tiles import TILE, TileDamagedError, unpack_into
 
 __all__ = ["LabelCache"]
 

@@ -11,12 +11,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ProjectError, UsageError
-from core.project.edit import Edit
-from core.project.model import BACKGROUND, Labels, PartLabel, PartState, mask_bbox
-from core.project.rows import counted_tile, damaged_labels, read_part_states, tile_labels
-from core.project.schema import Key, Row
-from core.project.tiles import (
+from counterpart.core.errors import ProjectError, UsageError
+from counterpart.core.project.edit import Edit
+from counterpart.core.project.model import BACKGROUND, Labels, PartLabel, PartState, mask_bbox
+from counterpart.core.project.rows import counted_tile, damaged_labels, read_part_states, tile_labels
+from counterpart.core.project.schema import Key, Row
+from counterpart.core.project.tiles import (
     PackedLabels,
     TileDamagedError,
     encode_counted,

@@ -13,9 +13,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UsageError
-from core.project.palette import Colour, colour_hex, parse_colour
-from core.project.points import Box, KeypointSet, MatchSet, MatchState, Origin, Skeleton, Visibility
+from counterpart.core.errors import UsageError
+from counterpart.core.project.palette import Colour, colour_hex, parse_colour
+from counterpart.core.project.points import Box, KeypointSet, MatchSet, MatchState, Origin, Skeleton, Visibility
 
 __all__ = [
     "BACKGROUND",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.project.schema import Key, Row, Table
+from counterpart.core.project.schema import Key, Row, Table
 
 __all__ = ["Overlay"]
 

@@ -12,7 +12,7 @@ beside it hold the distances reached.
 
 from __future__ import annotations
 
-from core.errors import UsageError
+from counterpart.core.errors import UsageError
 
 __all__ = ["PALETTE", "Colour", "colour_at", "colour_hex", "next_colour", "parse_colour"]
 

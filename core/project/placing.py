@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from core.errors import OutputError, ProjectError
-from core.files import output_errors
-from core.project.lock import ProjectLock
-from core.project.sqlite import build, is_damage, settle
+from counterpart.core.errors import OutputError, ProjectError
+from counterpart.core.files import output_errors
+from counterpart.core.project.lock import ProjectLock
+from counterpart.core.project.sqlite import build, is_damage, settle
 
 __all__ = ["identity", "lock_target", "open_error", "place", "why_not_writable"]
 

@@ -12,8 +12,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.errors import UsageError
-from core.project.palette import Colour
+from counterpart.core.errors import UsageError
+from counterpart.core.project.palette import Colour
 
 __all__ = ["Box", "KeypointSet", "MatchSet", "MatchState", "Origin", "Skeleton", "Visibility"]
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from core.errors import CounterpartError, ImageError
-from core.imaging import find_images, image_size
-from core.jobs import JobContext
-from core.project.model import ImageRecord
-from core.project.view import ProjectView
+from counterpart.core.errors import CounterpartError, ImageError
+from counterpart.core.images.reading import find_images, image_size
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import ImageRecord
+from counterpart.core.project.view import ProjectView
 
 __all__ = ["Relinked", "find_moved", "learn_facts", "missing_images"]
 

@@ -11,8 +11,8 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ProjectError, UsageError
-from core.project.model import (
+from counterpart.core.errors import ProjectError, UsageError
+from counterpart.core.project.model import (
     BACKGROUND,
     IMAGE_STATES,
     PART_STATES,
@@ -27,9 +27,9 @@ from core.project.model import (
     colour_hex,
     parse_colour,
 )
-from core.project.schema import Key, Row
-from core.project.store import Reader
-from core.project.tiles import TileDamagedError, decode_counted, tile_boxes, unpack_into
+from counterpart.core.project.schema import Key, Row
+from counterpart.core.project.store import Reader
+from counterpart.core.project.tiles import TileDamagedError, decode_counted, tile_boxes, unpack_into
 
 __all__ = [
     "counted_tile",

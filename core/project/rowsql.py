@@ -9,9 +9,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from core.project.overlay import Overlay
-from core.project.schema import TABLES, SqlValue, Table
-from core.project.sqlite import READ_FAILURES, is_damage
+from counterpart.core.project.overlay import Overlay
+from counterpart.core.project.schema import TABLES, SqlValue, Table
+from counterpart.core.project.sqlite import READ_FAILURES, is_damage
 
 __all__ = ["describe", "drop_orphans", "readable", "sound", "upsert", "write_rows"]
 

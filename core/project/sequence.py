@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from core.project.model import ImageRecord
-from core.project.view import ProjectView
+from counterpart.core.project.model import ImageRecord
+from counterpart.core.project.view import ProjectView
 
 __all__ = ["DOUBT_LIMIT", "SEQUENCE", "FrameState", "Sequence", "folder_of", "frame_state", "frames_of", "sequence_of"]
 

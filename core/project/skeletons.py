@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from core.errors import UsageError
-from core.project.palette import Colour
-from core.project.points import Skeleton
+from counterpart.core.errors import UsageError
+from counterpart.core.project.palette import Colour
+from counterpart.core.project.points import Skeleton
 
 __all__ = ["add_point", "move_point", "recolour_point", "remove_point", "rename_point", "set_twin", "toggle_edge"]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from core.errors import CounterpartError, OutputError, ProjectError
-from core.project import schema
+from counterpart.core.errors import CounterpartError, OutputError, ProjectError
+from counterpart.core.project import schema
 
 __all__ = [
     "READ_FAILURES",

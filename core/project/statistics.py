@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.files import write_text
-from core.project.model import IMAGE_STATES, PartLabel
-from core.project.view import ProjectView
+from counterpart.core.files import write_text
+from counterpart.core.project.model import IMAGE_STATES, PartLabel
+from counterpart.core.project.view import ProjectView
 
 __all__ = ["PartStatistics", "SetStatistics", "set_statistics", "write_statistics"]
 

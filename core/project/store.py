@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
-from core.errors import OutputError, ProjectError
-from core.project.lock import ProjectLock
-from core.project.overlay import Overlay
-from core.project.placing import identity, lock_target, open_error, place, why_not_writable
-from core.project.rowsql import describe, drop_orphans, readable, sound, upsert, write_rows
-from core.project.schema import TABLES, Key, Row, SqlValue, Table
-from core.project.sqlite import (
+from counterpart.core.errors import OutputError, ProjectError
+from counterpart.core.project.lock import ProjectLock
+from counterpart.core.project.overlay import Overlay
+from counterpart.core.project.placing import identity, lock_target, open_error, place, why_not_writable
+from counterpart.core.project.rowsql import describe, drop_orphans, readable, sound, upsert, write_rows
+from counterpart.core.project.schema import TABLES, Key, Row, SqlValue, Table
+from counterpart.core.project.sqlite import (
     READ_FAILURES,
     RUINED,
     build,

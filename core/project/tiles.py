@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.project.model import BACKGROUND, Labels
+from counterpart.core.project.model import BACKGROUND, Labels
 
 __all__ = [
     "TILE",

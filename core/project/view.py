@@ -9,11 +9,11 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ProjectError
-from core.imaging import ImageRef
-from core.project.content import Content
-from core.project.labelcache import LabelCache
-from core.project.model import (
+from counterpart.core.errors import ProjectError
+from counterpart.core.images.reading import ImageRef
+from counterpart.core.project.content import Content
+from counterpart.core.project.labelcache import LabelCache
+from counterpart.core.project.model import (
     ImageRecord,
     ImageState,
     KeypointSet,
@@ -25,7 +25,7 @@ from core.project.model import (
     Provenance,
     Skeleton,
 )
-from core.project.rows import (
+from counterpart.core.project.rows import (
     keypoint_set,
     map_size,
     match_set,
@@ -37,9 +37,9 @@ from core.project.rows import (
     read_part_states,
     read_touched,
 )
-from core.project.schema import Row
-from core.project.store import Store
-from core.project.tiles import PackedLabels, TileDamagedError
+from counterpart.core.project.schema import Row
+from counterpart.core.project.store import Store
+from counterpart.core.project.tiles import PackedLabels, TileDamagedError
 
 __all__ = ["ProjectView"]
 

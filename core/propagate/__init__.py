@@ -1,6 +1,6 @@
 """Few-shot parts: labels of some images carried over to all others, what is uncertain, and what is probably wrong."""
 
-from core.propagate.checks import (
+from counterpart.core.propagate.checks import (
     FINDING_KINDS,
     Finding,
     FindingKind,
@@ -9,10 +9,10 @@ from core.propagate.checks import (
     sorted_findings,
     usual_parts,
 )
-from core.propagate.doubt import doubt_map, familiarity, image_doubt, next_to_label, unlike_the_rest
-from core.propagate.model import Lesson, PartModel, PartScores, fit, lesson, pixels, predict, widen
-from core.propagate.params import PropagateParams
-from core.propagate.quality import HeldOut, QualityEstimate, estimate_quality, expected_table, hold_out
+from counterpart.core.propagate.doubt import doubt_map, familiarity, image_doubt, next_to_label, unlike_the_rest
+from counterpart.core.propagate.model import Lesson, PartModel, PartScores, fit, lesson, pixels, predict, widen
+from counterpart.core.propagate.params import PropagateParams
+from counterpart.core.propagate.quality import HeldOut, QualityEstimate, estimate_quality, expected_table, hold_out
 
 __all__ = [
     "FINDING_KINDS",

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.propagate.model import PartScores
-from core.propagate.quality import HeldOut
+from counterpart.core.propagate.model import PartScores
+from counterpart.core.propagate.quality import HeldOut
 
 __all__ = [
     "FINDING_KINDS",

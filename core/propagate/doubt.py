@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.propagate.model import PartScores
+from counterpart.core.propagate.model import PartScores
 
 __all__ = ["doubt_map", "familiarity", "image_doubt", "next_to_label", "unlike_the_rest"]
 

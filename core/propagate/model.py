@@ -18,12 +18,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UsageError
-from core.features import FeatureMap, FeatureSpec, Tap, l2_normalise
-from core.geometry import GridGeometry
-from core.imaging import resize_rgb
-from core.propagate.params import PropagateParams
-from core.refine import guided_filter, working_hw
+from counterpart.core.errors import UsageError
+from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap, l2_normalise
+from counterpart.core.geometry import GridGeometry
+from counterpart.core.images.reading import resize_rgb
+from counterpart.core.propagate.params import PropagateParams
+from counterpart.core.refine import guided_filter, working_hw
 
 __all__ = ["Lesson", "PartModel", "PartScores", "descriptors", "fit", "lesson", "pixels", "predict", "vote", "widen"]
 

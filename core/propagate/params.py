@@ -6,12 +6,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.errors import UsageError
-from core.features import Tap
-from core.refine import Refinement, RefineParams
+from counterpart.core.errors import UsageError
+from counterpart.core.features.values import Tap
+from counterpart.core.refine import Refinement, RefineParams
 
 if TYPE_CHECKING:
-    from core.backbone.registry import ModelDefaults
+    from counterpart.core.backbone.registry import ModelDefaults
 
 __all__ = ["PropagateParams"]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UsageError
-from core.evaluate.parts import iou_per_part
-from core.jobs import JobContext
-from core.propagate.model import Lesson, PartScores, fit, vote
-from core.propagate.params import PropagateParams
+from counterpart.core.errors import UsageError
+from counterpart.core.evaluate.parts import iou_per_part
+from counterpart.core.jobs import JobContext
+from counterpart.core.propagate.model import Lesson, PartScores, fit, vote
+from counterpart.core.propagate.params import PropagateParams
 
 __all__ = ["HeldOut", "QualityEstimate", "estimate_quality", "expected_table", "hold_out"]
 

@@ -4,11 +4,11 @@ Every method takes values that lie at the pixels of an image and gives values of
 worked on at a reduced size and the result is brought back, so the time hardly grows with the camera's resolution.
 """
 
-from core.refine.crf import CrfParams, dense_crf
-from core.refine.grabcut import grab_cut
-from core.refine.guided import guided_filter
-from core.refine.masks import REFINEMENTS, Refinement, RefineParams, grid_outline, refine_mask, working_hw
-from core.refine.regions import fill_holes, keep_largest, remove_specks
+from counterpart.core.refine.crf import CrfParams, dense_crf
+from counterpart.core.refine.grabcut import grab_cut
+from counterpart.core.refine.guided import guided_filter
+from counterpart.core.refine.masks import REFINEMENTS, Refinement, RefineParams, grid_outline, refine_mask, working_hw
+from counterpart.core.refine.regions import fill_holes, keep_largest, remove_specks
 
 __all__ = [
     "REFINEMENTS",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core.jobs import JobContext, silent
+from counterpart.core.jobs import JobContext, silent
 
 if TYPE_CHECKING:
     import torch

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.geometry import GridGeometry
-from core.imaging import resize_rgb
-from core.jobs import JobContext
-from core.refine.crf import CrfParams, dense_crf
-from core.refine.grabcut import grab_cut
-from core.refine.guided import guided_filter
+from counterpart.core.geometry import GridGeometry
+from counterpart.core.images.reading import resize_rgb
+from counterpart.core.jobs import JobContext
+from counterpart.core.refine.crf import CrfParams, dense_crf
+from counterpart.core.refine.grabcut import grab_cut
+from counterpart.core.refine.guided import guided_filter
 
 __all__ = ["REFINEMENTS", "RefineParams", "Refinement", "enlarge_mask", "grid_outline", "refine_mask", "working_hw"]
 

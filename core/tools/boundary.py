@@ -17,14 +17,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.imaging import resize_rgb
-from core.jobs import JobContext
-from core.project.model import BACKGROUND, Labels
-from core.refine import dense_crf, grab_cut
-from core.tools.draft import LabelEdit
-from core.tools.edges import EdgeGuide, invert_symmetric, multiply_symmetric, working_frame
-from core.tools.morphology import replace_part
-from core.tools.region import Box4, Region, grow_box, part_bbox
+from counterpart.core.images.reading import resize_rgb
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import BACKGROUND, Labels
+from counterpart.core.refine import dense_crf, grab_cut
+from counterpart.core.tools.draft import LabelEdit
+from counterpart.core.tools.edges import EdgeGuide, invert_symmetric, multiply_symmetric, working_frame
+from counterpart.core.tools.morphology import replace_part
+from counterpart.core.tools.region import Box4, Region, grow_box, part_bbox
 
 __all__ = ["BoundaryMethod", "BoundaryParams", "boundary_band", "refine_boundary"]
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.project.model import BACKGROUND, Labels
-from core.tools.region import Region, clip_box, part_bbox
+from counterpart.core.project.model import BACKGROUND, Labels
+from counterpart.core.tools.region import Region, clip_box, part_bbox
 
 __all__ = ["Frame", "PartClip", "copy_part", "paste_part"]
 

@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.features import FeatureMap, Tap
-from core.geometry import GridGeometry
-from core.imaging import resize_rgb
-from core.tools.edges import working_frame
-from core.tools.region import Box4, Region, grow_box, unite_boxes
-from core.tools.strokes import StrokeRasteriser
+from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.geometry import GridGeometry
+from counterpart.core.images.reading import resize_rgb
+from counterpart.core.tools.edges import working_frame
+from counterpart.core.tools.region import Box4, Region, grow_box, unite_boxes
+from counterpart.core.tools.strokes import StrokeRasteriser
 
 __all__ = ["ClusterParams", "Clusters", "SnappedBrush", "find_clusters"]
 

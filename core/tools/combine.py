@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from core.project.model import BACKGROUND, Labels
+from counterpart.core.project.model import BACKGROUND, Labels
 
 __all__ = ["MODES", "Mode", "combine", "new_value", "with_room"]
 

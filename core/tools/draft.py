@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.project.commands import Paint, SetLabels
-from core.project.model import BACKGROUND, Labels
-from core.tools.combine import Mode, combine, with_room
-from core.tools.region import Box4, Region, clip_box, part_bbox, unite_boxes
+from counterpart.core.project.commands import Paint, SetLabels
+from counterpart.core.project.model import BACKGROUND, Labels
+from counterpart.core.tools.combine import Mode, combine, with_room
+from counterpart.core.tools.region import Box4, Region, clip_box, part_bbox, unite_boxes
 
 __all__ = ["LabelDraft", "LabelEdit"]
 

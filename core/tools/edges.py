@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.geometry import GridGeometry
-from core.imaging import resize_rgb
-from core.tools.region import Box4
+from counterpart.core.geometry import GridGeometry
+from counterpart.core.images.reading import resize_rgb
+from counterpart.core.tools.region import Box4
 
 __all__ = ["EdgeGuide", "LocalModels", "invert_symmetric", "multiply_symmetric", "working_frame"]
 

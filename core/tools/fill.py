@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.project.model import Labels
-from core.tools.region import Box4, Region, clip_box
+from counterpart.core.project.model import Labels
+from counterpart.core.tools.region import Box4, Region, clip_box
 
 __all__ = ["flood_colour", "flood_labels"]
 

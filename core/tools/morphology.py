@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.project.model import BACKGROUND, Labels
-from core.refine.regions import fill_holes, keep_largest, remove_specks
-from core.tools.draft import LabelEdit
-from core.tools.region import Box4, Region, clip_box, grow_box, part_bbox
+from counterpart.core.project.model import BACKGROUND, Labels
+from counterpart.core.refine.regions import fill_holes, keep_largest, remove_specks
+from counterpart.core.tools.draft import LabelEdit
+from counterpart.core.tools.region import Box4, Region, clip_box, grow_box, part_bbox
 
 __all__ = [
     "FillHoles",

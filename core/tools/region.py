@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core.project.model import mask_bbox
+from counterpart.core.project.model import mask_bbox
 
 __all__ = ["Box4", "Region", "clip_box", "grow_box", "part_bbox", "unite_boxes"]
 

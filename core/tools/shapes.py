@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.tools.region import Region, clip_box
+from counterpart.core.tools.region import Region, clip_box
 
 __all__ = ["FillRule", "lasso_region", "polygon_region", "rectangle_region"]
 

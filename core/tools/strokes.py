@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.tools.region import Box4, Region, clip_box
+from counterpart.core.tools.region import Box4, Region, clip_box
 
 __all__ = ["StrokeRasteriser", "TipShape", "segment_region"]
 

@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.features import FeatureMap, Tap
-from core.geometry import GridGeometry
-from core.similarity import SimilarityField
-from core.tools.edges import EdgeGuide, LocalModels
-from core.tools.region import Box4, Region, grow_box
+from counterpart.core.features.similarity import SimilarityField
+from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.geometry import GridGeometry
+from counterpart.core.tools.edges import EdgeGuide, LocalModels
+from counterpart.core.tools.region import Box4, Region, grow_box
 
 __all__ = ["Wand", "WandParams", "WandSelection", "bottleneck_levels"]
 

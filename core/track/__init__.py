@@ -5,11 +5,11 @@ stride (supplement, table 1), and improved: descriptors centred on the video, la
 the photograph, several annotated frames.
 """
 
-from core.track.engine import Encode
-from core.track.masks import TrackedFrame, Tracker, track
-from core.track.params import TrackParams, default_tap, governed
-from core.track.points import PointTracker, TrackedPoints, track_points
-from core.track.state import TrackState
+from counterpart.core.track.engine import Encode
+from counterpart.core.track.masks import TrackedFrame, Tracker, track
+from counterpart.core.track.params import TrackParams, default_tap, governed
+from counterpart.core.track.points import PointTracker, TrackedPoints, track_points
+from counterpart.core.track.state import TrackState
 
 __all__ = [
     "Encode",

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UsageError
-from core.features import FeatureMap
-from core.geometry import GridGeometry
-from core.jobs import JobContext
-from core.track.flow import Basis, Flow, Look
-from core.track.params import Segment, TrackParams, plan_segments
-from core.track.spool import Spool
-from core.track.state import TrackState
-from core.video import ArrayFrames, Frame, FrameSource
+from counterpart.core.errors import UsageError
+from counterpart.core.features.values import FeatureMap
+from counterpart.core.geometry import GridGeometry
+from counterpart.core.images.video import ArrayFrames, Frame, FrameSource
+from counterpart.core.jobs import JobContext
+from counterpart.core.track.flow import Basis, Flow, Look
+from counterpart.core.track.params import Segment, TrackParams, plan_segments
+from counterpart.core.track.spool import Spool
+from counterpart.core.track.state import TrackState
 
 if TYPE_CHECKING:
     import torch

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core.features import FeatureMap, Tap, l2_normalise
-from core.track.params import TrackParams
+from counterpart.core.features.values import FeatureMap, Tap, l2_normalise
+from counterpart.core.track.params import TrackParams
 
 if TYPE_CHECKING:
     import torch

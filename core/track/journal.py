@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import CounterpartError
-from core.files import output_errors, write_text
-from core.jobs import JobContext
-from core.track.state import TrackState
-from core.video import FrameSource
+from counterpart.core.errors import CounterpartError
+from counterpart.core.files import output_errors, write_text
+from counterpart.core.images.video import FrameSource
+from counterpart.core.jobs import JobContext
+from counterpart.core.track.state import TrackState
 
 __all__ = ["JOURNAL_NAME", "Entry", "Journal", "run_digest"]
 

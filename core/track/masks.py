@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UsageError
-from core.geometry import GridGeometry
-from core.jobs import JobContext
-from core.refine import guided_filter
-from core.track.engine import Encode, Engine, as_source
-from core.track.params import TrackParams
-from core.track.state import TrackState
-from core.video import FrameSource
+from counterpart.core.errors import UsageError
+from counterpart.core.geometry import GridGeometry
+from counterpart.core.images.video import FrameSource
+from counterpart.core.jobs import JobContext
+from counterpart.core.refine import guided_filter
+from counterpart.core.track.engine import Encode, Engine, as_source
+from counterpart.core.track.params import TrackParams
+from counterpart.core.track.state import TrackState
 
 __all__ = ["TrackedFrame", "Tracker", "track"]
 
@@ -58,7 +58,7 @@ def track(
     after them are gone through twice (the pixels, not the encoder), their descriptors kept in a temporary file.
 
     Args:
-        frames: A source (`core.video.open_frames`) or frames in memory.
+        frames: A source (`core.images.video.open_frames`) or frames in memory.
         annotations: Label maps (H, W) by frame index; 0 is background. A label that one of them lacks counts as absent
             from that frame.
         params: See `TrackParams`.

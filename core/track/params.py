@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from core.backbone.registry import ModelInfo
-from core.errors import UsageError
-from core.features import Tap
+from counterpart.core.backbone.registry import ModelInfo
+from counterpart.core.errors import UsageError
+from counterpart.core.features.values import Tap
 
 __all__ = ["Segment", "TrackParams", "default_tap", "governed", "plan_segments"]
 

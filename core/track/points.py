@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.errors import UsageError
-from core.geometry import GridGeometry
-from core.jobs import JobContext
-from core.track.engine import Encode, Engine, as_source
-from core.track.params import TrackParams
-from core.track.state import TrackState
-from core.video import FrameSource
+from counterpart.core.errors import UsageError
+from counterpart.core.geometry import GridGeometry
+from counterpart.core.images.video import FrameSource
+from counterpart.core.jobs import JobContext
+from counterpart.core.track.engine import Encode, Engine, as_source
+from counterpart.core.track.params import TrackParams
+from counterpart.core.track.state import TrackState
 
 __all__ = ["PointTracker", "TrackedPoints", "track_points"]
 
@@ -54,7 +54,7 @@ def track_points(
     """Carry keypoints from annotated frames to all others. Goes through the video as `track` does.
 
     Args:
-        frames: A source (`core.video.open_frames`) or frames in memory.
+        frames: A source (`core.images.video.open_frames`) or frames in memory.
         annotations: By frame index: (K, 2) image xy, and (K,) visibility as in COCO; points of visibility 0 are
             left out.
         params: See `TrackParams`; `cells`, `edges` and `equalise` concern masks alone.

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import OutputError
+from counterpart.core.errors import OutputError
 
 __all__ = ["Spool"]
 

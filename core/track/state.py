@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import CounterpartError
-from core.files import atomic_write
-from core.track.flow import Basis, Look
+from counterpart.core.errors import CounterpartError
+from counterpart.core.files import atomic_write
+from counterpart.core.track.flow import Basis, Look
 
 __all__ = ["TrackState"]
 

@@ -1,11 +1,11 @@
 """Keypoint transfer from one or several templates: appearance, a shape prior, and a calibrated score per point."""
 
-from core.transfer.bank import Template, TemplateBank
-from core.transfer.calibration import Calibration
-from core.transfer.params import TransferParams
-from core.transfer.prediction import KeypointPrediction, Target, predict, transfer
-from core.transfer.skeleton import derive_mirror_pairs, mirror_order
-from core.transfer.views import View, ViewKey, box_window, template_window
+from counterpart.core.transfer.bank import Template, TemplateBank
+from counterpart.core.transfer.calibration import Calibration
+from counterpart.core.transfer.params import TransferParams
+from counterpart.core.transfer.prediction import KeypointPrediction, Target, predict, transfer
+from counterpart.core.transfer.skeleton import derive_mirror_pairs, mirror_order
+from counterpart.core.transfer.views import View, ViewKey, box_window, template_window
 
 __all__ = [
     "Calibration",

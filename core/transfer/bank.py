@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UsageError
-from core.features import l2_normalise
-from core.transfer.params import TransferParams
-from core.transfer.views import Box, View
+from counterpart.core.errors import UsageError
+from counterpart.core.features.values import l2_normalise
+from counterpart.core.transfer.params import TransferParams
+from counterpart.core.transfer.views import Box, View
 
 __all__ = ["OFFSETS", "Moments", "PreparedTemplate", "Template", "TemplateBank", "Whitening", "sample_tokens"]
 

@@ -10,8 +10,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from core.resources import resource_path
-from core.transfer.decode import CUES
+from counterpart.core.resources import resource_path
+from counterpart.core.transfer.decode import CUES
 
 __all__ = ["MIN_OUTCOMES", "Calibration"]
 

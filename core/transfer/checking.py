@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.jobs import JobContext
-from core.project.points import Skeleton
-from core.transfer.bank import PreparedTemplate, Template, TemplateBank
-from core.transfer.decode import disc_sums, locate
-from core.transfer.heatmaps import softmax_maps
-from core.transfer.params import TransferParams
-from core.transfer.placing import expected_places
-from core.transfer.prediction import Target, weigh
-from core.transfer.sides import side_agreement
-from core.transfer.skeleton import mirror_order
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.points import Skeleton
+from counterpart.core.transfer.bank import PreparedTemplate, Template, TemplateBank
+from counterpart.core.transfer.decode import disc_sums, locate
+from counterpart.core.transfer.heatmaps import softmax_maps
+from counterpart.core.transfer.params import TransferParams
+from counterpart.core.transfer.placing import expected_places
+from counterpart.core.transfer.prediction import Target, weigh
+from counterpart.core.transfer.sides import side_agreement
+from counterpart.core.transfer.skeleton import mirror_order
 
 __all__ = ["ODDS", "MistakeOdds", "PointChecks", "check_points"]
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cache import FeatureCache
-from core.errors import ImageError
-from core.features import FeatureMap, FeatureSpec
-from core.imaging import ImageRef, read_image
-from core.jobs import JobContext
-from core.transfer.params import TransferParams
-from core.transfer.views import Box, View, ViewKey, box_window, mirrored_copy, template_window
+from counterpart.core.errors import ImageError
+from counterpart.core.features.cache import FeatureCache
+from counterpart.core.features.values import FeatureMap, FeatureSpec
+from counterpart.core.images.reading import ImageRef, read_image
+from counterpart.core.jobs import JobContext
+from counterpart.core.transfer.params import TransferParams
+from counterpart.core.transfer.views import Box, View, ViewKey, box_window, mirrored_copy, template_window
 
 if TYPE_CHECKING:
-    from core.backbone.encoder import Encoder
+    from counterpart.core.backbone.encoder import Encoder
 
 __all__ = ["encode_views", "target_views", "template_views"]
 
@@ -121,7 +121,7 @@ class _Pending:
         """Compute and keep what is missing."""
         if not self._missing:
             return
-        from core.extractor import extract_arrays
+        from counterpart.core.backbone.extractor import extract_arrays
 
         pixels = [rgb for *_, rgb in self._missing]
         maps = extract_arrays(pixels, self._spec, encoder(), ctx)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.transfer.bank import CENTRE, OFFSETS, TemplateBank, sample_tokens
-from core.transfer.params import TransferParams
-from core.transfer.views import View
+from counterpart.core.transfer.bank import CENTRE, OFFSETS, TemplateBank, sample_tokens
+from counterpart.core.transfer.params import TransferParams
+from counterpart.core.transfer.views import View
 
 __all__ = ["TargetMaps", "compete", "similarity_maps", "softmax_maps"]
 

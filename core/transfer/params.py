@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.errors import UsageError
-from core.features import Tap
+from counterpart.core.errors import UsageError
+from counterpart.core.features.values import Tap
 
 if TYPE_CHECKING:
-    from core.backbone.registry import ModelDefaults
+    from counterpart.core.backbone.registry import ModelDefaults
 
 __all__ = ["TransferParams"]
 

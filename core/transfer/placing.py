@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.transfer.bank import TemplateBank
-from core.transfer.views import View
+from counterpart.core.transfer.bank import TemplateBank
+from counterpart.core.transfer.views import View
 
 __all__ = ["ExpectedPlaces", "expected_places"]
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.jobs import JobContext
-from core.project.points import Skeleton
-from core.transfer.bank import Template, TemplateBank, sample_tokens
-from core.transfer.calibration import Calibration
-from core.transfer.decode import disc_sums, locate, point_cues
-from core.transfer.heatmaps import TargetMaps, compete, softmax_maps
-from core.transfer.params import TransferParams
-from core.transfer.placing import expected_places
-from core.transfer.prior import Vote, facing_vote, hough_vote
-from core.transfer.skeleton import mirror_order
-from core.transfer.views import Box, View
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.points import Skeleton
+from counterpart.core.transfer.bank import Template, TemplateBank, sample_tokens
+from counterpart.core.transfer.calibration import Calibration
+from counterpart.core.transfer.decode import disc_sums, locate, point_cues
+from counterpart.core.transfer.heatmaps import TargetMaps, compete, softmax_maps
+from counterpart.core.transfer.params import TransferParams
+from counterpart.core.transfer.placing import expected_places
+from counterpart.core.transfer.prior import Vote, facing_vote, hough_vote
+from counterpart.core.transfer.skeleton import mirror_order
+from counterpart.core.transfer.views import Box, View
 
 __all__ = ["Evidence", "KeypointPrediction", "Target", "predict", "transfer", "weigh"]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.transfer.bank import TemplateBank
-from core.transfer.params import TransferParams
+from counterpart.core.transfer.bank import TemplateBank
+from counterpart.core.transfer.params import TransferParams
 
 __all__ = ["Vote", "facing_vote", "hough_vote"]
 

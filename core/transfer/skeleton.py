@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.project.points import Skeleton
+from counterpart.core.project.points import Skeleton
 
 __all__ = ["derive_mirror_pairs", "mirror_order"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.features import FeatureMap, Tap, l2_normalise
+from counterpart.core.features.values import FeatureMap, Tap, l2_normalise
 
 __all__ = ["Box", "View", "ViewKey", "box_window", "mirrored_copy", "template_window"]
 

@@ -14,13 +14,13 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit, QWidget
 
-from desktop.canvas.chips import paint_chip
-from desktop.canvas.minimap import Minimap
-from desktop.canvas.photo import Photo
-from desktop.canvas.pointing import paint_crosshair
-from desktop.canvas.stage import Stage
-from desktop.canvas.tools import Pointer, Tool
-from desktop.theme import small_font
+from counterpart.desktop.canvas.captions import paint_chip
+from counterpart.desktop.canvas.crosshair import paint_crosshair
+from counterpart.desktop.canvas.minimap import Minimap
+from counterpart.desktop.canvas.photo import Photo
+from counterpart.desktop.canvas.stage import Stage
+from counterpart.desktop.canvas.tools import Pointer, Tool
+from counterpart.desktop.widgets.theme import small_font
 
 __all__ = ["Canvas"]
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtGui import QImage
 
-from core.geometry import GridGeometry
-from desktop.qimage import argb_to_qimage
+from counterpart.core.geometry import GridGeometry
+from counterpart.desktop.widgets.qimage import argb_to_qimage
 
 __all__ = ["GridPaint", "grid_picture", "labelled", "lit", "tinted"]
 

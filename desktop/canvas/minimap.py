@@ -9,9 +9,9 @@ from PySide6.QtCore import QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
-from desktop.canvas.compositor import LabelStyle, compose_labels
-from desktop.canvas.pane import Pane
-from desktop.qimage import argb_to_qimage
+from counterpart.desktop.canvas.compositor import LabelStyle, compose_labels
+from counterpart.desktop.canvas.pane import Pane
+from counterpart.desktop.widgets.qimage import argb_to_qimage
 
 __all__ = ["Minimap"]
 

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
 
-from core.display import Look
-from core.geometry import GridGeometry
-from desktop.canvas.chips import paint_chip
-from desktop.canvas.colourmap import heat_argb
-from desktop.canvas.compositor import LabelStyle, compose_labels
-from desktop.canvas.grid_paint import GridPaint, grid_picture
-from desktop.canvas.photo import Photo
-from desktop.canvas.viewport import Viewport
-from desktop.qimage import argb_to_qimage
-from desktop.theme import colours
+from counterpart.core.geometry import GridGeometry
+from counterpart.core.images.brightness import Look
+from counterpart.desktop.canvas.captions import paint_chip
+from counterpart.desktop.canvas.colourmap import heat_argb
+from counterpart.desktop.canvas.compositor import LabelStyle, compose_labels
+from counterpart.desktop.canvas.grid_paint import GridPaint, grid_picture
+from counterpart.desktop.canvas.photo import Photo
+from counterpart.desktop.canvas.viewport import Viewport
+from counterpart.desktop.widgets.qimage import argb_to_qimage
+from counterpart.desktop.widgets.theme import colours
 
 __all__ = ["Heat", "Pane", "heat_picture"]
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRect, QRectF
 from PySide6.QtGui import QImage, QPainter
 
-from core.display import Look, Samples, seen_range
-from desktop.qimage import bgrx_view, rgb_to_qimage
+from counterpart.core.images.brightness import Look, Samples, seen_range
+from counterpart.desktop.widgets.qimage import bgrx_view, rgb_to_qimage
 
 __all__ = ["Photo", "build_photo"]
 

@@ -17,13 +17,13 @@ from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPixmap, QRegion, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
-from core.display import Look
-from desktop.canvas.compositor import LabelStyle
-from desktop.canvas.grid_paint import GridPaint
-from desktop.canvas.lines import Hit, PairLines
-from desktop.canvas.pane import Heat, Pane
-from desktop.canvas.photo import Photo
-from desktop.theme import colours, small_font
+from counterpart.core.images.brightness import Look
+from counterpart.desktop.canvas.compositor import LabelStyle
+from counterpart.desktop.canvas.grid_paint import GridPaint
+from counterpart.desktop.canvas.pair_lines import Hit, PairLines
+from counterpart.desktop.canvas.pane import Heat, Pane
+from counterpart.desktop.canvas.photo import Photo
+from counterpart.desktop.widgets.theme import colours, small_font
 
 __all__ = ["Stage"]
 

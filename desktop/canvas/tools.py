@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QPainter
 
 if TYPE_CHECKING:
-    from desktop.canvas.canvas import Canvas
+    from counterpart.desktop.canvas.canvas import Canvas
 
 __all__ = ["PickTool", "Pointer", "ProbeTool", "SelectTool", "Tool"]
 

@@ -29,11 +29,11 @@ from PySide6.QtCore import QEvent, QPointF, Qt  # noqa: E402
 from PySide6.QtGui import QMouseEvent  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
-from core.display import Look  # noqa: E402
-from core.project.commands import AddPart, SetLabels  # noqa: E402
-from desktop.app import make_application  # noqa: E402
-from desktop.main_window import MainWindow  # noqa: E402
-from desktop.settings import Settings  # noqa: E402
+from counterpart.core.images.brightness import Look  # noqa: E402
+from counterpart.core.project.commands import AddPart, SetLabels  # noqa: E402
+from counterpart.desktop.app import make_application  # noqa: E402
+from counterpart.desktop.shell.settings import Settings  # noqa: E402
+from counterpart.desktop.window.main_window import MainWindow  # noqa: E402
 from tests.bench.bench_tools import PARTS, Table, part_map, path, photograph, timed  # noqa: E402
 from tests.desktop.fakes import FAKE_MODELS, FAKE_TASKS, FakeBackend, FakeJobs  # noqa: E402
 

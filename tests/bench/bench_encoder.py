@@ -34,10 +34,10 @@ def random_encoder(name: str, precision: str):
     import timm
     import torch
 
-    from core.backbone.device import Placement
-    from core.backbone.plan import EncoderPlan
-    from core.backbone.registry import model_info
-    from core.backbone.vit import VitEncoder
+    from counterpart.core.backbone.device import Placement
+    from counterpart.core.backbone.plan import EncoderPlan
+    from counterpart.core.backbone.registry import model_info
+    from counterpart.core.backbone.vit import VitEncoder
 
     torch.manual_seed(0)
     info = model_info(name)
@@ -68,7 +68,7 @@ def measure_times(rounds: int, clock: Callable[[], float]) -> list[dict[str, obj
     import numpy as np
     import torch
 
-    from core.features import Tap
+    from counterpart.core.features.values import Tap
 
     rows = []
     for name, side, stride, count in CASES:
@@ -117,7 +117,7 @@ def peak_memory(precision: str) -> None:
     """In a process of its own: encode one image of 12,100 tokens and print the peak resident size."""
     import numpy as np
 
-    from core.features import Tap
+    from counterpart.core.features.values import Tap
 
     encoder, _ = random_encoder("dinov2_vits14", precision)
     before = peak_kilobytes()
@@ -132,13 +132,13 @@ def measure_agreement() -> dict[str, object] | None:
     """Whether bfloat16 changes what is found: nearest neighbours between two sample photographs."""
     import numpy as np
 
-    from core.backbone import load_encoder
-    from core.backbone.registry import DEFAULT_MODEL
-    from core.backbone.weights import is_installed
-    from core.extractor import extract_arrays
-    from core.features import Tap
-    from core.imaging import find_images, read_image
-    from core.resources import resource_path
+    from counterpart.core.backbone import load_encoder
+    from counterpart.core.backbone.extractor import extract_arrays
+    from counterpart.core.backbone.registry import DEFAULT_MODEL
+    from counterpart.core.backbone.weights import is_installed
+    from counterpart.core.features.values import Tap
+    from counterpart.core.images.reading import find_images, read_image
+    from counterpart.core.resources import resource_path
 
     if not is_installed(DEFAULT_MODEL):
         return None

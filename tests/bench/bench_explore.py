@@ -27,9 +27,9 @@ def smooth(seed: int) -> np.ndarray:
 
 def filled_cache(folder: Path):
     """A cache on disk with features of two layers of every image, and what reads them."""
-    from core.cache import FeatureCache
-    from core.features import FeatureMap, FeatureSpec, Tap
-    from core.geometry import GridGeometry
+    from counterpart.core.features.cache import FeatureCache
+    from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+    from counterpart.core.geometry import GridGeometry
 
     taps = (Tap(5, "token"), Tap(11, "token"))
     spec = FeatureSpec("random", "0" * 64, taps, 14, 448, None)
@@ -68,8 +68,8 @@ def timed(run: Callable[[], object]) -> tuple[float, object]:
 
 def main() -> None:
     """Print the table."""
-    from core import explore
-    from core.jobs import JobContext, silent
+    from counterpart.core.features import pictures as explore
+    from counterpart.core.jobs import JobContext, silent
 
     with tempfile.TemporaryDirectory() as folder:
         taps, readers = filled_cache(Path(folder))
@@ -96,8 +96,8 @@ def main() -> None:
 
 def explore_map(seed: int):
     """Features of one image in memory."""
-    from core.features import FeatureMap, FeatureSpec, Tap
-    from core.geometry import GridGeometry
+    from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+    from counterpart.core.geometry import GridGeometry
 
     spec = FeatureSpec("random", "0" * 64, (Tap(11, "token"),), 14, 448, None)
     geometry = GridGeometry.plan((448, 448), 448, 14, 14)

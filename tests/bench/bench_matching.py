@@ -24,8 +24,8 @@ SIDE, PATCH, STRIDE, WIDTH = 224, 8, 4, 384
 
 def random_features(rows: int, cols: int, seed: int):
     """Features with smooth, image-like descriptors, so that best buddies are neither none nor all."""
-    from core.features import FeatureMap, FeatureSpec, Tap
-    from core.geometry import GridGeometry
+    from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+    from counterpart.core.geometry import GridGeometry
 
     rng = np.random.default_rng(seed)
     coarse = rng.normal(size=(rows // 4 + 2, cols // 4 + 2, WIDTH))
@@ -74,9 +74,9 @@ def main() -> None:
     import timm
     import torch
 
-    from core.jobs import silent
-    from core.matching import MatchParams, match_pair
-    from core.similarity import SimilarityField
+    from counterpart.core.features.similarity import SimilarityField
+    from counterpart.core.jobs import silent
+    from counterpart.core.matching.pairs import MatchParams, match_pair
 
     torch.set_num_threads(args.threads)
     clock = time.process_time if args.threads == 1 else time.perf_counter

@@ -20,10 +20,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from core.project.commands import AddImages, AddPart, NewImage, Paint, ReplaceMasks, SetReviewState  # noqa: E402
-from core.project.document import Document  # noqa: E402
-from core.project.history import History  # noqa: E402
-from core.project.tiles import pack_labels  # noqa: E402
+from counterpart.core.project.commands import AddImages, AddPart, NewImage, Paint, ReplaceMasks, SetReviewState  # noqa: E402
+from counterpart.core.project.document import Document  # noqa: E402
+from counterpart.core.project.history import History  # noqa: E402
+from counterpart.core.project.tiles import pack_labels  # noqa: E402
 from tests.core.project_tools import filled  # noqa: E402
 
 

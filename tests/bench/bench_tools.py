@@ -24,17 +24,17 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from core.features import FeatureMap, FeatureSpec, Tap  # noqa: E402
-from core.geometry import GridGeometry  # noqa: E402
-from core.refine import grab_cut  # noqa: E402
-from core.tools.boundary import BoundaryParams, refine_boundary  # noqa: E402
-from core.tools.clusters import SnappedBrush, find_clusters  # noqa: E402
-from core.tools.draft import LabelDraft  # noqa: E402
-from core.tools.fill import flood_labels  # noqa: E402
-from core.tools.morphology import FillHoles, Smooth, change_part  # noqa: E402
-from core.tools.shapes import lasso_region  # noqa: E402
-from core.tools.strokes import StrokeRasteriser  # noqa: E402
-from core.tools.wand import Wand  # noqa: E402
+from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap  # noqa: E402
+from counterpart.core.geometry import GridGeometry  # noqa: E402
+from counterpart.core.refine import grab_cut  # noqa: E402
+from counterpart.core.tools.boundary import BoundaryParams, refine_boundary  # noqa: E402
+from counterpart.core.tools.clusters import SnappedBrush, find_clusters  # noqa: E402
+from counterpart.core.tools.draft import LabelDraft  # noqa: E402
+from counterpart.core.tools.fill import flood_labels  # noqa: E402
+from counterpart.core.tools.morphology import FillHoles, Smooth, change_part  # noqa: E402
+from counterpart.core.tools.shapes import lasso_region  # noqa: E402
+from counterpart.core.tools.strokes import StrokeRasteriser  # noqa: E402
+from counterpart.core.tools.wand import Wand  # noqa: E402
 
 SIZES = {"1 MP": (1000, 1000), "24 MP": (4000, 6000)}
 PARTS = 20

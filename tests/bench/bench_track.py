@@ -48,7 +48,7 @@ class Clip:
         return mask
 
     def frames(self, ctx, start: int = 0, stop: int | None = None):
-        from core.video import Frame
+        from counterpart.core.images.video import Frame
 
         for index in range(start, self.count if stop is None else min(stop, self.count)):
             rgb = self.back.copy()
@@ -60,9 +60,9 @@ def memory(count: int) -> None:
     """Track a whole folder of frames with a tiny backbone, and print the peak of this process in MiB."""
     import pytest
 
-    from core.jobs import silent
-    from core.pipeline import tracking
-    from core.pipeline.engine import Engine, open_cache
+    from counterpart.core.jobs import silent
+    from counterpart.core.pipeline.engine import Engine, open_cache
+    from counterpart.core.pipeline.video import track_masks as tracking
     from tests.core.backbone_tiny import install_tiny
 
     clip = Clip(count, HW)
@@ -77,15 +77,15 @@ def memory(count: int) -> None:
 
 def shares(frames: int = 4) -> tuple[float, float]:
     """Seconds of processor time per frame: in the encoder, and after it."""
-    from core.backbone.convert import build_module
-    from core.backbone.device import place
-    from core.backbone.plan import EncoderPlan
-    from core.backbone.registry import model_info
-    from core.backbone.vit import VitEncoder
-    from core.extractor import extract_arrays
-    from core.jobs import silent
-    from core.pipeline.tracking import TrackJob
-    from core.track import TrackParams, default_tap, track
+    from counterpart.core.backbone.convert import build_module
+    from counterpart.core.backbone.device import place
+    from counterpart.core.backbone.extractor import extract_arrays
+    from counterpart.core.backbone.plan import EncoderPlan
+    from counterpart.core.backbone.registry import model_info
+    from counterpart.core.backbone.vit import VitEncoder
+    from counterpart.core.jobs import silent
+    from counterpart.core.pipeline.video.track_masks import TrackJob
+    from counterpart.core.track import TrackParams, default_tap, track
 
     info = model_info("dinov2_vits14_focus")
     plan = EncoderPlan(info, "random", place("cpu", "auto", info.width))

@@ -27,8 +27,8 @@ GRID, WIDTH, KEYPOINTS = 31, 384, 20
 
 def feature_map(seed: int):
     """Smooth random features of one view."""
-    from core.features import FeatureMap, FeatureSpec, Tap
-    from core.geometry import GridGeometry
+    from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+    from counterpart.core.geometry import GridGeometry
 
     rng = np.random.default_rng(seed)
     coarse = rng.normal(size=(GRID // 3 + 1, GRID // 3 + 1, WIDTH))
@@ -45,10 +45,10 @@ def main() -> None:
     parser.add_argument("--templates", type=int, default=5)
     args = parser.parse_args()
 
-    from core.cache import FeatureCache
-    from core.jobs import silent
-    from core.project.points import Skeleton
-    from core.transfer import Target, Template, TransferParams, View, ViewKey, transfer
+    from counterpart.core.features.cache import FeatureCache
+    from counterpart.core.jobs import silent
+    from counterpart.core.project.points import Skeleton
+    from counterpart.core.transfer import Target, Template, TransferParams, View, ViewKey, transfer
 
     names = [f"{side}_{part}" for side in ("left", "right") for part in range(KEYPOINTS // 2)]
     rng = np.random.default_rng(0)

@@ -26,11 +26,11 @@ sys.path.insert(0, str(ROOT))
 
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
-from core.project.commands import AddImages, AddPart, NewImage, ReplaceMasks  # noqa: E402
-from core.project.document import Document  # noqa: E402
-from core.project.tiles import pack_labels  # noqa: E402
-from desktop.main_window import MainWindow  # noqa: E402
-from desktop.settings import Settings  # noqa: E402
+from counterpart.core.project.commands import AddImages, AddPart, NewImage, ReplaceMasks  # noqa: E402
+from counterpart.core.project.document import Document  # noqa: E402
+from counterpart.core.project.tiles import pack_labels  # noqa: E402
+from counterpart.desktop.shell.settings import Settings  # noqa: E402
+from counterpart.desktop.window.main_window import MainWindow  # noqa: E402
 from tests.bench.bench_project import part_map  # noqa: E402
 from tests.desktop.fakes import FAKE_MODELS, FAKE_TASKS, FakeBackend, FakeJobs  # noqa: E402
 

@@ -5,12 +5,12 @@ import json
 
 import numpy as np
 
-from core.backbone.convert import build_module
-from core.backbone.device import Placement
-from core.backbone.plan import EncoderPlan
-from core.backbone.registry import Architecture, ModelInfo, user_model
-from core.backbone.vit import VitEncoder
-from core.backbone.weights import store_weights
+from counterpart.core.backbone.convert import build_module
+from counterpart.core.backbone.device import Placement
+from counterpart.core.backbone.plan import EncoderPlan
+from counterpart.core.backbone.registry import Architecture, ModelInfo, user_model
+from counterpart.core.backbone.vit import VitEncoder
+from counterpart.core.backbone.weights import store_weights
 
 TINY = Architecture(patch=8, width=24, depth=4, heads=3, hidden=48, grid=4)
 

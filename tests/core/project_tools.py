@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import UsageError
-from core.project import commands
-from core.project.commands import AddImages, AddPart, AddSkeleton, Command, Compound, NewImage, SetSettings
-from core.project.document import Document
-from core.project.history import History
-from core.project.model import KeypointSet, MatchSet, MatchState, Origin, Provenance, Skeleton
-from core.project.schema import TABLES
-from core.project.tiles import pack_labels
+from counterpart.core.errors import UsageError
+from counterpart.core.project import commands
+from counterpart.core.project.commands import AddImages, AddPart, AddSkeleton, Command, Compound, NewImage, SetSettings
+from counterpart.core.project.document import Document
+from counterpart.core.project.history import History
+from counterpart.core.project.model import KeypointSet, MatchSet, MatchState, Origin, Provenance, Skeleton
+from counterpart.core.project.schema import TABLES
+from counterpart.core.project.tiles import pack_labels
 
 HW = (300, 270)
 """Two by two tiles, three of them cut off."""

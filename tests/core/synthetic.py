@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.features import FeatureMap, FeatureSpec, Tap
-from core.geometry import GridGeometry
+from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+from counterpart.core.geometry import GridGeometry
 
 TAP = Tap(0, "token")
 PATCH = 8

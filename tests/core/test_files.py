@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from core.errors import OutputError
-from core.files import MANIFEST, atomic_folder, atomic_write, output_error, write_json, write_text
+from counterpart.core.errors import OutputError
+from counterpart.core.files import MANIFEST, atomic_folder, atomic_write, output_error, write_json, write_text
 
 
 def listing(folder):
@@ -176,7 +176,7 @@ def test_what_is_half_written_is_removed_by_a_process_that_ends_at_once(tmp_path
     code = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from core.files import atomic_folder, atomic_write, discard_unfinished, write_text\n"
+        "from counterpart.core.files import atomic_folder, atomic_write, discard_unfinished, write_text\n"
         "root = Path(sys.argv[1])\n"
         "write_text(root / 'whole.txt', 'whole')\n"
         "with atomic_write(root / 'a.bin') as handle, atomic_folder(root / 'b') as folder:\n"

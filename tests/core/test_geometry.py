@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import UsageError
-from core.geometry import GridGeometry, fit_size, parse_size
+from counterpart.core.errors import UsageError
+from counterpart.core.geometry import GridGeometry, fit_size, parse_size
 
 geometries = st.builds(
     GridGeometry.plan,

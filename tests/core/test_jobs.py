@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.errors import ImageError, JobCancelledError
-from core.jobs import CancelToken, JobContext, Progress, format_duration
+from counterpart.core.errors import ImageError, JobCancelledError
+from counterpart.core.jobs import CancelToken, JobContext, Progress, format_duration
 
 
 class Clock:

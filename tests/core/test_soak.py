@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from core.project.document import Document
+from counterpart.core.project.document import Document
 from tests.core.project_tools import everything
 from tests.soak import commands, damage, imports, kill
 

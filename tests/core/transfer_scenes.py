@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from core.features import FeatureMap, FeatureSpec, Tap
-from core.geometry import GridGeometry
-from core.project.points import Skeleton
-from core.transfer import Target, Template, View, ViewKey
+from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+from counterpart.core.geometry import GridGeometry
+from counterpart.core.project.points import Skeleton
+from counterpart.core.transfer import Target, Template, View, ViewKey
 
 TAP = Tap(0, "token")
 CELL = 8

@@ -33,7 +33,7 @@ def _theme(request):
     """Tests that show widgets see the theme that people see."""
     if "qtbot" not in request.fixturenames:
         return
-    from desktop.theme import apply_theme
+    from counterpart.desktop.widgets.theme import apply_theme
 
     apply_theme(request.getfixturevalue("qapp"), "dark")
 
@@ -49,8 +49,8 @@ def jobs():
 @pytest.fixture
 def make_window(qtbot, tmp_path, monkeypatch, jobs):
     """Makes main windows with a fake backbone; each is closed at the end, its threads ended."""
-    from desktop.main_window import MainWindow
-    from desktop.settings import Settings
+    from counterpart.desktop.shell.settings import Settings
+    from counterpart.desktop.window.main_window import MainWindow
     from tests.desktop.fakes import FAKE_MODELS, FAKE_TASKS, FakeBackend, fake_preview
 
     monkeypatch.setenv("COUNTERPART_PROJECTS", str(tmp_path / "projects"))

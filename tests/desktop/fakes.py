@@ -8,18 +8,18 @@ from typing import Literal
 
 import numpy as np
 
-from core.cache import FeatureCache
-from core.errors import UsageError
-from core.features import FeatureMap, FeatureSpec, Tap
-from core.geometry import GridGeometry
-from core.imaging import ImageRef, read_image
-from core.jobs import JobContext
-from core.project.model import Provenance
-from core.project.tiles import pack_labels
-from desktop.backend import CacheUse, EngineState
-from desktop.form import Knob
-from desktop.mask_jobs import MaskRequest, MaskResult, PreviewResult
-from desktop.panels.run import ModelEntry, TaskSpec
+from counterpart.core.errors import UsageError
+from counterpart.core.features.cache import FeatureCache
+from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+from counterpart.core.geometry import GridGeometry
+from counterpart.core.images.reading import ImageRef, read_image
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import Provenance
+from counterpart.core.project.tiles import pack_labels
+from counterpart.desktop.find.mask_jobs import MaskRequest, MaskResult, PreviewResult
+from counterpart.desktop.find.run_panel import ModelEntry, TaskSpec
+from counterpart.desktop.jobs.backend import CacheUse, EngineState
+from counterpart.desktop.widgets.form import Knob
 
 TAP = Tap(9, "token")
 
@@ -66,7 +66,7 @@ class FakeEngine:
     """Stands for `Engine`."""
 
     def __init__(self, name: str) -> None:
-        from core.backbone.registry import model_info
+        from counterpart.core.backbone.registry import model_info
 
         self.info = model_info(name)
         self.defaults = self.info.defaults

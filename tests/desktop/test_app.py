@@ -10,12 +10,12 @@ import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from core.errors import UsageError
-from desktop import app
-from desktop.dialogs.trouble import ExceptionHook, TroubleDialog
-from desktop.main_window import MainWindow
+from counterpart.core.errors import UsageError
+from counterpart.desktop import app
+from counterpart.desktop.widgets.trouble_dialog import ExceptionHook, TroubleDialog
+from counterpart.desktop.window.main_window import MainWindow
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -65,13 +65,13 @@ def test_main_says_so_when_what_it_is_given_does_not_exist(started, tmp_path):
 
 def test_starting_loads_neither_torch_nor_the_formats():
     code = (
-        "import sys, desktop.app\n"
+        "import sys, counterpart.desktop.app\n"
         "print(*[n for n in ('torch', 'timm', 'faiss', 'onnx', 'scipy', 'pyqtgraph', 'pandas') if n in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ},
         capture_output=True,
         text=True,
         check=True,

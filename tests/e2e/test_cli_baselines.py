@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 from safetensors import safe_open
 
-from core.backbone.convert import build_module
-from core.backbone.registry import model_info
-from core.backbone.weights import store_weights
-from core.cli import build_parser, main
-from core.cli.masks import cosegment_job
-from core.features import Tap
-from core.pipeline.engine import Engine
-from core.pipeline.matching import MatchJob
+from counterpart.core.backbone.convert import build_module
+from counterpart.core.backbone.registry import model_info
+from counterpart.core.backbone.weights import store_weights
+from counterpart.core.cli import build_parser, main
+from counterpart.core.cli.masks import cosegment_job
+from counterpart.core.features.values import Tap
+from counterpart.core.pipeline.engine import Engine
+from counterpart.core.pipeline.matches.matching import MatchJob
 from tests.core.backbone_tiny import photo
 
 VITS = ("dino_vits8", "dino_vits16", "dino_vitb8", "dino_vitb16", "vit_small_patch16_224")

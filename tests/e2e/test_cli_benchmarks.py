@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.cli import main
+from counterpart.core.cli import main
 
 pytestmark = pytest.mark.usefixtures("focus_model")
 SMALL = ("--size", "224", "--stride", "14")
@@ -95,7 +95,7 @@ def test_a_rerun_measures_only_what_is_missing_and_other_parameters_start_anew(d
     with (out / "state.jsonl").open("a") as file:
         file.write('{"item": "libby", "resu')  # killed while writing
     measured = []
-    from core.pipeline.benchmarks import davis as runner
+    from counterpart.core.pipeline.evaluate.benchmarks import davis as runner
 
     original = runner._measure
     monkeypatch.setattr(runner, "_measure", lambda *a, **k: measured.append(a[1].name) or original(*a, **k))

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from core.cli import main
-from core.resources import resource_path
+from counterpart.core.cli import main
+from counterpart.core.resources import resource_path
 
 pytestmark = pytest.mark.usefixtures("focus_model")
 

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from core.cli import main
+from counterpart.core.cli import main
 
 
 @pytest.fixture
@@ -184,7 +184,8 @@ def test_explore_similarity_peaks_at_the_point_asked_for(tiny, images, tmp_path,
 
 def test_help_starts_without_torch():
     code = (
-        "import sys; from core.cli import build_parser; build_parser()[0].format_help(); print('torch' in sys.modules)"
+        "import sys; from counterpart.core.cli import build_parser;"
+        "build_parser()[0].format_help(); print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from core.cli import main
-from core.landmarks import LandmarkPredictor
+from counterpart.core.cli import main
+from counterpart.core.landmarks import LandmarkPredictor
 
 pytestmark = pytest.mark.usefixtures("focus_model")
 SMALL = ("--size", "224", "--stride", "14")

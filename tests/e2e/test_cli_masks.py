@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from core.cli import main
-from core.codebook import Codebook
-from core.project.document import Document
-from core.resources import resource_path
+from counterpart.core.cli import main
+from counterpart.core.parts.codebook import Codebook
+from counterpart.core.project.document import Document
+from counterpart.core.resources import resource_path
 
 pytestmark = pytest.mark.usefixtures("focus_model")
 SMALL = ("--size", "224", "--stride", "14")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.cli import main
-from core.resources import resource_path
+from counterpart.core.cli import main
+from counterpart.core.resources import resource_path
 
 pytestmark = pytest.mark.usefixtures("focus_model")
 

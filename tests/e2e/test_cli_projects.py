@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.cli import main
-from core.imaging import find_images
-from core.project.commands import AddPart, ReplaceMasks
-from core.project.document import Document
+from counterpart.core.cli import main
+from counterpart.core.images.reading import find_images
+from counterpart.core.project.commands import AddPart, ReplaceMasks
+from counterpart.core.project.document import Document
 
 
 def run(capsys, *args):
@@ -69,7 +69,7 @@ def test_masks_survive_export_and_import_into_another_project(project, tmp_path,
 def test_exporting_imports_no_torch(project, tmp_path):
     path, _ = project
     code = (
-        "import sys; from core.cli import main\n"
+        "import sys; from counterpart.core.cli import main\n"
         f"assert main(['export', {str(path)!r}, '--format', 'coco', '--out', {str(tmp_path / 'o.json')!r}]) == 0\n"
         "sys.exit('torch' in sys.modules)"
     )

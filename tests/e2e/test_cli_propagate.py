@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.cli import main
-from core.files import write_json
-from core.resources import resource_path
+from counterpart.core.cli import main
+from counterpart.core.files import write_json
+from counterpart.core.resources import resource_path
 
 pytestmark = pytest.mark.usefixtures("focus_model")
 SMALL = ("--size", "224", "--stride", "14")

@@ -15,12 +15,12 @@ import pytest
 import torch
 from PIL import Image
 
-from core.cli import main
-from core.errors import JobCancelledError
-from core.jobs import CancelToken, JobContext, silent
-from core.pipeline.engine import Engine, open_cache
-from core.pipeline.tracking import TrackJob, read_masks, track_to_files
-from tests.core.test_video import HW, write_video
+from counterpart.core.cli import main
+from counterpart.core.errors import JobCancelledError
+from counterpart.core.jobs import CancelToken, JobContext, silent
+from counterpart.core.pipeline.engine import Engine, open_cache
+from counterpart.core.pipeline.video.track_masks import TrackJob, read_masks, track_to_files
+from tests.core.images.test_video import HW, write_video
 
 SIDE = 64
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,7 +108,7 @@ def label_maps(folder):
 def killed_run(frames, first, out, tiny, after):
     """Start tracking in a process of its own, and kill it when some label maps are written."""
     args = ["track", frames, "--mask", first, "--out", out, "--quiet", *tiny]
-    process = subprocess.Popen([sys.executable, "-m", "core", *map(str, args)], cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-m", "counterpart", *map(str, args)], cwd=ROOT)
     try:
         deadline = time.monotonic() + 120
         while len(list(out.glob("*.png"))) < after and process.poll() is None and time.monotonic() < deadline:

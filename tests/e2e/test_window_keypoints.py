@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
-from core.project.commands import AddInstance, AddSkeleton
-from core.project.points import KeypointSet, MatchState, Origin, Skeleton
-from core.resources import resource_path
+from counterpart.core.project.commands import AddInstance, AddSkeleton
+from counterpart.core.project.points import KeypointSet, MatchState, Origin, Skeleton
+from counterpart.core.resources import resource_path
 
 LEFT = Qt.MouseButton.LeftButton
 MINUTES = 60_000
@@ -31,9 +31,9 @@ def sample_points():
 @pytest.fixture
 def window(qtbot, qapp, tmp_path, monkeypatch, focus_model):
     """Four photographs, two of them with hand-placed keypoints."""
-    from desktop.main_window import MainWindow
-    from desktop.settings import Settings
-    from desktop.theme import apply_theme
+    from counterpart.desktop.shell.settings import Settings
+    from counterpart.desktop.widgets.theme import apply_theme
+    from counterpart.desktop.window.main_window import MainWindow
 
     apply_theme(qapp, "dark")
     monkeypatch.setenv("COUNTERPART_PROJECTS", str(tmp_path / "projects"))

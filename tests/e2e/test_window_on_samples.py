@@ -7,16 +7,16 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QPoint, Qt
 
-from core.resources import resource_path
+from counterpart.core.resources import resource_path
 
 MINUTES = 60_000
 
 
 @pytest.fixture
 def window(qtbot, tmp_path, monkeypatch, focus_model):
-    from desktop.main_window import MainWindow
-    from desktop.settings import Settings
-    from desktop.theme import apply_theme
+    from counterpart.desktop.shell.settings import Settings
+    from counterpart.desktop.widgets.theme import apply_theme
+    from counterpart.desktop.window.main_window import MainWindow
 
     apply_theme(qtbot_app(), "dark")
     monkeypatch.setenv("COUNTERPART_PROJECTS", str(tmp_path / "projects"))
@@ -70,7 +70,7 @@ def test_three_clicks_lead_from_nothing_to_parts_and_one_more_to_matches(qtbot, 
     heat = window.canvas.panes[1].heat
     assert heat.values.shape == heat.geometry.grid_hw
 
-    from desktop.dialogs.export import ExportDialog
+    from counterpart.desktop.project.export_dialog import ExportDialog
 
     for name, target in (("coco", "coco.json"), ("indexed-png", "masks"), ("matches", "matches.json")):
         window.actions_["export"].trigger()
@@ -97,7 +97,7 @@ def test_another_number_of_parts_is_found_from_cached_features_and_keeps_names(q
     control.box.setValue(3)
     with qtbot.waitSignal(window.desk.finished, timeout=5 * MINUTES):
         window.desk.run()
-    from core.project.commands import EditPart
+    from counterpart.core.project.commands import EditPart
 
     document = window.session.document
     first = document.parts[0]

@@ -6,9 +6,9 @@ from PIL import Image, ImageDraw
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from core.project.commands import AddPart
-from core.project.sequence import FrameState
-from core.resources import resource_path
+from counterpart.core.project.commands import AddPart
+from counterpart.core.project.sequence import FrameState
+from counterpart.core.resources import resource_path
 from docs.camera import camera_path, seen
 
 MINUTES = 60_000
@@ -26,9 +26,9 @@ COUNT = 6
 
 @pytest.fixture
 def window(qtbot, qapp, tmp_path, monkeypatch, focus_model):
-    from desktop.main_window import MainWindow
-    from desktop.settings import Settings
-    from desktop.theme import apply_theme
+    from counterpart.desktop.shell.settings import Settings
+    from counterpart.desktop.widgets.theme import apply_theme
+    from counterpart.desktop.window.main_window import MainWindow
 
     apply_theme(qapp, "dark")
     monkeypatch.setenv("COUNTERPART_PROJECTS", str(tmp_path / "projects"))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from core.backbone import load_encoder
-from core.backbone.weights import import_checkpoint
-from core.features import Tap
+from counterpart.core.backbone import load_encoder
+from counterpart.core.backbone.weights import import_checkpoint
+from counterpart.core.features.values import Tap
 
 HEADS = 6
 FACETS = ("key", "query", "value", "token")

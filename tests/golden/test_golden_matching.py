@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from core.binning import log_bin
-from core.matching import best_buddies, nearest_neighbours
+from counterpart.core.features.binning import log_bin
+from counterpart.core.matching.pairs import best_buddies, nearest_neighbours
 
 STRIDES = (4, 8)
 TIE = 1e-5

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.imaging import ImageRef
-from core.jobs import silent
-from core.matching import MatchParams
-from core.pipeline.engine import Engine, open_cache
-from core.pipeline.matching import MatchJob, match_images
+from counterpart.core.images.reading import ImageRef
+from counterpart.core.jobs import silent
+from counterpart.core.matching.pairs import MatchParams
+from counterpart.core.pipeline.engine import Engine, open_cache
+from counterpart.core.pipeline.matches.matching import MatchJob, match_images
 
 SET = "animalpose-voc-dev"
 

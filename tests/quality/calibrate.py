@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluate.keypoints import Outcomes, auroc, calibration_error, evaluate_group, reliability
-from core.files import write_json
-from core.jobs import silent
-from core.pipeline.engine import Engine, open_cache
-from core.transfer.calibration import Calibration
-from core.transfer.decode import CUES
-from core.transfer.params import TransferParams
+from counterpart.core.evaluate.keypoints import Outcomes, auroc, calibration_error, evaluate_group, reliability
+from counterpart.core.files import write_json
+from counterpart.core.jobs import silent
+from counterpart.core.pipeline.engine import Engine, open_cache
+from counterpart.core.transfer.calibration import Calibration
+from counterpart.core.transfer.decode import CUES
+from counterpart.core.transfer.params import TransferParams
 from tests.quality.points import SET, load_groups, view_encoder
 
 RESOURCE = Path(__file__).resolve().parents[2] / "resources" / "transfer_calibration.json"

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cache import FeatureCache, FeatureSet, cache_dir
-from core.cosegment import CosegmentParams, cosegment
-from core.evaluate.landmarks import by_image_side, inter_ocular, score_landmarks, splits
-from core.imaging import find_images
-from core.jobs import JobContext, silent
-from core.landmarks import LandmarkParams, PartMaps, fit_landmarks, predict_landmarks
-from core.parts import PartsParams, apply_codebook, discover_parts
-from core.pipeline.engine import Engine
+from counterpart.core.cosegment.cosegmentation import CosegmentParams, cosegment
+from counterpart.core.evaluate.landmarks import by_image_side, inter_ocular, score_landmarks, splits
+from counterpart.core.features.cache import FeatureCache, FeatureSet, cache_dir
+from counterpart.core.images.reading import find_images
+from counterpart.core.jobs import JobContext, silent
+from counterpart.core.landmarks import LandmarkParams, PartMaps, fit_landmarks, predict_landmarks
+from counterpart.core.parts import PartsParams, apply_codebook, discover_parts
+from counterpart.core.pipeline.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cache import FeatureSet
-from core.evaluate.parts import contingency, iou_per_part, mean_iou
-from core.features import FeatureMap, l2_normalise
-from core.imaging import read_image
-from core.jobs import silent
-from core.pipeline.engine import Engine, open_cache
-from core.pipeline.propagation import PropagationJob
-from core.propagate import (
+from counterpart.core.evaluate.parts import contingency, iou_per_part, mean_iou
+from counterpart.core.features.cache import FeatureSet
+from counterpart.core.features.values import FeatureMap, l2_normalise
+from counterpart.core.images.reading import read_image
+from counterpart.core.jobs import silent
+from counterpart.core.pipeline.engine import Engine, open_cache
+from counterpart.core.pipeline.parts.propagation import PropagationJob
+from counterpart.core.propagate import (
     Lesson,
     PartModel,
     PropagateParams,

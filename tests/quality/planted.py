@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluate.keypoints import EncodeViews, Group
-from core.jobs import silent
-from core.pipeline.doubt import LEAST_ODD
-from core.pipeline.engine import Engine, open_cache
-from core.transfer import Template, TransferParams, View, mirror_order
-from core.transfer.calibration import Calibration
-from core.transfer.checking import MistakeOdds, PointChecks, check_points
-from core.transfer.encode import template_views
+from counterpart.core.evaluate.keypoints import EncodeViews, Group
+from counterpart.core.jobs import silent
+from counterpart.core.pipeline.engine import Engine, open_cache
+from counterpart.core.pipeline.keypoints.doubt import LEAST_ODD
+from counterpart.core.transfer import Template, TransferParams, View, mirror_order
+from counterpart.core.transfer.calibration import Calibration
+from counterpart.core.transfer.checking import MistakeOdds, PointChecks, check_points
+from counterpart.core.transfer.encode import template_views
 from tests.quality.points import load_groups, spread, view_encoder
 
 PLANTED, HEAD = 20, 50

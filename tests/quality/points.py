@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core.evaluate.keypoints import EncodeViews, Group, Outcomes, evaluate_group, read_groups
-from core.jobs import JobContext, silent
-from core.pipeline.engine import Engine, open_cache
-from core.transfer.encode import encode_views
-from core.transfer.params import TransferParams
+from counterpart.core.evaluate.keypoints import EncodeViews, Group, Outcomes, evaluate_group, read_groups
+from counterpart.core.jobs import JobContext, silent
+from counterpart.core.pipeline.engine import Engine, open_cache
+from counterpart.core.transfer.encode import encode_views
+from counterpart.core.transfer.params import TransferParams
 
 CLASSES = ("dog", "cat", "sheep", "horse", "cow")
 SET = "animalpose-voc-dev"

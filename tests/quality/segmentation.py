@@ -18,9 +18,8 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cache import FeatureSet
-from core.cosegment import CosegmentParams, CosegmentResult, cosegment, mask_pixels
-from core.evaluate.cosegmentation import (
+from counterpart.core.cosegment.cosegmentation import CosegmentParams, CosegmentResult, cosegment, mask_pixels
+from counterpart.core.evaluate.cosegmentation import (
     MaskScores,
     TruthImage,
     TruthSet,
@@ -29,12 +28,13 @@ from core.evaluate.cosegmentation import (
     read_truth,
     score_mask,
 )
-from core.evaluate.parts import score_unnamed
-from core.features import Tap
-from core.imaging import ImageRef, read_image
-from core.jobs import silent
-from core.parts import Grouping, PartsParams, discover_parts, part_pixels
-from core.pipeline.engine import Engine, open_cache
+from counterpart.core.evaluate.parts import score_unnamed
+from counterpart.core.features.cache import FeatureSet
+from counterpart.core.features.values import Tap
+from counterpart.core.images.reading import ImageRef, read_image
+from counterpart.core.jobs import silent
+from counterpart.core.parts import Grouping, PartsParams, discover_parts, part_pixels
+from counterpart.core.pipeline.engine import Engine, open_cache
 
 ANIMALS = "animalpose-voc-dev"
 REFINEMENTS = ("none", "guided", "grabcut", "crf")

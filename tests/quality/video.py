@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.cache import FeatureCache, cache_dir
-from core.evaluate.video import DavisSequence, VideoScore, davis_sequences, score_video
-from core.extractor import extract
-from core.features import FeatureMap, Tap
-from core.imaging import ImageRef
-from core.jobs import silent
-from core.pipeline.engine import Engine
-from core.track import TrackParams, default_tap, track
-from core.video import FolderFrames
+from counterpart.core.backbone.extractor import extract
+from counterpart.core.evaluate.video import DavisSequence, VideoScore, davis_sequences, score_video
+from counterpart.core.features.cache import FeatureCache, cache_dir
+from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.images.reading import ImageRef
+from counterpart.core.images.video import FolderFrames
+from counterpart.core.jobs import silent
+from counterpart.core.pipeline.engine import Engine
+from counterpart.core.track import TrackParams, default_tap, track
 
 ROOT = Path(__file__).resolve().parents[2]
 STRIDE = 7

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.project import commands
-from core.project.commands import Command
-from core.project.document import Document
-from core.project.history import History
+from counterpart.core.project import commands
+from counterpart.core.project.commands import Command
+from counterpart.core.project.document import Document
+from counterpart.core.project.history import History
 from tests.core.project_tools import everything, filled, play
 
 NO_STEPS = {commands.NoteFacts, commands.NoteSettings}

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.errors import CounterpartError, FormatError
-from core.formats import FORMATS, ExportOptions, export_project, import_into
-from core.imaging import find_images
-from core.jobs import silent
-from core.project.commands import AddInstance, AddPart, AddSkeleton, ReplaceMasks, ReplaceMatches
-from core.project.document import Document
-from core.project.model import KeypointSet, MatchSet, Skeleton
+from counterpart.core.errors import CounterpartError, FormatError
+from counterpart.core.formats import FORMATS, ExportOptions, export_project, import_into
+from counterpart.core.images.reading import find_images
+from counterpart.core.jobs import silent
+from counterpart.core.project.commands import AddInstance, AddPart, AddSkeleton, ReplaceMasks, ReplaceMatches
+from counterpart.core.project.document import Document
+from counterpart.core.project.model import KeypointSet, MatchSet, Skeleton
 
 ROOT = Path(__file__).resolve().parents[2]
 READABLE = [name for name, entry in FORMATS.items() if entry.read is not None]

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.project.document import Document
+from counterpart.core.project.document import Document
 from tests.core.project_tools import everything, filled, play
 
 ROOT = Path(__file__).resolve().parents[2]

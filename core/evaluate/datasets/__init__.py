@@ -1,8 +1,8 @@
 """Readers of data sets in their official layouts; a folder that is not one is told by what was expected and found."""
 
-from core.evaluate.datasets.celeba import CelebaFace, CelebaSet, read_celeba
-from core.evaluate.datasets.cosegmentation import find_layout
-from core.evaluate.datasets.spair import SpairPair, list_spair, read_spair_pair
+from counterpart.core.evaluate.datasets.celeba import CelebaFace, CelebaSet, read_celeba
+from counterpart.core.evaluate.datasets.cosegmentation import find_layout
+from counterpart.core.evaluate.datasets.spair import SpairPair, list_spair, read_spair_pair
 
 __all__ = [
     "CelebaFace",

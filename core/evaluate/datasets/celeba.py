@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ImageError, ProtocolError
-from core.evaluate.datasets.layout import not_the_data_set, read_lines
-from core.imaging import image_size
-from core.jobs import JobContext
+from counterpart.core.errors import ImageError, ProtocolError
+from counterpart.core.evaluate.datasets.layout import not_the_data_set, read_lines
+from counterpart.core.images.reading import image_size
+from counterpart.core.jobs import JobContext
 
 __all__ = ["CELEBA_LANDMARKS", "CelebaFace", "CelebaSet", "read_celeba"]
 

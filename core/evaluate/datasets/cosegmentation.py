@@ -18,11 +18,11 @@ from typing import NamedTuple
 import numpy as np
 from natsort import natsorted
 
-from core.errors import ProtocolError
-from core.evaluate.cosegmentation import TruthImage, TruthSet, find_sets, read_values
-from core.evaluate.datasets.layout import choose, not_the_data_set, read_lines
-from core.imaging import IMAGE_SUFFIXES
-from core.jobs import JobContext
+from counterpart.core.errors import ProtocolError
+from counterpart.core.evaluate.cosegmentation import TruthImage, TruthSet, find_sets, read_values
+from counterpart.core.evaluate.datasets.layout import choose, not_the_data_set, read_lines
+from counterpart.core.images.reading import IMAGE_SUFFIXES
+from counterpart.core.jobs import JobContext
 
 __all__ = ["VOC_CLASSES", "Layout", "find_layout"]
 

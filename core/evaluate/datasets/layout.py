@@ -7,7 +7,7 @@ from pathlib import Path
 
 from natsort import natsorted
 
-from core.errors import ProtocolError, UsageError
+from counterpart.core.errors import ProtocolError, UsageError
 
 __all__ = ["choose", "found_in", "not_the_data_set", "read_lines"]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import FormatError, ProtocolError
-from core.evaluate.datasets.layout import choose, not_the_data_set, read_lines
-from core.transfer.views import Box
+from counterpart.core.errors import FormatError, ProtocolError
+from counterpart.core.evaluate.datasets.layout import choose, not_the_data_set, read_lines
+from counterpart.core.transfer.views import Box
 
 __all__ = ["SpairPair", "list_spair", "read_spair_pair"]
 
@@ -87,7 +87,7 @@ def read_spair_pair(root: Path, line: str, split: str = "test") -> SpairPair:
     Raises:
         ProtocolError: Its annotation or an image of it is missing, or a field is not what it should be.
     """
-    from core.formats.fields import read_json
+    from counterpart.core.formats.fields import read_json
 
     category = line.rpartition(":")[2]
     folder = root / "PairAnnotation" / split

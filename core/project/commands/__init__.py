@@ -1,8 +1,8 @@
 """Every way to change a document. `Document.apply` takes one; `Document.revert` takes it back."""
 
-from core.project.commands.base import Command, Compound, Outcome
-from core.project.commands.images import AddImages, NewImage, NoteFacts, RelinkImages, RemoveImages
-from core.project.commands.masks import (
+from counterpart.core.project.commands.base import Command, Compound, Outcome
+from counterpart.core.project.commands.images import AddImages, NewImage, NoteFacts, RelinkImages, RemoveImages
+from counterpart.core.project.commands.masks import (
     AcceptPredictions,
     ClearLabels,
     Paint,
@@ -10,7 +10,7 @@ from core.project.commands.masks import (
     SetLabels,
     SetReviewState,
 )
-from core.project.commands.matches import (
+from counterpart.core.project.commands.matches import (
     AddMatch,
     DeleteMatches,
     LockMatches,
@@ -18,9 +18,9 @@ from core.project.commands.matches import (
     ReplaceMatches,
     SetMatchState,
 )
-from core.project.commands.parts import AddPart, DeleteParts, EditPart, MergeParts, ReorderParts, SplitPart
-from core.project.commands.placing import ClearKeypoints, SwapKeypoints
-from core.project.commands.points import (
+from counterpart.core.project.commands.parts import AddPart, DeleteParts, EditPart, MergeParts, ReorderParts, SplitPart
+from counterpart.core.project.commands.placing import ClearKeypoints, SwapKeypoints
+from counterpart.core.project.commands.points import (
     AddInstance,
     AddSkeleton,
     ChangeSkeleton,
@@ -33,8 +33,8 @@ from core.project.commands.points import (
     SetKeypoints,
     SetVisibility,
 )
-from core.project.commands.settings import NoteSettings, SetSettings
-from core.project.commands.tracking import TakeTrack
+from counterpart.core.project.commands.settings import NoteSettings, SetSettings
+from counterpart.core.project.commands.tracking import TakeTrack
 
 __all__ = [
     "AcceptPredictions",

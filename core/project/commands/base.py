@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from core.project.edit import Edit, Record
+from counterpart.core.project.edit import Edit, Record
 
 __all__ = ["Command", "Compound", "Outcome"]
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.imaging import ImageRef
-from core.project.commands.base import Command
-from core.project.edit import Edit
-from core.project.masks import clear_map
-from core.project.model import ImageRecord
+from counterpart.core.images.reading import ImageRef
+from counterpart.core.project.commands.base import Command
+from counterpart.core.project.edit import Edit
+from counterpart.core.project.masks import clear_map
+from counterpart.core.project.model import ImageRecord
 
 __all__ = ["AddImages", "NewImage", "NoteFacts", "RelinkImages", "RemoveImages"]
 
@@ -81,7 +81,7 @@ class AddImages(Command):
     `outcome.created` has the ids of those that were added.
 
     Attributes:
-        images: What to add, `ImageRef`s as `core.imaging.find_images` gives them, or with more that is known.
+        images: What to add, `ImageRef`s as `core.images.reading.find_images` gives them, or with more that is known.
         ids: Once applied, the id of each of them, whether it was new or not.
     """
 

@@ -10,10 +10,10 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ProjectError, UsageError
-from core.project.commands.base import Command
-from core.project.edit import Edit
-from core.project.masks import (
+from counterpart.core.errors import ProjectError, UsageError
+from counterpart.core.project.commands.base import Command
+from counterpart.core.project.edit import Edit
+from counterpart.core.project.masks import (
     assign_box,
     clear_map,
     label_size,
@@ -21,11 +21,11 @@ from core.project.masks import (
     protected_parts,
     write_packed,
 )
-from core.project.model import BACKGROUND, ImageState, LabelMap, Labels, PartLabel, PartState, Provenance
-from core.project.palette import next_colour
-from core.project.rows import provenance_row, read_part_states, read_touched
-from core.project.schema import Row
-from core.project.tiles import PackedLabels, pack_labels
+from counterpart.core.project.model import BACKGROUND, ImageState, LabelMap, Labels, PartLabel, PartState, Provenance
+from counterpart.core.project.palette import next_colour
+from counterpart.core.project.rows import provenance_row, read_part_states, read_touched
+from counterpart.core.project.schema import Row
+from counterpart.core.project.tiles import PackedLabels, pack_labels
 
 __all__ = [
     "AcceptPredictions",

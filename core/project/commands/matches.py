@@ -9,12 +9,12 @@ from typing import Literal
 
 import numpy as np
 
-from core.errors import UsageError
-from core.project.commands.base import Command
-from core.project.commands.masks import store_provenance
-from core.project.edit import Edit
-from core.project.model import MatchSet, MatchState, Provenance
-from core.project.rows import match_row, match_set
+from counterpart.core.errors import UsageError
+from counterpart.core.project.commands.base import Command
+from counterpart.core.project.commands.masks import store_provenance
+from counterpart.core.project.edit import Edit
+from counterpart.core.project.model import MatchSet, MatchState, Provenance
+from counterpart.core.project.rows import match_row, match_set
 
 __all__ = ["AddMatch", "DeleteMatches", "LockMatches", "MoveMatchEnd", "ReplaceMatches", "SetMatchState"]
 

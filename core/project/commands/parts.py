@@ -9,14 +9,14 @@ from typing import cast
 
 import numpy as np
 
-from core.errors import UsageError
-from core.project.commands.base import Command
-from core.project.edit import Edit
-from core.project.masks import exchange_labels, label_size, write_packed
-from core.project.model import BACKGROUND, Colour, PartLabel
-from core.project.palette import next_colour
-from core.project.rows import read_part_states
-from core.project.tiles import PackedLabels, pack_labels
+from counterpart.core.errors import UsageError
+from counterpart.core.project.commands.base import Command
+from counterpart.core.project.edit import Edit
+from counterpart.core.project.masks import exchange_labels, label_size, write_packed
+from counterpart.core.project.model import BACKGROUND, Colour, PartLabel
+from counterpart.core.project.palette import next_colour
+from counterpart.core.project.rows import read_part_states
+from counterpart.core.project.tiles import PackedLabels, pack_labels
 
 __all__ = ["AddPart", "DeleteParts", "EditPart", "MergeParts", "ReorderParts", "SplitPart"]
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.errors import UsageError
-from core.project.commands.base import Command
-from core.project.edit import Edit
-from core.project.masks import mark_edited
-from core.project.model import KeypointSet, Origin
-from core.project.rows import keypoint_row, keypoint_set
+from counterpart.core.errors import UsageError
+from counterpart.core.project.commands.base import Command
+from counterpart.core.project.edit import Edit
+from counterpart.core.project.masks import mark_edited
+from counterpart.core.project.model import KeypointSet, Origin
+from counterpart.core.project.rows import keypoint_row, keypoint_set
 
 __all__ = ["ClearKeypoints", "SwapKeypoints"]
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.errors import UsageError
-from core.project.commands.base import Command
-from core.project.commands.masks import store_provenance
-from core.project.edit import Edit
-from core.project.masks import mark_edited
-from core.project.model import KeypointSet, Origin, Provenance, Skeleton, Visibility
-from core.project.rows import keypoint_row, keypoint_set, read_keypoints
+from counterpart.core.errors import UsageError
+from counterpart.core.project.commands.base import Command
+from counterpart.core.project.commands.masks import store_provenance
+from counterpart.core.project.edit import Edit
+from counterpart.core.project.masks import mark_edited
+from counterpart.core.project.model import KeypointSet, Origin, Provenance, Skeleton, Visibility
+from counterpart.core.project.rows import keypoint_row, keypoint_set, read_keypoints
 
 __all__ = [
     "AddInstance",

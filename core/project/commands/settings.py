@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.project.commands.base import Command
-from core.project.edit import Edit
+from counterpart.core.project.commands.base import Command
+from counterpart.core.project.edit import Edit
 
 __all__ = ["NoteSettings", "SetSettings"]
 

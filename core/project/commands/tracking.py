@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.project.commands.base import Command
-from core.project.commands.masks import ReplaceMasks
-from core.project.commands.points import PredictKeypoints
-from core.project.edit import Edit
+from counterpart.core.project.commands.base import Command
+from counterpart.core.project.commands.masks import ReplaceMasks
+from counterpart.core.project.commands.points import PredictKeypoints
+from counterpart.core.project.edit import Edit
 
 __all__ = ["TakeTrack"]
 

@@ -1,0 +1,1 @@
+"""Parts, keypoints and correspondences over sets of images, from dense features of a vision transformer."""

@@ -1,0 +1,1 @@
+"""Dense features as values: cached, binned, compared, clustered, and shown as pictures."""

@@ -1,0 +1,431 @@
+"""Features kept in memory and on disk, bounded by bytes, so that nothing is encoded twice.
+
+Content-addressed: an entry is found by the bytes of the image and by everything in its spec, never by a file name.
+What is kept is split into parts, one per tap (its map and class descriptor) and one for the class attention, so that
+any combination of parts that were ever computed can be put together again. Descriptors are kept unbinned: log-binned
+ones are 17 times larger and derived on demand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+import threading
+import time
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from counterpart.core.features.values import FeatureMap, FeatureSpec
+from counterpart.core.geometry import GridGeometry
+from counterpart.core.images.reading import ImageRef
+
+__all__ = ["CacheStats", "FeatureCache", "FeatureSet", "cache_dir"]
+
+_LAYOUT = "features-1"  # raised whenever the meaning of what is stored changes
+_KEPT_AFTER_EVICTION = 0.9
+_READ_ERRORS = (OSError, ValueError, KeyError, TypeError)
+
+
+def cache_dir() -> Path:
+    """Folder of the cache on disk: `COUNTERPART_CACHE`, or the user's cache folder. It need not exist."""
+    chosen = os.environ.get("COUNTERPART_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("counterpart", appauthor=False))
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStats:
+    """Counts since the cache was opened, and what it holds.
+
+    Attributes:
+        hits, misses: Lookups answered and not answered.
+        memory_bytes: Held in memory.
+        disk_bytes: Held on disk, as far as known; 0 before the first write.
+        dropped: Damaged entries found and removed.
+    """
+
+    hits: int
+    misses: int
+    memory_bytes: int
+    disk_bytes: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """One stored entry: a tap's `map` and `cls`, or the `attention`; and where its tokens lie."""
+
+    arrays: dict[str, NDArray[np.floating]]
+    geometry: GridGeometry
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in self.arrays.values())
+
+
+class FeatureCache:
+    """A cache of features. Safe to share between threads.
+
+    A folder that cannot be written or a full disk costs the cache on disk, not the work: `trouble` then says what is
+    wrong.
+
+    Args:
+        folder: Where to keep features; None for memory only.
+        disk_bytes: Bound of the folder; the least recently used entries go first.
+        memory_bytes: Bound of what is held in memory.
+    """
+
+    def __init__(self, folder: Path | None, disk_bytes: int = 10_000_000_000, memory_bytes: int = 512_000_000) -> None:
+        self.folder = None if folder is None else Path(folder) / _LAYOUT
+        self.disk_bytes = disk_bytes
+        self.memory_bytes = memory_bytes
+        self.trouble: str | None = None
+        self._lock = threading.RLock()
+        self._memory: OrderedDict[str, _Part] = OrderedDict()
+        self._memory_used = 0
+        self._disk_used: int | None = None
+        self._hits = self._misses = self._dropped = 0
+        self._digests: dict[tuple[str, int, int], str] = {}
+
+    def beside(self, memory_bytes: int) -> FeatureCache:
+        """Another cache over the same folder, with a small memory of its own.
+
+        For thousands of images that pass by once: they neither fill the memory nor push out what is in use.
+        """
+        return FeatureCache(None if self.folder is None else self.folder.parent, self.disk_bytes, memory_bytes)
+
+    def get(self, image_sha256: str, spec: FeatureSpec) -> FeatureMap | None:
+        """Features of an image, or None if any part of them is not there (or damaged: then it is removed)."""
+        parts = []
+        for key, part_spec in _parts(image_sha256, spec):
+            part = self._lookup(key, image_sha256, part_spec)
+            if part is None:
+                self._misses += 1
+                return None
+            parts.append(part)
+        self._hits += 1
+        count = len(spec.taps)
+        return FeatureMap(
+            spec=spec,
+            image_sha256=image_sha256,
+            geometry=parts[0].geometry,
+            maps=tuple(part.arrays["map"] for part in parts[:count]),
+            cls=tuple(_float32(part.arrays["cls"]) for part in parts[:count]),
+            attention=_float32(parts[count].arrays["attention"]) if len(parts) > count else None,
+        )
+
+    def has(self, image_sha256: str, spec: FeatureSpec) -> bool:
+        """Whether all parts are there, without reading them."""
+        with self._lock:
+            return all(
+                key in self._memory or (self.folder is not None and self._file(key).is_file())
+                for key, _ in _parts(image_sha256, spec)
+            )
+
+    def on_disk(self, image_sha256: str, spec: FeatureSpec) -> bool:
+        """Whether all parts are in the folder."""
+        return self.folder is not None and all(self._file(key).is_file() for key, _ in _parts(image_sha256, spec))
+
+    def put(self, feature_map: FeatureMap) -> bool:
+        """Keep features; returns whether they are on disk now."""
+        on_disk = True
+        for index, (key, spec) in enumerate(_parts(feature_map.image_sha256, feature_map.spec)):
+            arrays: dict[str, NDArray[np.floating]]
+            if index < len(feature_map.maps):
+                arrays = {"map": feature_map.maps[index], "cls": feature_map.cls[index]}
+            else:
+                # An encoder without class attention has nothing here; the empty array says so.
+                attention = feature_map.attention
+                arrays = {"attention": np.zeros((0, 0, 0), np.float32) if attention is None else attention}
+            part = _Part(arrays, feature_map.geometry)
+            self._remember(key, part)
+            on_disk = self._write(key, feature_map.image_sha256, spec, part) and on_disk
+        return on_disk
+
+    def image_digest(self, ref: ImageRef) -> str | None:
+        """sha256 of an image file's bytes if this file was hashed before and has not changed since (size and time)."""
+        return self._digests.get(_fingerprint(ref.path) or ("", 0, 0))
+
+    def remember_digest(self, ref: ImageRef, sha256: str) -> None:
+        """Note the digest of an image file as it is now."""
+        mark = _fingerprint(ref.path)
+        if mark is not None:
+            self._digests[mark] = sha256
+
+    def stats(self) -> CacheStats:
+        """Counts and sizes."""
+        with self._lock:
+            return CacheStats(self._hits, self._misses, self._memory_used, self._disk_used or 0, self._dropped)
+
+    def forget(self) -> None:
+        """Empty the memory; the disk stays."""
+        with self._lock:
+            self._memory.clear()
+            self._memory_used = 0
+
+    def clear(self) -> int:
+        """Remove every entry, from memory and from disk; the bytes that are free on disk now."""
+        self.forget()
+        if self.folder is None:
+            return 0
+        freed = 0
+        for _, file, size in self._entries():
+            with contextlib.suppress(OSError):
+                file.unlink()
+                freed += size
+        with self._lock:
+            self._disk_used = None
+        return freed
+
+    def on_disk_bytes(self) -> int:
+        """What the folder holds, counted anew."""
+        return 0 if self.folder is None else sum(size for _, _, size in self._entries())
+
+    # Memory -------------------------------------------------------------------------------------------------------
+
+    def _lookup(self, key: str, image_sha256: str, spec: FeatureSpec) -> _Part | None:
+        with self._lock:
+            part = self._memory.get(key)
+            if part is not None:
+                self._memory.move_to_end(key)
+                return part
+        part = self._read(key, image_sha256, spec)
+        if part is not None:
+            self._remember(key, part)
+        return part
+
+    def _remember(self, key: str, part: _Part) -> None:
+        for array in part.arrays.values():
+            array.flags.writeable = False
+        with self._lock:
+            old = self._memory.pop(key, None)
+            self._memory_used -= 0 if old is None else old.nbytes
+            if part.nbytes > self.memory_bytes:
+                return
+            self._memory[key] = part
+            self._memory_used += part.nbytes
+            self._fit_memory()
+
+    def _fit_memory(self) -> None:
+        while self._memory_used > self.memory_bytes:
+            _, evicted = self._memory.popitem(last=False)
+            self._memory_used -= evicted.nbytes
+
+    def set_bounds(self, memory_bytes: int, disk_bytes: int) -> None:
+        """Keep within other bounds from now on; what is beyond them goes at once, used longest ago first."""
+        with self._lock:
+            self.memory_bytes, self.disk_bytes = memory_bytes, disk_bytes
+            self._fit_memory()
+        if self.folder is not None and self.on_disk_bytes() > disk_bytes:
+            with self._lock:
+                self._evict()
+
+    # Disk ---------------------------------------------------------------------------------------------------------
+
+    def _file(self, key: str) -> Path:
+        assert self.folder is not None
+        return self.folder / key[:2] / f"{key}.safetensors"
+
+    def _read(self, key: str, image_sha256: str, spec: FeatureSpec) -> _Part | None:
+        from safetensors import SafetensorError, safe_open
+
+        if self.folder is None:
+            return None
+        file = self._file(key)
+        try:
+            with safe_open(file, framework="np") as handle:
+                about = handle.metadata()
+                arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (no mapping)
+            if about["image"] != image_sha256 or about["spec"] != spec.digest() or about["crc32"] != _checksum(arrays):
+                raise ValueError("the entry does not hold what its name says")
+            part = _Part(arrays, GridGeometry.from_dict(json.loads(about["geometry"])))
+        except FileNotFoundError:
+            return None
+        except (SafetensorError, *_READ_ERRORS):
+            self._drop(file)
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(file)  # the time of last use, by which entries are evicted
+        return part
+
+    def _drop(self, file: Path) -> None:
+        self._dropped += 1
+        with contextlib.suppress(OSError):
+            file.unlink()
+
+    def _write(self, key: str, image_sha256: str, spec: FeatureSpec, part: _Part) -> bool:
+        from safetensors.numpy import save
+
+        if self.folder is None or self.trouble is not None:
+            return False
+        file = self._file(key)
+        about = {
+            "image": image_sha256,
+            "spec": spec.digest(),
+            "geometry": json.dumps(part.geometry.as_dict()),
+            "crc32": _checksum(part.arrays),
+        }
+        data = save({name: np.ascontiguousarray(array) for name, array in part.arrays.items()}, metadata=about)
+        try:
+            if self._disk_used is None:
+                self._disk_used = sum(size for _, _, size in self._entries())
+            replaced = file.stat().st_size if file.is_file() else 0
+            _write_whole(file, data)
+        except OSError as error:
+            self.trouble = (
+                f"features are not kept on disk: {self.folder} cannot be written ({error.strerror or error}); "
+                "the next run computes them again"
+            )
+            return False
+        with self._lock:
+            self._disk_used += len(data) - replaced
+            if self._disk_used > self.disk_bytes:
+                self._evict(keep=file)
+        return file.is_file()
+
+    def _entries(self) -> list[tuple[float, Path, int]]:
+        """(time of last use, file, bytes) of every entry."""
+        assert self.folder is not None
+        found = []
+        for leftover in self.folder.glob("*/.*.tmp"):  # of a process that was killed while writing
+            with contextlib.suppress(OSError):
+                if leftover.stat().st_mtime < time.time() - 3_600:
+                    leftover.unlink()
+        for file in self.folder.glob("*/*.safetensors"):
+            with contextlib.suppress(FileNotFoundError):  # another process may be evicting too
+                status = file.stat()
+                found.append((status.st_mtime, file, status.st_size))
+        return found
+
+    def _evict(self, keep: Path | None = None) -> None:
+        """Remove the entries used longest ago until a tenth of the bound is free."""
+        entries = sorted(self._entries())
+        used = sum(size for _, _, size in entries)
+        for _, file, size in entries:
+            if used <= self.disk_bytes * _KEPT_AFTER_EVICTION:
+                break
+            if file == keep and size <= self.disk_bytes:
+                continue
+            with contextlib.suppress(OSError):
+                file.unlink()
+                used -= size
+        self._disk_used = used
+
+
+class FeatureSet(Sequence[FeatureMap]):
+    """Features of many images, read from the cache one at a time when indexed.
+
+    Entries that the cache lost meanwhile are computed again; entries that could not be kept on disk are held here.
+
+    Args:
+        refs: The images.
+        digests: sha256 of their bytes.
+        spec: What was read in each.
+        cache: Where features are kept.
+        recompute: Gives the features of the image at an index of `refs` anew.
+        held: Features that are on no disk, by index.
+        indices: Position of each image in the list that was asked for; failed ones are missing in between.
+    """
+
+    def __init__(
+        self,
+        refs: Sequence[ImageRef],
+        digests: Sequence[str],
+        spec: FeatureSpec,
+        cache: FeatureCache,
+        recompute: Callable[[ImageRef, str], FeatureMap],
+        *,
+        held: dict[int, FeatureMap] | None = None,
+        indices: Sequence[int] | None = None,
+    ) -> None:
+        self.refs = tuple(refs)
+        self.digests = tuple(digests)
+        self.spec = spec
+        self.indices = tuple(range(len(self.refs))) if indices is None else tuple(indices)
+        self._cache, self._recompute = cache, recompute
+        self._held = dict(held or {})
+
+    def __len__(self) -> int:
+        return len(self.refs)
+
+    @overload
+    def __getitem__(self, index: int) -> FeatureMap: ...
+    @overload
+    def __getitem__(self, index: slice) -> FeatureSet: ...
+    def __getitem__(self, index: int | slice) -> FeatureMap | FeatureSet:
+        if isinstance(index, slice):
+            return self.subset(range(*index.indices(len(self))))
+        position = range(len(self))[index]
+        if position in self._held:
+            return self._held[position]
+        found = self._cache.get(self.digests[position], self.spec)
+        return self._recompute(self.refs[position], self.digests[position]) if found is None else found
+
+    def subset(self, positions: Sequence[int]) -> FeatureSet:
+        """The same features for some of the images, in the order given."""
+        return FeatureSet(
+            [self.refs[i] for i in positions],
+            [self.digests[i] for i in positions],
+            self.spec,
+            self._cache,
+            self._recompute,
+            held={new: self._held[old] for new, old in enumerate(positions) if old in self._held},
+            indices=[self.indices[i] for i in positions],
+        )
+
+
+def _parts(image_sha256: str, spec: FeatureSpec) -> list[tuple[str, FeatureSpec]]:
+    """(key, spec) of each entry that features consist of: the taps in order, then the class attention if asked for.
+
+    A tap does not depend on which block's attention was kept with it, nor the attention on the taps.
+    """
+    specs = [dataclasses.replace(spec.single(tap), saliency_layer=None) for tap in spec.taps]
+    if spec.saliency_layer is not None:
+        specs.append(dataclasses.replace(spec, taps=()))
+    return [(hashlib.sha256(f"{image_sha256} {s.digest()}".encode()).hexdigest(), s) for s in specs]
+
+
+def _float32(array: NDArray[np.floating]) -> NDArray[np.float32]:
+    return array.astype(np.float32, copy=False)
+
+
+def _checksum(arrays: dict[str, NDArray[Any]]) -> str:
+    value = 0
+    for name in sorted(arrays):
+        value = zlib.crc32(np.ascontiguousarray(arrays[name]).data, value)
+    return f"{value:08x}"
+
+
+def _fingerprint(path: Path) -> tuple[str, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return str(path.absolute()), status.st_size, status.st_mtime_ns
+
+
+def _write_whole(file: Path, data: bytes) -> None:
+    """Write a file so that it exists completely or not at all.
+
+    Not flushed to the disk, unlike results: an entry lost in a power cut is found damaged and computed again.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(data)
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

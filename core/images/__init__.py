@@ -1,0 +1,1 @@
+"""Photographs and the frames of videos: found, read, and brightened for viewing."""

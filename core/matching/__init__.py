@@ -1,0 +1,1 @@
+"""Corresponding points of two images: the best pairs, and the match of a single place."""

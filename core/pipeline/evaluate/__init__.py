@@ -1,0 +1,1 @@
+"""Use cases that measure: the program's methods against human truth."""

@@ -1,0 +1,1 @@
+"""Use cases that show the feature space of a set of images."""

@@ -1,0 +1,1 @@
+"""Use cases on keypoints: transferred, checked, predicted from parts."""

@@ -1,0 +1,1 @@
+"""Use cases on masks: the shared object, its parts, and labels carried to other images."""

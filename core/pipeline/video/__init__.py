@@ -1,0 +1,1 @@
+"""Use cases on videos: their frames, and labels tracked through them."""

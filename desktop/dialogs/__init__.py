@@ -1,1 +1,0 @@
-"""Windows that are asked something and go away again."""

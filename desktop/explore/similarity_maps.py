@@ -1,0 +1,181 @@
+"""Similarity under the pointer: what in the images shown looks like this place?
+
+Features come from the engine, once per image; they are asked for in an interactive slot, so that a long job
+delays them by one of its steps at most. The maps themselves are one small product of features that are at
+hand; they are made on a light thread of their own, the latest request winning, so that the map follows the
+pointer whatever else is going on.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal, Slot
+
+from counterpart.core.features.similarity import SimilarityField
+from counterpart.core.features.values import FeatureMap
+from counterpart.core.images.reading import ImageRef
+from counterpart.core.jobs import JobContext
+from counterpart.desktop.canvas.colourmap import heat_table
+from counterpart.desktop.canvas.pane import Heat
+from counterpart.desktop.jobs.backend import FeaturesRequest, ModelChoice, features_job
+from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+
+__all__ = ["SimilarityMaps"]
+
+_KEPT = 64
+_FEATURES, _MAPS = "similarity features", "similarity maps"
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    image: int
+    xy: tuple[float, float]
+
+
+class SimilarityMaps(QObject):
+    """Answers probes with maps over images.
+
+    Args:
+        runner: Has the engine.
+        light: Runs the products; its engine is not used.
+        refs_of: Image references by id.
+        parent: Owner.
+
+    Signals:
+        answered: Probe's image, its xy, and a `Heat` by image.
+        waiting: Whether features are being computed for the first time.
+        failed: Why there is no map, in words.
+    """
+
+    answered = Signal(int, object, object)
+    waiting = Signal(bool)
+    failed = Signal(str)
+
+    def __init__(
+        self,
+        runner: JobRunner,
+        light: JobRunner,
+        refs_of: Callable[[list[int]], Mapping[int, ImageRef]],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._runner, self._light, self._refs_of = runner, light, refs_of
+        self._choice = ModelChoice()
+        self._features: OrderedDict[int, FeatureMap] = OrderedDict()
+        self._failed: set[int] = set()
+        self._pending: frozenset[int] = frozenset()
+        self._wanted: tuple[_Probe, tuple[int, ...]] | None = None
+        self._field: tuple[tuple[int, ...], SimilarityField] | None = None
+        runner.answered.connect(self._on_features)
+        light.answered.connect(self._on_maps)
+
+    def set_choice(self, choice: ModelChoice) -> None:
+        """Another model: what was computed before counts no more."""
+        if choice != self._choice:
+            self._choice = choice
+            self.clear()
+
+    def clear(self) -> None:
+        """Forget everything: another project or model."""
+        self._features.clear()
+        self._failed.clear()
+        self._pending = frozenset()
+        self._wanted = None
+        self._field = None
+
+    def probe(self, image: int, xy: tuple[float, float], targets: list[int]) -> None:
+        """Ask what in some images looks like a place of one of them."""
+        images = tuple(dict.fromkeys(each for each in (image, *targets) if each))
+        self._wanted = (_Probe(image, xy), images)
+        self._advance()
+
+    def stop(self) -> None:
+        """Nobody is asking any more."""
+        self._wanted = None
+
+    def _advance(self) -> None:
+        if self._wanted is None:
+            return
+        probe, images = self._wanted
+        missing = [image for image in images if image not in self._features and image not in self._failed]
+        if missing:
+            self._fetch(missing)
+        have = tuple(image for image in images if image in self._features)
+        if probe.image in have:
+            self._ask_maps(probe, have)
+
+    def _fetch(self, missing: list[int]) -> None:
+        if self._pending.issuperset(missing):
+            return
+        refs = self._refs_of(missing)
+        if not refs:
+            return
+        request = FeaturesRequest.for_points(self._choice, refs)
+        self._pending = frozenset(missing)
+        self.waiting.emit(True)
+        self._runner.ask(_FEATURES, Job("Similarity", features_job(request), tag=(self._choice, missing)))
+
+    @Slot(str, object, object)
+    def _on_features(self, slot: str, job: Job, outcome: Outcome) -> None:
+        if slot != _FEATURES or job.tag[0] != self._choice:
+            return
+        if outcome.cancelled:
+            return
+        self._pending = frozenset()
+        self.waiting.emit(False)
+        if outcome.failure is not None:
+            self._failed.update(job.tag[1])
+            self.failed.emit(outcome.failure.text)
+            return
+        self._failed.update(set(job.tag[1]) - set(outcome.result))
+        self._features.update(outcome.result)
+        while len(self._features) > _KEPT:
+            self._features.popitem(last=False)
+        self._advance()
+
+    def _ask_maps(self, probe: _Probe, images: tuple[int, ...]) -> None:
+        for image in images:
+            self._features.move_to_end(image)
+        features = [self._features[image] for image in images]
+        ready = self._field if self._field is not None and self._field[0] == images else None
+
+        def maps(_engine: Any, _ctx: JobContext) -> tuple[SimilarityField, list[NDArray[np.float32]]]:
+            heat_table()  # made here the first time, so that the window need not wait for it
+            field = ready[1] if ready is not None else SimilarityField(features)
+            return field, field.at(images.index(probe.image), probe.xy)
+
+        self._light.ask(_MAPS, Job("Similarity", maps, tag=(probe, images, features)))
+
+    @Slot(str, object, object)
+    def _on_maps(self, slot: str, job: Job, outcome: Outcome) -> None:
+        if slot != _MAPS or outcome.cancelled:
+            return
+        probe, images, features = job.tag
+        if outcome.failure is not None:
+            self.failed.emit(outcome.failure.text)
+            return
+        field, maps = outcome.result
+        if all(self._features.get(image) is each for image, each in zip(images, features, strict=True)):
+            self._field = (images, field)
+        if self._wanted is None:
+            return
+        self.answered.emit(probe.image, probe.xy, _heats(images, maps, features))
+
+
+def _heats(images: tuple[int, ...], maps: list[NDArray[np.float32]], features: list[FeatureMap]) -> dict[int, Heat]:
+    """Maps on one scale: from what is usual to the best that is found anywhere, but never less than a fair likeness."""
+    usual = float(np.mean([np.percentile(each, 20) for each in maps]))
+    best = max(float(each.max()) for each in maps[1:] or maps)
+    high = max(best, usual + 0.15)
+    heats = {}
+    for image, values, feature_map in zip(images, maps, features, strict=True):
+        row, col = np.unravel_index(int(values.argmax()), values.shape)
+        x, y = feature_map.geometry.grid_to_image((row, col))
+        heats[image] = Heat(values, feature_map.geometry, usual, high, (float(x), float(y)), f"best {values.max():.2f}")
+    return heats

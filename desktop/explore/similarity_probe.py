@@ -1,0 +1,139 @@
+"""Shows similarity maps: follows the pointer, keeps a pinned place, tells the canvas and the image list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from counterpart.desktop.canvas.canvas import Canvas
+from counterpart.desktop.canvas.pane import Heat
+from counterpart.desktop.canvas.tools import ProbeTool
+from counterpart.desktop.explore.similarity_maps import SimilarityMaps
+from counterpart.desktop.images.viewer import Viewer
+
+__all__ = ["SimilarityProbe"]
+
+
+class SimilarityProbe(QObject):
+    """Between the similarity tool, the prober and what shows maps.
+
+    Args:
+        others: Further images to look at while a place is pinned: those whose thumbnails can be seen.
+
+    Signals:
+        heats: A `Heat` by image for the image list, empty when there is none.
+        pinned_maps: A `Heat` by pane while a place is pinned, empty when none is.
+        says: A line for the status bar.
+    """
+
+    heats = Signal(object)
+    pinned_maps = Signal(object)
+    says = Signal(str)
+
+    def __init__(
+        self,
+        canvas: Canvas,
+        viewer: Viewer,
+        tool: ProbeTool,
+        prober: SimilarityMaps,
+        others: Callable[[], list[int]],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._canvas, self._viewer, self._prober, self._others = canvas, viewer, prober, others
+        self._active = False
+        self._pinned: tuple[int, tuple[float, float]] | None = None
+        self._source_pane = 0
+        tool.probed.connect(self._probed)
+        tool.left.connect(self._left)
+        prober.answered.connect(self._answered)
+        prober.waiting.connect(self._waiting)
+        prober.failed.connect(self.says)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether a place is kept."""
+        return self._pinned is not None
+
+    def set_active(self, active: bool) -> None:
+        """The similarity tool was taken or put away."""
+        self._active = active
+        if not active:
+            self.unpin()
+
+    def unpin(self) -> None:
+        """Forget the pinned place and take the maps away."""
+        self._pinned = None
+        self._prober.stop()
+        self._clear()
+
+    def image_shown(self) -> None:
+        """A pane shows another image: a pinned place is looked for there too."""
+        if self._active and self._pinned is not None:
+            self._ask(*self._pinned)
+        elif self._active:
+            self._clear()
+
+    def _clear(self) -> None:
+        for pane in (0, 1):
+            self._canvas.set_heat(pane, None)
+        self._canvas.set_probe(None, None)
+        self.heats.emit({})
+        self.pinned_maps.emit({})
+        self.says.emit("")
+
+    @Slot(int, float, float, bool)
+    def _probed(self, pane: int, x: float, y: float, pin: bool) -> None:
+        image = self._viewer.image(pane)
+        if not self._active or not image or (self._pinned is not None and not pin):
+            return
+        if pin and self._pinned is not None and self._pinned[0] == image and self._near(self._pinned[1], (x, y)):
+            self.unpin()
+            return
+        self._source_pane = pane
+        if pin:
+            self._pinned = (image, (x, y))
+        self._canvas.set_probe(pane, (x, y), pinned=pin)
+        self._ask(image, (x, y))
+
+    def _near(self, a: tuple[float, float], b: tuple[float, float]) -> bool:
+        scale = self._canvas.panes[self._source_pane].view.scale
+        return abs(a[0] - b[0]) * scale < 8 and abs(a[1] - b[1]) * scale < 8
+
+    def _ask(self, image: int, xy: tuple[float, float]) -> None:
+        targets = [self._viewer.image(pane) for pane in range(self._canvas.count)]
+        if self._pinned is not None:
+            targets += self._others()
+        self._prober.probe(image, xy, targets)
+
+    @Slot()
+    def _left(self) -> None:
+        if self._pinned is None:
+            self._prober.stop()
+            self._clear()
+
+    @Slot(int, object, object)
+    def _answered(self, image: int, xy: tuple[float, float], heats: dict[int, Heat]) -> None:
+        if not self._active:
+            return
+        shown = range(self._canvas.count)
+        source = next((pane for pane in shown if self._viewer.image(pane) == image), None)
+        for pane in shown:
+            # With two images the one pointed at stays as it is: the answer lies in the other.
+            hide = self._canvas.count == 2 and pane == source
+            self._canvas.set_heat(pane, None if hide else heats.get(self._viewer.image(pane)))
+        if source is not None:
+            self._canvas.set_probe(source, xy, pinned=self._pinned is not None)
+        if self._pinned is not None:
+            self.heats.emit(heats)
+            panes = {pane: self._canvas.panes[pane].heat for pane in shown}
+            self.pinned_maps.emit({pane: heat for pane, heat in panes.items() if heat is not None})
+        others = [heats[key] for key in heats if key != image]
+        best = max((float(heat.values.max()) for heat in others), default=None)
+        if best is not None:
+            self.says.emit(f"Best likeness in the other image {best:.2f}")
+
+    @Slot(bool)
+    def _waiting(self, waiting: bool) -> None:
+        self.says.emit("Computing features …" if waiting and self._active else "")

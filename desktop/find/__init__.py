@@ -1,0 +1,1 @@
+"""Finding objects and parts without labels: the Run panel, its jobs and previews."""

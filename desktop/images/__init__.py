@@ -1,0 +1,1 @@
+"""Images: the list beside the canvas, thumbnails, and what is shown of the chosen ones."""

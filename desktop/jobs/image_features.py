@@ -1,0 +1,114 @@
+"""Features of the images on the canvas, for tools that go by them: asked for once, kept for the last few images."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from counterpart.core.features.values import FeatureMap
+from counterpart.core.images.reading import ImageRef
+from counterpart.desktop.jobs.backend import FeaturesRequest, ModelChoice, features_job
+from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+
+__all__ = ["KEPT", "ImageFeatures"]
+
+KEPT = 3
+"""Images that tools keep what they prepared for."""
+_SLOT = "tool features"
+
+
+class ImageFeatures(QObject):
+    """Has the features of single images computed on the engine's thread.
+
+    Args:
+        runner: Has the engine.
+        refs_of: Image references by id.
+
+    Signals:
+        arrived: Image whose features are there now.
+        failed: Image, and why it has none.
+        cleared: Another model or project: what was made of features is void.
+    """
+
+    arrived = Signal(int)
+    failed = Signal(int, str)
+    cleared = Signal()
+
+    def __init__(
+        self,
+        runner: JobRunner,
+        refs_of: Callable[[list[int]], Mapping[int, ImageRef]],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._runner, self._refs_of = runner, refs_of
+        self._choice: ModelChoice | None = None
+        self._kept: OrderedDict[int, FeatureMap] = OrderedDict()
+        self._problems: dict[int, str] = {}
+        self._asked = 0
+        runner.answered.connect(self._answered)
+
+    @property
+    def choice(self) -> ModelChoice | None:
+        """The model whose features decide; None where none is installed."""
+        return self._choice
+
+    def set_choice(self, choice: ModelChoice | None) -> None:
+        """Choose the model."""
+        if choice != self._choice:
+            self._choice = choice
+            self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+        self._problems.clear()
+        self._asked = 0
+        self.cleared.emit()
+
+    def get(self, image: int) -> FeatureMap | None:
+        """The features of an image, None while there are none."""
+        return self._kept.get(image)
+
+    def waiting(self, image: int) -> bool:
+        """Whether the features of an image are being computed."""
+        return self._asked == image
+
+    def problem(self, image: int) -> str:
+        """Why an image has no features, empty where nothing went wrong."""
+        return self._problems.get(image, "")
+
+    def prepare(self, image: int) -> bool:
+        """Have the features of an image computed; whether that was begun now."""
+        if not image or self._choice is None or self._asked == image or image in self._kept or image in self._problems:
+            return False
+        refs = self._refs_of([image])
+        if not refs:
+            return False
+        self._asked = image
+        request = FeaturesRequest.for_points(self._choice, refs)
+        self._runner.ask(_SLOT, Job("Features", features_job(request), tag=(self._choice, image)))
+        return True
+
+    @Slot(str, object, object)
+    def _answered(self, slot: str, job: Job, outcome: Outcome) -> None:
+        if slot != _SLOT or job.tag[0] != self._choice:
+            return
+        image = job.tag[1]
+        if self._asked == image:
+            self._asked = 0
+        if outcome.cancelled:
+            return
+        found = outcome.result.get(image) if outcome.failure is None else None
+        if found is None:
+            text = outcome.failure.text if outcome.failure is not None else "the image has no features"
+            self._problems[image] = text
+            self.failed.emit(image, text)
+            return
+        self._kept[image] = found
+        self._kept.move_to_end(image)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        self.arrived.emit(image)

@@ -1,0 +1,355 @@
+"""Running jobs beside the window: one thread that owns the engine, and the runner that speaks with it.
+
+A job is a plain function `fn(engine, ctx) -> result` over immutable inputs that it closes over (or carries as
+arguments of a frozen dataclass). It runs on the one worker thread, reports at most ten times a second, and
+ends in exactly one of succeeded, failed or cancelled. Results travel back to the window's thread; nothing
+else is shared, so there are no locks.
+
+Two kinds of request:
+
+- *Jobs* queue up and run one after the other.
+- *Interactive requests* (a similarity map under the pointer) belong to a slot. Each slot holds one request:
+  the latest wins, and what it replaces is dropped, or cancelled if it has begun. They do not wait for a
+  running job: the worker serves them when the job reports progress, which is between two of its steps, where
+  by contract nothing is half-done. So an interactive answer comes at most one step later than on an idle
+  worker.
+
+Cancelling is an event, not a slot: a queued slot would run after the job.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
+
+from counterpart.core.errors import CounterpartError, JobCancelledError
+from counterpart.core.jobs import CancelToken, JobContext, Progress
+
+__all__ = ["Failure", "Job", "JobFunction", "JobRunner", "Outcome"]
+
+log = logging.getLogger(__name__)
+
+JobFunction = Callable[[Any, JobContext], Any]
+"""`fn(engine, ctx) -> result`. Runs on the worker thread; must not touch the window."""
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """A request made on the window's thread.
+
+    Attributes:
+        title: What is being done, for the status bar.
+        fn: See `JobFunction`.
+        kind: Short name of the kind of job, `parts`.
+        tag: Anything the caller wants back with the result.
+        number: Unique number, in order of creation.
+        token: Cancels the job.
+    """
+
+    title: str
+    fn: JobFunction
+    kind: str = ""
+    tag: Any = None
+    number: int = field(default_factory=lambda: next(_numbers))
+    token: CancelToken = field(default_factory=CancelToken)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed, for a person.
+
+    Attributes:
+        text: What happened, which file, what to do.
+        details: Traceback when it is a defect of the program, else empty.
+        error: The exception.
+    """
+
+    text: str
+    details: str
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended; exactly one of result, failure and `cancelled` counts.
+
+    Attributes:
+        result: What the function returned.
+        failure: Why it failed, or None.
+        cancelled: Whether it was cancelled.
+        warnings: What it wants the person to know.
+        failures: Inputs that could not be used while the rest was done.
+    """
+
+    result: Any = None
+    failure: Failure | None = None
+    cancelled: bool = False
+    warnings: tuple[str, ...] = ()
+    failures: tuple[CounterpartError, ...] = ()
+
+
+def explain(error: BaseException) -> Failure:
+    """A failure in words. Errors meant for people speak for themselves; others carry a traceback."""
+    if isinstance(error, CounterpartError):
+        return Failure(str(error), "", error)
+    details = "".join(traceback.format_exception(error))
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        text = "The computer ran out of memory. Use a smaller size or a larger stride, or close other programs."
+        return Failure(text, details, error)
+    return Failure(f"The program made a mistake ({type(error).__name__}: {error}). Your work is safe.", details, error)
+
+
+class _Slots:
+    """The latest interactive request of each slot, handed from the window's thread to the worker's."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: dict[str, Job] = {}
+        self._running: dict[str, Job] = {}
+
+    def put(self, slot: str, job: Job) -> None:
+        with self._guard:
+            self._waiting.pop(slot, None)
+            self._waiting[slot] = job
+            if slot in self._running:
+                self._running[slot].token.cancel()
+
+    def take(self) -> tuple[str, Job] | None:
+        with self._guard:
+            for slot, job in self._waiting.items():
+                del self._waiting[slot]
+                self._running[slot] = job
+                return slot, job
+            return None
+
+    def done(self, slot: str) -> None:
+        with self._guard:
+            self._running.pop(slot, None)
+
+    def clear(self) -> None:
+        with self._guard:
+            self._waiting.clear()
+            for job in self._running.values():
+                job.token.cancel()
+
+
+class _Worker(QObject):
+    """Lives on the worker thread and owns the engine."""
+
+    progressed = Signal(object, object)
+    finished = Signal(object, object)
+    answered = Signal(str, object, object)
+
+    def __init__(self, make_engine: Callable[[], Any], slots: _Slots) -> None:
+        super().__init__()
+        self._make_engine = make_engine
+        self._slots = slots
+        self._engine: Any = None
+        self._serving = False
+
+    @Slot(object)
+    def run(self, job: Job) -> None:
+        """Run a job to its end and say how it ended."""
+
+        def report(progress: Progress) -> None:
+            self.progressed.emit(job, progress)
+            self._serve()
+
+        outcome = self._outcome(job, JobContext(report, job.token))
+        self.finished.emit(job, outcome)
+
+    @Slot()
+    def serve(self) -> None:
+        """Answer what waits in the slots; called when no job is running."""
+        self._serve()
+
+    @Slot()
+    def release(self) -> None:
+        """Let go of the engine on the thread that made it, and end that thread."""
+        close = getattr(self._engine, "close", None)
+        if close is not None:
+            close()
+        self._engine = None
+        QThread.currentThread().quit()
+
+    def _serve(self) -> None:
+        if self._serving:  # an interactive request that reports progress must not serve itself
+            return
+        self._serving = True
+        try:
+            while (taken := self._slots.take()) is not None:
+                slot, job = taken
+                outcome = self._outcome(job, JobContext(None, job.token))
+                self._slots.done(slot)
+                self.answered.emit(slot, job, outcome)
+        finally:
+            self._serving = False
+
+    def _outcome(self, job: Job, ctx: JobContext) -> Outcome:
+        try:
+            ctx.check()
+            if self._engine is None:
+                self._engine = self._make_engine()
+            result = job.fn(self._engine, ctx)
+        except JobCancelledError:
+            return Outcome(cancelled=True)
+        except Exception as error:  # whatever a model does, the window lives on
+            if isinstance(error, CounterpartError):  # foreseen, and told to the person in words
+                log.info("job %r: %s", job.title, error)
+            else:
+                log.exception("job %r failed", job.title)
+            return Outcome(failure=explain(error), warnings=tuple(ctx.warnings), failures=tuple(ctx.failures))
+        return Outcome(result, warnings=tuple(ctx.warnings), failures=tuple(ctx.failures))
+
+
+class JobRunner(QObject):
+    """Queues jobs for the worker thread and brings their ends back to the window's thread.
+
+    Args:
+        make_engine: Called once, on the worker thread, when the first job begins. Whatever it returns is
+            handed to every job as `engine`; its `close()` is called, where there is one, when the runner
+            shuts down.
+        parent: Owner.
+    """
+
+    queued = Signal(object)
+    started = Signal(object)
+    progressed = Signal(object, object)
+    succeeded = Signal(object, object)
+    failed = Signal(object, object)
+    cancelled = Signal(object)
+    ended = Signal(object, object)
+    idle = Signal()
+    answered = Signal(str, object, object)
+
+    _run = Signal(object)
+    _poke = Signal()
+    _release = Signal()
+
+    def __init__(self, make_engine: Callable[[], Any], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._queue: deque[Job] = deque()
+        self._current: Job | None = None
+        self._closing = False
+        self._slots = _Slots()
+        self._thread = QThread()
+        self._thread.setObjectName("counterpart-worker")
+        self._worker = _Worker(make_engine, self._slots)
+        self._worker.moveToThread(self._thread)
+        queued = Qt.ConnectionType.QueuedConnection
+        self._run.connect(self._worker.run, queued)
+        self._poke.connect(self._worker.serve, queued)
+        self._release.connect(self._worker.release, queued)
+        self._worker.progressed.connect(self._on_progressed, queued)
+        self._worker.finished.connect(self._on_finished, queued)
+        self._worker.answered.connect(self._on_answered, queued)
+        self._thread.start()
+
+    @property
+    def current(self) -> Job | None:
+        """The job that runs now."""
+        return self._current
+
+    @property
+    def waiting(self) -> tuple[Job, ...]:
+        """The jobs that wait, the next one first."""
+        return tuple(self._queue)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs or waits."""
+        return self._current is not None or bool(self._queue)
+
+    def submit(self, job: Job) -> Job:
+        """Queue a job. Returns it."""
+        if self._closing:
+            return job
+        self._queue.append(job)
+        self.queued.emit(job)
+        self._next()
+        return job
+
+    def ask(self, slot: str, job: Job) -> Job:
+        """Make an interactive request: it replaces what the slot holds. `answered` brings the outcome."""
+        if self._closing:
+            return job
+        self._slots.put(slot, job)
+        self._poke.emit()
+        return job
+
+    def cancel(self, job: Job | None = None) -> None:
+        """Cancel one job, or by default the running one. A waiting job is taken out at once."""
+        job = job or self._current
+        if job is None:
+            return
+        job.token.cancel()
+        if job in self._queue:
+            self._queue.remove(job)
+            self.cancelled.emit(job)
+            self.ended.emit(job, Outcome(cancelled=True))
+
+    def cancel_all(self) -> None:
+        """Cancel what runs and what waits."""
+        for job in (*self._queue, self._current):
+            if job is not None:
+                self.cancel(job)
+
+    def shutdown(self, timeout_ms: int = 30_000) -> bool:
+        """Cancel everything, let the current step end, release the engine and stop the thread.
+
+        Returns:
+            Whether the thread has ended. Signals of jobs that were running are not delivered any more.
+        """
+        if not self._thread.isRunning():
+            return True
+        self._closing = True
+        self._queue.clear()
+        if self._current is not None:
+            self._current.token.cancel()
+        self._slots.clear()
+        self._release.emit()
+        return self._thread.wait(timeout_ms)
+
+    def _next(self) -> None:
+        if self._current is not None:
+            return
+        if not self._queue:
+            self.idle.emit()
+            return
+        self._current = self._queue.popleft()
+        self.started.emit(self._current)
+        self._run.emit(self._current)
+
+    @Slot(object, object)
+    def _on_progressed(self, job: Job, progress: Progress) -> None:
+        if not self._closing and job is self._current:
+            self.progressed.emit(job, progress)
+
+    @Slot(object, object)
+    def _on_finished(self, job: Job, outcome: Outcome) -> None:
+        if self._closing:
+            return
+        self._current = None
+        if outcome.cancelled:
+            self.cancelled.emit(job)
+        elif outcome.failure is not None:
+            self.failed.emit(job, outcome.failure)
+        else:
+            self.succeeded.emit(job, outcome)
+        self.ended.emit(job, outcome)
+        self._next()
+
+    @Slot(str, object, object)
+    def _on_answered(self, slot: str, job: Job, outcome: Outcome) -> None:
+        if not self._closing:
+            self.answered.emit(slot, job, outcome)

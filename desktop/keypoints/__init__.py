@@ -1,0 +1,1 @@
+"""Keypoints: placed, transferred to other images, and checked."""

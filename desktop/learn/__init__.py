@@ -1,0 +1,1 @@
+"""Learning from corrected images: update the rest, and how good it is."""

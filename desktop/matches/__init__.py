@@ -1,0 +1,1 @@
+"""Matches: correspondences between two images, judged and moved."""

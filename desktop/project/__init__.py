@@ -1,0 +1,1 @@
+"""The open project: opened, saved, imported, exported, its images found again."""

@@ -1,0 +1,285 @@
+"""Images that are not where the project says: notices them, marks them, and finds them again.
+
+Finding them later needs to know their content, so that is noted while nothing else is to be done.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
+
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.commands import RelinkImages
+from counterpart.core.project.document import Document
+from counterpart.core.project.model import ImageRecord
+from counterpart.core.project.relink import learn_facts
+from counterpart.desktop.jobs.job_runner import Job, Outcome
+from counterpart.desktop.project.locate_dialog import LocateDialog
+from counterpart.desktop.widgets.controls import heading, muted
+from counterpart.desktop.widgets.theme import GRID
+
+if TYPE_CHECKING:
+    from counterpart.desktop.window.main_window import MainWindow
+
+__all__ = ["MissingCard", "MissingImages"]
+
+_LOOK_MS = 400
+_REST_MS = 150
+_AT_ONCE = 16
+
+
+def _look_job(files: Sequence[tuple[int, str]]) -> Callable[[Any, JobContext], frozenset[int]]:
+    """A job that says which files are not there."""
+
+    def run(_engine: Any, ctx: JobContext) -> frozenset[int]:
+        gone = set()
+        for number, (image, file) in enumerate(files):
+            if number % 64 == 0:
+                ctx.step(number, len(files), "Looking for the images")
+            if not os.path.exists(file):  # noqa: PTH110  # pathlib would cost seconds for a large set
+                gone.add(image)
+        return frozenset(gone)
+
+    return run
+
+
+def _facts_job(items: Sequence[tuple[ImageRecord, Path]]) -> Callable[[Any, JobContext], list[ImageRecord]]:
+    def run(_engine: Any, ctx: JobContext) -> list[ImageRecord]:
+        return learn_facts(items, ctx)
+
+    return run
+
+
+class MissingCard(QFrame):
+    """Lies over a pane of the canvas in place of an image whose file is gone."""
+
+    def __init__(self, canvas_pane: int, locate: Callable[[], object], remove: Callable[[int], object]) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self.pane = canvas_pane
+        self.title = heading("This image is not where it was")
+        self.title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.where = muted(wrap=True)
+        self.where.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.kept = muted("What was annotated on it is kept.", small=True)
+        self.kept.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.locate = QPushButton("Locate…")
+        self.locate.setObjectName("primary")
+        self.locate.clicked.connect(locate)
+        self.remove = QPushButton("Remove from project")
+        self.remove.clicked.connect(lambda: remove(self.pane))
+        row = QHBoxLayout()
+        row.setSpacing(GRID)
+        row.addStretch(1)
+        row.addWidget(self.locate)
+        row.addWidget(self.remove)
+        row.addStretch(1)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
+        box.setSpacing(GRID)
+        box.addWidget(self.title)
+        box.addWidget(self.where)
+        box.addWidget(self.kept)
+        box.addSpacing(GRID)
+        box.addLayout(row)
+        self.hide()
+
+
+class MissingImages(QObject):
+    """Looks after the places of images, on behalf of a window."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._w = window
+        self._missing: set[int] = set()
+        self._looking: Job | None = None
+        self._learning: Job | None = None
+        self._unknown: deque[int] = deque()
+        self._begin = QTimer(self)
+        self._begin.setSingleShot(True)
+        self._begin.setInterval(_LOOK_MS)
+        self._begin.timeout.connect(self.look)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.timeout.connect(self._learn)
+        self.cards = [MissingCard(pane, self.locate, self._remove) for pane in (0, 1)]
+        for card in self.cards:
+            card.setParent(window.canvas)
+        window.canvas.installEventFilter(self)
+        window.session.opened.connect(self._begin.start)
+        window.session.closing.connect(self._closing)
+        window.viewer.shown.connect(self.place_cards)
+        window.viewer.unreadable.connect(self._on_unreadable)
+        window.light.ended.connect(self._ended)
+
+    @property
+    def missing(self) -> frozenset[int]:
+        """The images that are known to be missing."""
+        return frozenset(self._missing)
+
+    def stop(self) -> None:
+        """The window is going."""
+        self._begin.stop()
+        self._rest.stop()
+        self._w.canvas.removeEventFilter(self)
+
+    @Slot()
+    def _closing(self) -> None:
+        for job in (self._looking, self._learning):
+            if job is not None:
+                self._w.light.cancel(job)
+        self._looking = self._learning = None
+        self._begin.stop()
+        self._rest.stop()
+        self._unknown.clear()
+        self._missing.clear()
+        for card in self.cards:
+            card.hide()
+
+    # Looking ------------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def look(self) -> None:
+        """Look which images are missing, beside the window."""
+        document = self._w.session.document
+        if document is None or self._looking is not None:
+            return
+        job = _look_job(document.image_files())
+        self._looking = self._w.light.submit(Job("Looking for the images", job, "look"))
+
+    @Slot(object, object)
+    def _ended(self, job: Job, outcome: Outcome) -> None:
+        document = self._w.session.document
+        if job is self._looking:
+            self._looking = None
+            if document is not None and outcome.result is not None:
+                self._set_missing(outcome.result)
+                self._unknown = deque(record.id for record in document.images() if not record.sha256)
+                self._rest.start(_REST_MS)
+        elif job is self._learning:
+            self._learning = None
+            if document is not None and outcome.result is not None:
+                self._note(document, outcome.result)
+
+    @Slot(int, str)
+    def _on_unreadable(self, image: int, text: str) -> None:
+        """An image was shown, or could not be."""
+        document = self._w.session.document
+        if document is None:
+            return
+        gone = bool(text) and not document.image_path(image).exists()
+        if gone != (image in self._missing):
+            self._set_missing(self._missing | {image} if gone else self._missing - {image})
+
+    def _set_missing(self, missing: Iterable[int]) -> None:
+        self._missing = set(missing)
+        self._w.images.model.set_missing(self._missing)
+        self._w.keeper.set_missing(len(self._missing), self.locate)
+        self._w.commands.refresh()
+        self.place_cards()
+
+    def moved(self, images: Sequence[int]) -> None:
+        """The project says another place for images now."""
+        document = self._w.session.document
+        if document is None:
+            return
+        for image in images:
+            self._w.images.model.set_problem(image, "")
+            self._w.thumbnails.refresh(image)
+            self._w.viewer.reload(image)
+        self._set_missing(
+            (self._missing - set(images)) | {image for image in images if not document.image_path(image).exists()}
+        )
+
+    # Noting what identifies an image ------------------------------------------------------------------------------
+
+    @Slot()
+    def _learn(self) -> None:
+        """Read some images whose content nobody has noted; a rest follows that is longer than the reading."""
+        document = self._w.session.document
+        if document is None or document.read_only or self._learning is not None:
+            return
+        if self._w.runner.busy or self._w.light.busy:
+            self._rest.start(10 * _REST_MS)
+            return
+        items: list[tuple[ImageRecord, Path]] = []
+        while self._unknown and len(items) < _AT_ONCE:
+            image = self._unknown.popleft()
+            record = self._w.images.model.record(image)
+            if record is not None and not record.sha256 and image not in self._missing:
+                items.append((record, document.image_path(image)))
+        if items:
+            self._learning = self._w.light.submit(Job("Noting images", _facts_job(items), "facts"))
+
+    def _note(self, document: Document, facts: list[ImageRecord]) -> None:
+        model = self._w.images.model
+        # The doubt may be newer than the reading.
+        document.note_facts(
+            [
+                dataclasses.replace(fact, doubt=document.image(fact.id).doubt)
+                for fact in facts
+                if model.record(fact.id) is not None
+            ]
+        )
+        self._rest.start(_REST_MS)
+
+    def images_added(self, images: Iterable[int]) -> None:
+        """Images came into the project."""
+        self._unknown.extend(images)
+        self._rest.start(_REST_MS)
+
+    # Doing --------------------------------------------------------------------------------------------------------
+
+    def locate(self) -> None:
+        """Ask where missing images are now."""
+        document = self._w.session.document
+        if document is None:
+            return
+        records = [record for record in document.images() if record.id in self._missing]
+        LocateDialog(records, self._w.session.folder, self._w.light, self._relink, self._w).open()
+
+    def _relink(self, places: dict[int, Path]) -> bool:
+        return self._w.session.do(RelinkImages(places))
+
+    def _remove(self, pane: int) -> None:
+        image = self._w.viewer.image(pane)
+        if image:
+            self._w.annotator.remove([image])
+
+    # The cards ----------------------------------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            self._begin_placing()
+        return super().eventFilter(watched, event)
+
+    def _begin_placing(self) -> None:
+        # After the canvas has arranged its panes.
+        QTimer.singleShot(0, self, self.place_cards)
+
+    @Slot()
+    def place_cards(self) -> None:
+        """Lay a card over each pane whose image is missing."""
+        document, canvas = self._w.session.document, self._w.canvas
+        for card in self.cards:
+            image = self._w.viewer.image(card.pane)
+            shown = document is not None and card.pane < canvas.count and image in self._missing
+            card.setVisible(shown)
+            if shown and document is not None:
+                canvas.panes[card.pane].message = ""
+                canvas.refresh()
+                card.where.setText(str(document.image_path(image)))
+                card.remove.setEnabled(not document.read_only)
+                area = canvas.panes[card.pane].view.area.toRect()
+                width = min(460, area.width() - 4 * GRID)
+                height = max(card.heightForWidth(width), card.sizeHint().height())
+                card.setGeometry(area.center().x() - width // 2, area.center().y() - height // 2, width, height)
+                card.raise_()

@@ -1,0 +1,1 @@
+"""The frame of the window: actions, settings, layout, status bar, start page."""

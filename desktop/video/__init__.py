@@ -1,0 +1,1 @@
+"""Video: the timeline, and labels tracked from frame to frame."""

@@ -1,0 +1,74 @@
+"""The job that propagates through a sequence."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from counterpart.core.jobs import JobContext
+from counterpart.core.project.document import Document
+from counterpart.core.project.sequence import FrameState, frame_state
+from counterpart.desktop.jobs.backend import Backend, ModelChoice
+from counterpart.desktop.jobs.job_runner import Outcome
+
+if TYPE_CHECKING:
+    from counterpart.core.pipeline.video.track_project import SequencePlan, SequenceResult
+
+__all__ = ["TrackTicket", "track_job", "track_words"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackTicket:
+    """What a propagation was started for.
+
+    Attributes:
+        document: The project.
+        plan: What it works from.
+        title: Name of the step that it comes to.
+    """
+
+    document: Document
+    plan: SequencePlan
+    title: str
+
+
+def track_job(
+    choice: ModelChoice, plan: SequencePlan, size: int | None, done: Callable[[int, float], None]
+) -> Callable[[Backend, JobContext], SequenceResult]:
+    """A job that carries annotations through frames, seen at a size (None for the usual one).
+
+    `done` hears of each frame, on the worker thread.
+    """
+
+    def run(backend: Backend, ctx: JobContext) -> SequenceResult:
+        from counterpart.core.pipeline.video.track_masks import TrackJob
+        from counterpart.core.pipeline.video.track_project import propagate_sequence
+
+        engine = backend.engine(choice)
+        job = TrackJob.for_engine(engine)
+        if size is not None:
+            job = dataclasses.replace(job, size=size)
+        return propagate_sequence(engine, plan, job, ctx, done)
+
+    return run
+
+
+def track_words(ticket: TrackTicket, outcome: Outcome, changed: list[int], skipped: list[tuple[int, str]]) -> str:
+    """What came of a propagation, for a person."""
+    result: SequenceResult = outcome.result
+    document = ticket.document
+    doubtful = sum(frame_state(document.image(image)) is FrameState.DOUBTFUL for image in changed)
+    count = f"{len(changed):,} frame{'' if len(changed) == 1 else 's'}"
+    words = [f"Propagated to {count}." if result.complete else f"Cancelled; what was finished is kept: {count}."]
+    if doubtful:
+        verb = "is" if doubtful == 1 else "are"
+        words.append(f"{doubtful:,} of them {verb} doubtful: Ctrl+Right goes to the next.")
+    if outcome.failures:
+        words.append(f"{len(outcome.failures)} could not be used: {outcome.failures[0]}")
+    if skipped:
+        image, why = skipped[0]
+        more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+        words.append(f"Left as they are: {document.name_of(image)}{more} ({why}).")
+    return " ".join([*words, *outcome.warnings])

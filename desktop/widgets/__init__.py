@@ -1,0 +1,1 @@
+"""Building blocks that any room of the window uses."""

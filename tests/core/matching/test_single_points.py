@@ -1,0 +1,64 @@
+"""The mate of a place: exact on features that are moved, smooth between tokens, honest about the way back."""
+
+import numpy as np
+import pytest
+
+from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+from counterpart.core.geometry import GridGeometry
+from counterpart.core.matching.pairs import MatchParams
+from counterpart.core.matching.single_points import find_mates
+
+PLAIN = MatchParams(hierarchy=0)
+HW = (160, 200)
+
+
+def features(values):
+    geometry = GridGeometry.plan(HW, 160, 16, 8)
+    spec = FeatureSpec("fake", "0" * 64, (Tap(9, "key"),), 8, 160, 11)
+    rows, cols = geometry.grid_hw
+    return FeatureMap(spec, "0" * 64, geometry, (values[:rows, :cols].astype(np.float16),), (values[0, 0],), None)
+
+
+def smooth(shift_rc=(0.0, 0.0)):
+    """Descriptors that change smoothly over the grid, moved by some tokens."""
+    rows, cols = np.meshgrid(np.arange(40.0), np.arange(40.0), indexing="ij")
+    rows, cols = rows - shift_rc[0], cols - shift_rc[1]
+    waves = [
+        f(scale * axis) for axis in (rows, cols, rows + cols) for scale in (0.11, 0.23, 0.41) for f in (np.sin, np.cos)
+    ]
+    return np.stack(waves, axis=-1)
+
+
+def test_a_place_is_its_own_mate():
+    image = features(smooth())
+    places = [(40.0, 52.0), (101.5, 77.25), (150.0, 120.0)]
+    found = find_mates(image, image, places, PLAIN)
+    pitch = image.geometry.token_pitch_xy[0]
+    assert found.xy_b == pytest.approx(np.array(places), abs=0.3 * pitch)
+    assert (found.score > 0.97).all()
+    assert found.xy_a == pytest.approx(np.array(places))
+
+
+@pytest.mark.parametrize("shift", [(2, 3), (1.5, -2.25)])
+def test_a_moved_image_moves_the_mate_by_parts_of_a_token(shift):
+    a, b = features(smooth()), features(smooth(shift))
+    pitch_xy = a.geometry.token_pitch_xy
+    places = np.array([(90.0, 80.0), (101.0, 77.0)])
+    found = find_mates(a, b, places, PLAIN)
+    assert found.xy_b == pytest.approx(places + np.array(shift)[::-1] * pitch_xy, abs=0.3 * pitch_xy[0])
+
+
+def test_the_way_back_is_short_from_a_place_of_its_own_and_long_from_a_stripe():
+    unique = features(smooth())
+    stripes = features(np.repeat(smooth()[:, :1], 40, axis=1))
+    place = [(100.0, 80.0)]
+    sharp = find_mates(unique, unique, place, PLAIN).cycle_error[0]
+    vague = find_mates(stripes, stripes, place, PLAIN).cycle_error[0]
+    assert sharp < 40 < vague
+
+
+def test_places_at_the_very_edge_have_mates_too():
+    image = features(smooth())
+    found = find_mates(image, image, [(-0.5, -0.5), (199.0, 159.0)], MatchParams(hierarchy=1))
+    assert np.isfinite(found.xy_b).all()
+    assert len(find_mates(image, image, np.zeros((0, 2)), PLAIN)) == 0

@@ -1,0 +1,245 @@
+"""Refinement of masks: GrabCut, guided filter, CRF, regions."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from counterpart.core.errors import JobCancelledError
+from counterpart.core.jobs import CancelToken, JobContext
+from counterpart.core.refine import (
+    CrfParams,
+    RefineParams,
+    dense_crf,
+    fill_holes,
+    grab_cut,
+    guided_filter,
+    keep_largest,
+    refine_mask,
+    remove_specks,
+    working_hw,
+)
+
+
+@pytest.fixture
+def scene():
+    """A red disc on green, its true mask, and a soft map that is too wide on one side and too narrow on the other."""
+    rows, cols = np.ogrid[:90, :120]
+    truth = (rows - 45) ** 2 + (cols - 60) ** 2 < 26**2
+    rgb = np.where(truth[..., None], [200, 40, 50], [60, 140, 70]) + np.random.default_rng(0).integers(
+        -12, 13, (90, 120, 3)
+    )
+    shifted = np.hypot(rows - 45, cols - 55)
+    return rgb.clip(0, 255).astype(np.uint8), truth, (1 / (1 + np.exp((shifted - 26) / 3))).astype(np.float32)
+
+
+def jaccard(a, b):
+    return (a & b).sum() / (a | b).sum()
+
+
+@pytest.mark.parametrize(("method", "least"), [("grabcut", 0.98), ("crf", 0.85), ("guided", 0.85), ("none", 0.0)])
+def test_refinement_moves_the_border_towards_the_edge(scene, method, least):
+    rgb, truth, soft = scene
+    mask = refine_mask(rgb, soft, RefineParams(method, radius=8))
+    before = jaccard(soft > 0.5, truth)
+    assert mask.dtype == bool
+    assert jaccard(mask, truth) >= max(least, before)
+    if method == "none":
+        np.testing.assert_array_equal(mask, soft > 0.5)
+
+
+@pytest.mark.parametrize("method", ["grabcut", "crf", "guided", "none"])
+def test_large_images_are_worked_on_reduced_and_come_back_at_their_size(scene, method):
+    rgb, truth, soft = scene
+    large = rgb.repeat(4, 0).repeat(4, 1)
+    mask = refine_mask(large, soft, RefineParams(method, working_size=120))
+    assert mask.shape == (360, 480)
+    assert jaccard(mask, truth.repeat(4, 0).repeat(4, 1)) > (0.75 if method == "none" else 0.82)
+
+
+@pytest.mark.parametrize("method", ["grabcut", "crf", "guided", "none"])
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_empty_and_full_masks_stay_as_they_are(scene, method, level):
+    rgb = scene[0]
+    mask = refine_mask(rgb, np.full(rgb.shape[:2], level, np.float32), RefineParams(method))
+    assert (mask == bool(level)).all()
+
+
+def test_fault_grab_cut_hid_every_exception():
+    # The reference wrapped GrabCut in `except Exception`; ours checks what GrabCut cannot do and lets defects be seen.
+    rgb = np.zeros((40, 40, 3), np.uint8)
+    few = np.zeros((40, 40), np.float32)
+    few[3:6, 3:6] = 1
+    np.testing.assert_array_equal(grab_cut(rgb, few), few > 0.5)
+    np.testing.assert_array_equal(grab_cut(rgb, 1 - few), few < 0.5)
+    with pytest.raises(ValueError, match="does not fit"):
+        grab_cut(rgb, few[:20])
+
+
+def test_grab_cut_on_a_single_colour_does_not_erase_the_mask():
+    half = np.zeros((40, 40), np.float32)
+    half[:, 20:] = 1
+    assert grab_cut(np.full((40, 40, 3), 90, np.uint8), half).any()
+
+
+def test_grab_cut_is_deterministic(scene):
+    rgb, _, soft = scene
+    np.testing.assert_array_equal(grab_cut(rgb, soft, seed=5), grab_cut(rgb, soft, seed=5))
+
+
+def test_grab_cut_moves_the_border_inside_of_its_band_only(scene):
+    rgb, _, soft = scene
+    cut = grab_cut(rgb[:, ::-1].copy(), soft, band=4)
+    mask = soft > 0.5
+    rows, cols = np.ogrid[:90, :120]
+    away = np.abs(np.hypot(rows - 45, cols - 55) - 26) > 6
+    np.testing.assert_array_equal(cut[away], mask[away])
+    assert (cut != mask).any()
+
+
+def test_grab_cut_leaves_a_mask_thinner_than_its_band(scene):
+    rgb = scene[0]
+    line = np.zeros((90, 120))
+    line[40:43, 10:100] = 1
+    np.testing.assert_array_equal(grab_cut(rgb, line, band=3), line > 0.5)
+
+
+def test_guided_filter_reproduces_a_constant_and_an_affine_function_of_the_guide(scene):
+    rgb = scene[0]
+    np.testing.assert_allclose(guided_filter(rgb, np.full(rgb.shape[:2], 0.3), 4), 0.3, atol=1e-4)
+    affine = rgb.astype(np.float32) @ np.array([0.2, -0.3, 0.5], np.float32) / 255 + 0.4
+    np.testing.assert_allclose(guided_filter(rgb, affine, 4, eps=1e-8), affine, atol=2e-3)
+
+
+def test_guided_filter_takes_channels_and_a_smaller_map(scene):
+    rgb, _, soft = scene
+    stacked = np.stack([soft, 1 - soft, soft * 0, soft, soft], axis=-1)
+    out = guided_filter(rgb, stacked, 3)
+    np.testing.assert_allclose(out[..., 0], guided_filter(rgb, soft, 3), atol=1e-5)
+    np.testing.assert_allclose(out[..., 0] + out[..., 1], 1, atol=1e-3)
+    assert guided_filter(rgb, soft[::3, ::3], 2).shape == rgb.shape[:2]
+
+
+def test_crf_gives_probabilities_and_follows_edges_not_specks(scene):
+    rgb, truth, _ = scene
+    noisy = np.where(truth, 0.7, 0.3) + np.random.default_rng(1).normal(scale=0.25, size=truth.shape)
+    energy = -np.log(np.stack([1 - noisy.clip(0.02, 0.98), noisy.clip(0.02, 0.98)], axis=-1))
+    marginals = dense_crf(energy, rgb, CrfParams(gaussian_weight=3, bilateral_weight=10))
+    np.testing.assert_allclose(marginals.sum(axis=-1), 1, rtol=1e-5)
+    assert jaccard(noisy > 0.5, truth) < 0.75
+    assert jaccard(marginals[..., 1] > 0.5, truth) > 0.97
+
+
+def test_crf_without_kernels_is_the_softmax_of_minus_the_energy():
+    energy = np.random.default_rng(2).normal(size=(7, 9, 4)).astype(np.float32)
+    exp = np.exp(-energy)
+    got = dense_crf(energy, np.zeros((7, 9, 3), np.uint8), CrfParams(gaussian_weight=0, bilateral_weight=0))
+    np.testing.assert_allclose(got, exp / exp.sum(-1, keepdims=True), rtol=1e-5)
+
+
+def test_crf_equals_a_direct_sum_over_all_pairs_of_pixels():
+    # Small enough for the window to hold the whole image.
+    rng = np.random.default_rng(3)
+    energy, rgb = rng.normal(size=(6, 8, 3)), rng.integers(0, 60, (6, 8, 3)).astype(np.uint8)
+    params = CrfParams(4.0, 3.0, 6.0, 5.0, 13.0, 5)
+    np.testing.assert_allclose(dense_crf(energy, rgb, params), direct_mean_field(energy, rgb, params), atol=1e-4)
+
+
+def direct_mean_field(energy, rgb, params):
+    h, w, labels = energy.shape
+    xy = np.stack(np.meshgrid(np.arange(h), np.arange(w), indexing="ij"), -1).reshape(-1, 2).astype(float)
+    colour = rgb.reshape(-1, 3).astype(float)
+    apart = ((xy[:, None] - xy) ** 2).sum(-1)
+    kernels = [
+        (params.gaussian_weight, np.exp(-apart / (2 * params.gaussian_xy**2))),
+        (
+            params.bilateral_weight,
+            np.exp(-apart / (2 * params.bilateral_xy**2))
+            * np.exp(-((colour[:, None] - colour) ** 2).sum(-1) / (2 * params.bilateral_rgb**2)),
+        ),
+    ]
+    unary = -energy.reshape(-1, labels)
+    logits = unary
+    for _ in range(params.iterations + 1):
+        q = np.exp(logits - logits.max(1, keepdims=True))
+        q /= q.sum(1, keepdims=True)
+        logits = unary.copy()
+        for weight, kernel in kernels:
+            scale = 1 / np.sqrt(kernel.sum(1))
+            logits += weight * scale[:, None] * (kernel @ (scale[:, None] * q))
+    return q.reshape(h, w, labels)
+
+
+def test_crf_agrees_with_the_permutohedral_original_where_it_is_installed(scene):
+    original = pytest.importorskip("pydensecrf.densecrf", reason="the extra 'crf' is not installed")
+    rgb, _, soft = scene
+    energy = -np.log(np.stack([1 - soft.clip(0.01, 0.99), soft.clip(0.01, 0.99)], axis=-1))
+    params = CrfParams()
+    crf = original.DenseCRF2D(120, 90, 2)
+    crf.setUnaryEnergy(np.ascontiguousarray(energy.transpose(2, 0, 1).reshape(2, -1), dtype=np.float32))
+    crf.addPairwiseGaussian(sxy=params.gaussian_xy, compat=params.gaussian_weight)
+    crf.addPairwiseBilateral(
+        sxy=params.bilateral_xy,
+        srgb=params.bilateral_rgb,
+        rgbim=np.ascontiguousarray(rgb),
+        compat=params.bilateral_weight,
+    )
+    theirs = np.array(crf.inference(params.iterations)).reshape(2, 90, 120)[1] > 0.5
+    ours = dense_crf(energy, rgb, params)[..., 1] > 0.5
+    assert jaccard(ours, theirs) > 0.97
+
+
+def test_crf_can_be_cancelled():
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(JobCancelledError):
+        dense_crf(np.zeros((5, 5, 2)), np.zeros((5, 5, 3), np.uint8), ctx=JobContext(token=token))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (2, 3)])
+@pytest.mark.parametrize("method", ["grabcut", "crf", "guided", "none"])
+def test_tiny_images(shape, method):
+    rng = np.random.default_rng(0)
+    rgb, soft = rng.integers(0, 255, (*shape, 3)).astype(np.uint8), rng.uniform(size=shape)
+    assert refine_mask(rgb, soft, RefineParams(method)).shape == shape
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 800))
+def test_working_size_keeps_the_longest_side_in_bounds(height, width, longest):
+    hw = working_hw((height, width), longest)
+    assert 1 <= max(hw) <= max(longest, 1)
+    assert hw[0] <= height
+    assert hw[1] <= width
+
+
+def test_regions():
+    mask = np.zeros((12, 12), bool)
+    mask[1:8, 1:8] = True
+    mask[3:5, 3:5] = False  # a hole of four pixels
+    mask[10, 10] = mask[11, 11] = True  # a speck of two, joined at a corner
+    largest = keep_largest(mask)
+    assert not largest[10:, 10:].any()
+    assert largest.sum() == 45
+    np.testing.assert_array_equal(remove_specks(mask, 3), largest)
+    np.testing.assert_array_equal(remove_specks(mask, 2), mask)
+    assert fill_holes(mask).sum() == mask.sum() + 4
+    np.testing.assert_array_equal(fill_holes(mask, 3), mask)
+    ring = np.ones((5, 5), bool)
+    ring[2, 2] = ring[0, 2] = ring[1, 2] = False  # open to the border: no hole
+    np.testing.assert_array_equal(fill_holes(ring), ring)
+
+
+def test_regions_of_an_empty_mask_are_empty():
+    empty = np.zeros((4, 6), bool)
+    for result in (keep_largest(empty), remove_specks(empty, 5), fill_holes(empty)):
+        assert not result.any()
+
+
+def test_of_equally_large_regions_the_first_is_kept_wherever_the_mask_was_cut():
+    from counterpart.core.refine.regions import keep_largest
+
+    mask = np.zeros((9, 11), bool)
+    mask[3, 2] = mask[4, 0] = True
+    whole = keep_largest(mask)
+    assert np.argwhere(whole).tolist() == [[3, 2]]
+    np.testing.assert_array_equal(keep_largest(mask[3:5, :3]), whole[3:5, :3])

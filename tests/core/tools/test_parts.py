@@ -1,0 +1,266 @@
+"""Flood fill, operations on the shape of a part, and copying parts between images."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import ndimage
+
+from counterpart.core.tools.clipboard import copy_part, paste_part
+from counterpart.core.tools.fill import flood_colour, flood_labels
+from counterpart.core.tools.morphology import (
+    FillHoles,
+    Grow,
+    KeepLargest,
+    RemoveSpecks,
+    Shrink,
+    Smooth,
+    change_part,
+    replace_part,
+)
+from counterpart.core.tools.region import Region
+
+SHAPE = (9, 11)
+labels_st = hnp.arrays(np.uint8, SHAPE, elements=st.integers(0, 2))
+place_st = st.tuples(st.integers(0, 10), st.integers(0, 8))
+operations = st.sampled_from(
+    [FillHoles(), FillHoles(2), KeepLargest(), RemoveSpecks(4), Grow(1.5), Shrink(1.0), Smooth(1.0), Smooth(6.0)]
+)
+
+
+def full(region, hw=SHAPE):
+    return region.within((0, 0, *hw))
+
+
+def applied(labels, edit):
+    out = labels.copy()
+    if edit is not None:
+        top, left, bottom, right = edit.bbox
+        out[top:bottom, left:right][edit.mask] = edit.labels[edit.mask]
+    return out
+
+
+# Fill
+
+
+@given(labels_st, place_st, st.booleans())
+def test_a_fill_takes_the_connected_region_of_a_label(labels, xy, diagonal):
+    labels.flags.writeable = False
+    structure = np.ones((3, 3)) if diagonal else None
+    pieces, _ = ndimage.label(labels == labels[xy[1], xy[0]], structure)
+    region = flood_labels(labels, xy, diagonal=diagonal)
+    np.testing.assert_array_equal(full(region), pieces == pieces[xy[1], xy[0]])
+    assert region.tight().bbox == region.bbox
+
+
+@given(hnp.arrays(np.uint8, (*SHAPE, 3), elements=st.integers(0, 20)), place_st, st.integers(0, 15), st.booleans())
+def test_a_fill_by_colour_takes_what_is_close_to_the_colour_clicked(rgb, xy, tolerance, diagonal):
+    rgb.flags.writeable = False
+    near = (abs(rgb.astype(int) - rgb[xy[1], xy[0]].astype(int)) <= tolerance).all(axis=2)
+    pieces, _ = ndimage.label(near, np.ones((3, 3)) if diagonal else None)
+    got = full(flood_colour(rgb, xy, tolerance, diagonal=diagonal))
+    np.testing.assert_array_equal(got, pieces == pieces[xy[1], xy[0]])
+    np.testing.assert_array_equal(full(flood_colour(rgb, xy, tolerance, connected=False)), near)
+
+
+def test_a_fill_stays_in_its_window():
+    labels = np.zeros((40, 50), np.uint16)
+    assert flood_labels(labels, (10, 10), window=(5, 6, 20, 30)).bbox == (5, 6, 20, 30)
+    assert flood_labels(labels, (40, 10), window=(5, 6, 20, 30)).is_empty
+    rgb = np.zeros((40, 50, 3), np.uint8)
+    assert flood_colour(rgb, (10, 10), 3, window=(5, 6, 20, 99)).bbox == (5, 6, 20, 50)
+
+
+@pytest.mark.parametrize("xy", [(-1, 3), (3, 9), (11, 0), (float("nan"), 0)])
+def test_a_fill_from_outside_the_image_is_nothing(xy):
+    assert flood_labels(np.zeros(SHAPE, np.uint8), xy).is_empty
+
+
+# Shape of a part
+
+
+def brute_near(mask, radius):
+    yy, xx = np.mgrid[: mask.shape[0], : mask.shape[1]]
+    out = np.zeros(mask.shape, bool)
+    for y, x in np.argwhere(mask):
+        out |= (yy - y) ** 2 + (xx - x) ** 2 <= radius**2 + 1e-6
+    return out
+
+
+@given(hnp.arrays(np.bool_, SHAPE), st.sampled_from([0, 1, 1.5, 2, 2.3, 3]))
+def test_growing_takes_everything_within_the_radius_and_shrinking_mirrors_it(mask, radius):
+    np.testing.assert_array_equal(Grow(radius).apply(mask), brute_near(mask, radius))
+    np.testing.assert_array_equal(Shrink(radius).apply(mask), ~brute_near(~mask, radius))
+
+
+@given(labels_st, operations, st.booleans(), st.frozensets(st.integers(0, 2)))
+def test_an_operation_on_the_box_is_the_operation_on_the_image(labels, operation, preserve, locked):
+    """And locked parts are never touched, preserved ones keep their pixels, others never change among themselves."""
+    edit = change_part(labels, 1, operation, locked, preserve=preserve)
+    out = applied(labels, edit)
+    if 1 in locked:
+        assert edit is None
+        return
+    wanted = operation.apply(labels == 1)
+    blocked = np.isin(labels, [2] if preserve else sorted(locked - {0}))
+    np.testing.assert_array_equal(out == 1, np.where(labels == 1, wanted, wanted & ~blocked))
+    if 2 in locked:
+        np.testing.assert_array_equal(out == 2, labels == 2)
+    changed = out != labels
+    assert ((labels == 1) | (out == 1))[changed].all()
+    if edit is not None:
+        assert edit.mask.sum() == changed.sum()
+
+
+def test_a_speck_inside_another_part_becomes_that_part():
+    labels = np.zeros((20, 20), np.uint8)
+    labels[2:14, 2:14] = 2
+    labels[6:8, 6:8] = 1
+    labels[15:19, 15:19] = 1
+    out = applied(labels, change_part(labels, 1, RemoveSpecks(10)))
+    assert (out[2:14, 2:14] == 2).all()
+    assert (out[15:19, 15:19] == 1).all()
+
+
+def test_a_speck_inside_a_locked_part_becomes_background():
+    labels = np.full((12, 12), 2, np.uint8)
+    labels[5:7, 5:7] = 1
+    out = applied(labels, change_part(labels, 1, RemoveSpecks(10), locked={2}))
+    assert (out[5:7, 5:7] == 0).all()
+
+
+def test_filling_holes_leaves_parts_in_them_alone_unless_asked():
+    labels = np.zeros((15, 15), np.uint8)
+    labels[2:13, 2:13] = 1
+    labels[4:10, 4:10] = 0
+    labels[6:8, 6:8] = 2
+    kept = applied(labels, change_part(labels, 1, FillHoles()))
+    assert (kept == 2).sum() == 4
+    assert (kept[2:13, 2:13] != 0).all()
+    taken = applied(labels, change_part(labels, 1, FillHoles(), preserve=False))
+    assert (taken[2:13, 2:13] == 1).all()
+    assert change_part(labels, 1, FillHoles(max_area=35)) is None
+
+
+@pytest.mark.parametrize("radius", [2.0, 6.0])
+def test_smoothing_removes_a_spike_and_keeps_the_body(radius):
+    labels = np.zeros((80, 80), np.uint8)
+    labels[20:60, 20:60] = 1
+    labels[40, 60:75] = 1
+    out = applied(labels, change_part(labels, 1, Smooth(radius)))
+    assert not (out[40, 64:] == 1).any()
+    assert (out[28:52, 28:52] == 1).all()
+
+
+def test_smoothing_gives_no_gap_between_parts_that_touch():
+    rng = np.random.default_rng(0)
+    labels = np.full((60, 60), 2, np.uint8)
+    for row in range(60):
+        labels[row, : 30 + rng.integers(-4, 5)] = 1
+    out = applied(labels, change_part(labels, 1, Smooth(3), preserve=False))
+    assert (out > 0).all()
+    assert not np.array_equal(out, labels)
+
+
+def test_a_part_is_not_worn_away_at_the_edge_of_the_image():
+    labels = np.ones((10, 10), np.uint8)
+    labels[:, 6:] = 0
+    out = applied(labels, change_part(labels, 1, Shrink(2)))
+    assert (out[:, :4] == 1).all()
+    assert not out[:, 4:].any()
+
+
+def test_changes_stay_in_the_window_asked_for():
+    labels = np.zeros((30, 30), np.uint8)
+    labels[10:20, 10:20] = 1
+    edit = change_part(labels, 1, Grow(3), within=(0, 0, 30, 12))
+    assert edit.bbox[3] <= 12
+    assert edit.mask.any()
+
+
+def test_a_part_without_pixels_and_the_background_are_left_alone():
+    labels = np.zeros((5, 5), np.uint8)
+    assert change_part(labels, 1, Grow(1)) is None
+    assert change_part(labels, 0, Grow(1)) is None
+    labels[2, 2] = 1
+    assert replace_part(labels, 1, Region((2, 2, 3, 3), np.ones((1, 1), bool))) is None
+
+
+# Clipboard
+
+
+def blob(hw=(40, 60), part=3):
+    labels = np.zeros(hw, np.uint8)
+    labels[10:20, 12:30] = part
+    labels[14:17, 18:22] = 0
+    return labels
+
+
+def test_a_part_comes_back_where_it_was():
+    labels = blob()
+    clip = copy_part(labels, 3)
+    labels[:] = 0
+    assert clip.region.bbox == (10, 12, 20, 30)
+    np.testing.assert_array_equal(full(paste_part(clip, (40, 60)), (40, 60)), blob() == 3)
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_fitting_scales_place_and_size_with_the_image(factor):
+    region = paste_part(copy_part(blob(), 3), (40 * factor, 60 * factor), fit=True)
+    # Linear interpolation rounds corners by up to half a pixel of the source.
+    expected = np.kron(blob() == 3, np.ones((factor, factor), bool))
+    wrong = full(region, expected.shape) != expected
+    assert region.bbox == tuple(factor * v for v in (10, 12, 20, 30))
+    assert wrong.sum() <= 8 * factor**2
+
+
+def test_fitting_into_half_the_size_takes_the_majority_of_what_falls_on_a_pixel():
+    labels = np.zeros((40, 60), np.uint8)
+    labels[10:20, 12:30] = 1
+    assert paste_part(copy_part(labels, 1), (20, 30), fit=True).bbox == (5, 6, 10, 15)
+
+
+def test_keeping_the_aspect_scales_by_the_smaller_ratio_about_the_middle():
+    clip = copy_part(blob(), 3)
+    region = paste_part(clip, (80, 60), fit=True)
+    assert region.bbox == (30, 12, 40, 30)
+    assert paste_part(clip, (80, 60), fit=True, keep_aspect=False).bbox == (20, 12, 40, 30)
+
+
+def test_a_place_is_relative_to_the_boxes_of_the_objects():
+    clip = copy_part(blob(), 3, frame=(10, 12, 30, 52))
+    assert paste_part(clip, (100, 100), frame=(50, 40, 70, 80)).bbox == (50, 40, 60, 58)
+    assert paste_part(clip, (200, 200), frame=(50, 40, 90, 120), fit=True).bbox == (50, 40, 70, 76)
+
+
+def test_a_part_can_be_pasted_under_the_pointer():
+    region = paste_part(copy_part(blob(), 3), (200, 200), at=(100, 80))
+    assert region.bbox in {(75, 91, 85, 109), (76, 92, 86, 110), (76, 91, 86, 109), (75, 92, 85, 110)}
+
+
+def test_what_lies_outside_is_clipped_away():
+    clip = copy_part(blob(), 3)
+    assert paste_part(clip, (15, 20)).bbox == (10, 12, 15, 20)
+    assert paste_part(clip, (9, 9)).is_empty
+
+
+@given(
+    hnp.arrays(np.uint8, (12, 14), elements=st.integers(0, 1)), st.integers(1, 40), st.integers(1, 40), st.booleans()
+)
+def test_any_part_fits_into_any_image(labels, height, width, keep_aspect):
+    clip = copy_part(labels, 1)
+    if clip is None:
+        assert not labels.any()
+        return
+    region = paste_part(clip, (height, width), fit=True, keep_aspect=keep_aspect)
+    assert region.bbox[2] <= height
+    assert region.bbox[3] <= width
+    assert region.mask.shape == (region.bbox[2] - region.bbox[0], region.bbox[3] - region.bbox[1])
+
+
+def test_nothing_to_copy():
+    assert copy_part(blob(), 1) is None
+    assert copy_part(blob(), 0) is None
+    with pytest.raises(ValueError, match="empty frame"):
+        copy_part(blob(), 3, frame=(5, 5, 5, 9))
