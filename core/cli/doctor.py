@@ -30,12 +30,11 @@ REQUIRED = (
     ("pyqtgraph", "pyqtgraph"),
     ("qimage2ndarray", "qimage2ndarray"),
     ("opencv-python-headless", "cv2"),
-    ("pycocotools", "pycocotools.mask"),
     ("Pillow", "PIL.Image"),
     ("tifffile", "tifffile"),
     ("safetensors", "safetensors"),
 )
-OPTIONAL = (("openTSNE", "openTSNE", "explore"), ("av", "av", "video"), ("pillow-heif", "pillow_heif", "heif"))
+OPTIONAL = (("openTSNE", "openTSNE", "explore"), ("av", "av", "video"), ("pi-heif", "pi_heif", "heif"))
 
 
 @dataclass(frozen=True, slots=True)

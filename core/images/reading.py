@@ -7,6 +7,8 @@ Never `cv2.imread` or `QImageReader`: they disagree about rotation, 16-bit data 
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import glob
 import hashlib
 import io
@@ -274,6 +276,15 @@ def _open(data: bytes, path: Path) -> _Opened:
     return _Opened(data, path)
 
 
+@functools.cache
+def _learn_heif() -> None:
+    """Teach Pillow to read HEIF, where the extra is installed."""
+    with contextlib.suppress(ImportError):
+        import pi_heif
+
+        pi_heif.register_heif_opener()
+
+
 class _Opened:
     """Pillow's image in a context that turns every way of failing into an `ImageError` with the file."""
 
@@ -282,6 +293,8 @@ class _Opened:
         self._image: Image.Image | None = None
 
     def __enter__(self) -> Image.Image:
+        if self._path.suffix.lower() == ".heic":
+            _learn_heif()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 from pathlib import Path
@@ -213,3 +214,28 @@ def test_resize_maps_edges_to_edges() -> None:
     small = resize_rgb(wide, (4, 8))
     assert small[:, :3].max() < 20
     assert small[:, 5:].min() > 235
+
+
+# 32 x 24 pixels: red on the left, blue on the right, green across the lower third.
+HEIC = base64.b64decode(
+    "AAAAHGZ0eXBoZWl4AAAAAG1pZjFoZWl4bWlhZgAAAb9tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAADRpbG9jAA"
+    "AAAERAAAIAAQAAAAAB4wABAAAAAAAAAKYAAgAAAAACiQABAAAAAAAAACQAAAA4aWluZgAAAAAAAgAAABVpbmZlAgAAAAABAABodmMxAAAAABVp"
+    "bmZlAgAAAQACAABFeGlmAAAAAA5waXRtAAAAAAABAAAA/mlwcnAAAADeaXBjbwAAAHdodmNDAQQIAAAAnjgAAAAAHvAA/P/4+AAADwNgAAEAF0"
+    "ABDAH//wQIAAADAJ44AAADAAAeugJAYQABACpCAQEECAAAAwCeOAAAAwAAHpAEECCy3VXTXNwENBgQAAADAZAAAAMAEIBiAAEACEQBwXMYMBiQ"
+    "AAAAE2NvbHJuY2x4AAEADQAGgAAAABRpc3BlAAAAAAAAAEAAAABAAAAAKGNsYXAAAAAgAAAAAQAAABgAAAAB////4AAAAAL////YAAAAAgAAAB"
+    "BwaXhpAAAAAAMICAgAAAAYaXBtYQAAAAAAAAABAAEFgQIDBYQAAAAaaXJlZgAAAAAAAAAOY2RzYwACAAEAAQAAANJtZGF0AAAAoigBrwnIc9rD"
+    "QDkjV3//z2sf/yhnofvFbit/991L7+A33/+qxP5Tr/T74uYv/2XR3+RE9/6Vbr8CO4/LNuCLX0lz/FGWTfEmPEL6iJdX2HDDefO/d+Rw+2/ogR"
+    "WwSj1/v/A9wrD619lRhyc2rz8NKGj8L1FTGqGzh2DVzMZ/s7heH1vvXmr0Ib3UwEd+yVZKV18gmSCxoPG0XyKaiV6C88ItgAAAAAZFeGlmAABN"
+    "TQAqAAAACAABARIAAwAAAAEABgAAAAAAAA=="
+)
+
+
+def test_heif_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "photo.HEIC"
+    path.write_bytes(HEIC)
+    assert image_size(path) == (24, 32)
+    rgb = read_image(path).rgb.astype(int)
+    assert rgb.shape == (24, 32, 3)
+    for (row, column), colour in {(4, 4): (200, 40, 40), (4, 28): (40, 40, 200), (20, 16): (40, 200, 40)}.items():
+        assert np.abs(rgb[row, column] - colour).max() < 25
+    assert read_thumbnail(path, 16).shape == (12, 16, 3)
