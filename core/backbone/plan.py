@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from counterpart.core.backbone.device import Placement, place
 from counterpart.core.backbone.registry import ModelInfo, model_info
@@ -12,9 +12,6 @@ from counterpart.core.backbone.weights import installed
 from counterpart.core.errors import UsageError
 from counterpart.core.features.values import FeatureSpec, PositionMode, Precision, Tap
 from counterpart.core.geometry import GridGeometry, Size
-
-if TYPE_CHECKING:
-    from counterpart.core.backbone.encoder import Encoder
 
 __all__ = ["MAX_TOKENS", "EncoderPlan", "plan_encoder"]
 
@@ -105,27 +102,6 @@ class EncoderPlan:
             raise UsageError(
                 f"{self.info.name} has no layer {layer}", hint=f"Its layers are 0 to {self.info.depth - 1}"
             )
-
-    def load(self) -> Encoder:
-        """Read the weights. A second or two; nothing else in the program does it.
-
-        Raises:
-            ModelNotInstalledError: The weights are gone.
-            CheckpointError: The weights changed since they were installed.
-        """
-        from counterpart.core.backbone.weights import read_weights
-
-        state, record = read_weights(self.info.name)
-        if record.weights != self.weights_sha256:
-            # Installed anew since the plan was made: features must not be filed under the old weights.
-            raise UsageError(f"the weights of {self.info.name} were replaced meanwhile", hint="Start the job again")
-        if self.info.arch == "resnet":
-            from counterpart.core.backbone.resnet import ResNetEncoder
-
-            return ResNetEncoder(self, state)
-        from counterpart.core.backbone.vit import VitEncoder
-
-        return VitEncoder(self, state)
 
 
 _RESNET_FINEST = 4

@@ -12,7 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
+from counterpart.core.backbone.folder import models_dir
 from counterpart.core.errors import CheckpointError, CounterpartError, UsageError
+from counterpart.core.features.saliency import SaliencyMethod
 from counterpart.core.features.values import PositionMode, Tap
 from counterpart.core.resources import resource_path
 
@@ -31,7 +33,6 @@ __all__ = [
 
 DEFAULT_MODEL = "dinov2_vits14_focus"
 Arch = Literal["vit", "resnet"]
-SaliencyMethod = Literal["cls", "background", "mean"]
 CosegmentMethod = Literal["paper", "seeded"]
 
 
@@ -286,8 +287,6 @@ def model_info(name: str) -> ModelInfo:
 
 
 def _user_files() -> list[Path]:
-    from counterpart.core.backbone.weights import models_dir
-
     folder = models_dir()
     return sorted(folder.glob("*.json")) if folder.is_dir() else []
 

@@ -12,8 +12,9 @@ import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from counterpart.core.backbone.folder import models_dir
 from counterpart.core.backbone.registry import DEFAULT_MODEL, list_models
-from counterpart.core.backbone.weights import how_to_install, installed, is_installed, models_dir
+from counterpart.core.backbone.weights import how_to_install, installed, is_installed
 from counterpart.core.errors import CounterpartError
 from counterpart.core.jobs import JobContext
 

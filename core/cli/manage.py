@@ -91,8 +91,9 @@ def _demo(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 def _list(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     del args, ctx
+    from counterpart.core.backbone.folder import models_dir
     from counterpart.core.backbone.registry import DEFAULT_MODEL, list_models
-    from counterpart.core.backbone.weights import is_installed, models_dir
+    from counterpart.core.backbone.weights import is_installed
 
     rows, data = [], []
     for info in list_models():
@@ -121,7 +122,7 @@ def _list(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _install(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.backbone.weights import install
+    from counterpart.core.backbone.install import install
 
     path = install(args.name, ctx)
     return Outcome(f"{args.name} is installed: {path}", {"model": args.name, "file": str(path)})

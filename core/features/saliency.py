@@ -6,7 +6,7 @@ All maps are float32 (rows, columns) in [0, 1]; where nothing stands out they ar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,15 @@ from numpy.typing import NDArray
 from counterpart.core.errors import UsageError
 from counterpart.core.features.values import FeatureMap, Tap
 
-if TYPE_CHECKING:
-    from counterpart.core.backbone.registry import ModelDefaults
-
-__all__ = ["SaliencyParams", "background_saliency", "border_tokens", "cls_saliency", "saliency_map", "scale_to_unit"]
+__all__ = [
+    "SaliencyMethod",
+    "SaliencyParams",
+    "background_saliency",
+    "border_tokens",
+    "cls_saliency",
+    "saliency_map",
+    "scale_to_unit",
+]
 
 SaliencyMethod = Literal["cls", "background", "mean"]
 _FLAT = 1e-6
@@ -40,11 +45,6 @@ class SaliencyParams:
     heads: tuple[int, ...] | None = None
     tap: Tap | None = None
     neighbours: int = 10
-
-    @classmethod
-    def for_model(cls, defaults: ModelDefaults) -> SaliencyParams:
-        """What serves a model best, from the registry."""
-        return cls(defaults.saliency_method, defaults.saliency_heads, defaults.saliency_tap)
 
 
 def saliency_map(

@@ -86,7 +86,9 @@ class Engine:
             CheckpointError: Its weights are damaged.
         """
         if self._encoder is None:
-            self._encoder = self.plan.load()
+            from counterpart.core.backbone.load import load_encoder
+
+            self._encoder = load_encoder(self.plan)
         return self._encoder
 
     def features(

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from counterpart.core.backbone.checkpoints import import_checkpoint
+from counterpart.core.backbone.install import install
 from counterpart.core.backbone.registry import DEFAULT_MODEL, list_models, model_info
-from counterpart.core.backbone.weights import import_checkpoint, install, is_installed
+from counterpart.core.backbone.weights import is_installed
 from counterpart.core.features.cache import FeatureCache, cache_dir
 from counterpart.core.features.values import FeatureMap, Tap
 from counterpart.core.geometry import Size

@@ -132,8 +132,9 @@ def measure_agreement() -> dict[str, object] | None:
     """Whether bfloat16 changes what is found: nearest neighbours between two sample photographs."""
     import numpy as np
 
-    from counterpart.core.backbone import load_encoder
     from counterpart.core.backbone.extractor import extract_arrays
+    from counterpart.core.backbone.load import load_encoder
+    from counterpart.core.backbone.plan import plan_encoder
     from counterpart.core.backbone.registry import DEFAULT_MODEL
     from counterpart.core.backbone.weights import is_installed
     from counterpart.core.features.values import Tap
@@ -146,7 +147,7 @@ def measure_agreement() -> dict[str, object] | None:
     taps = [Tap(9, "token"), Tap(11, "normtoken"), Tap(11, "key")]
     maps = {}
     for precision in ("float32", "bfloat16"):
-        encoder = load_encoder(DEFAULT_MODEL, "cpu", precision)
+        encoder = load_encoder(plan_encoder(DEFAULT_MODEL, "cpu", precision))
         maps[precision] = extract_arrays(images, encoder.spec(taps, 14, 448, storage="float32"), encoder)
     out: dict[str, object] = {}
     for tap in taps:

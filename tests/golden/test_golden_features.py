@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from counterpart.core.backbone import load_encoder
-from counterpart.core.backbone.weights import import_checkpoint
+from counterpart.core.backbone.checkpoints import import_checkpoint
+from counterpart.core.backbone.load import load_encoder
+from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.features.values import Tap
 
 HEADS = 6
@@ -27,7 +28,7 @@ def encoder(golden, tmp_path_factory):
         patch.setenv("COUNTERPART_MODELS", str(folder / "models"))
         info = import_checkpoint(folder / "dino_tiny_p8.pth", heads=HEADS)
         assert (info.name, info.patch, info.width, info.depth, info.heads) == ("dino_tiny_p8", 8, 48, 12, HEADS)
-        return load_encoder("dino_tiny_p8", "cpu", "float32")
+        return load_encoder(plan_encoder("dino_tiny_p8", "cpu", "float32"))
 
 
 @pytest.fixture(scope="module")

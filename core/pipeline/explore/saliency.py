@@ -18,4 +18,5 @@ def saliency_of(engine: Engine, feature_map: FeatureMap) -> NDArray[np.float32]:
     """
     from counterpart.core.features.saliency import SaliencyParams, saliency_map
 
-    return saliency_map(feature_map, SaliencyParams.for_model(engine.defaults))
+    best = engine.defaults
+    return saliency_map(feature_map, SaliencyParams(best.saliency_method, best.saliency_heads, best.saliency_tap))

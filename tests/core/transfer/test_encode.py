@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from counterpart.core.backbone import load_encoder
 from counterpart.core.backbone.extractor import extract_arrays
+from counterpart.core.backbone.load import load_encoder
+from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.features.cache import FeatureCache
 from counterpart.core.features.values import Tap
 from counterpart.core.images.reading import ImageRef, find_images
@@ -21,7 +22,7 @@ KEYS = (ViewKey((8, 4, 48, 44)), ViewKey((8, 4, 48, 44), mirrored=True), ViewKey
 def encoder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         name = install_tiny(patch, tmp_path_factory.mktemp("models"))
-        yield load_encoder(name, "cpu", "float32")
+        yield load_encoder(plan_encoder(name, "cpu", "float32"))
 
 
 @pytest.fixture
