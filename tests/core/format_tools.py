@@ -1,0 +1,35 @@
+"""What the tests of formats share: a format's own reader and writer on plain values, without a project."""
+
+import dataclasses
+from pathlib import Path
+
+from counterpart.core.formats import FORMATS
+from counterpart.core.formats.base import Dataset, ExportOptions, ExportReport, ImportReport
+from counterpart.core.formats.naming import ImageIndex, Source
+from counterpart.core.jobs import silent
+from counterpart.core.project.model import ImageRecord
+
+
+def source_of(hw_by_name: dict[str, tuple[int, int]], **more) -> Source:
+    """A project of images of known (height, width)."""
+    records = [
+        ImageRecord(number, name, height=hw[0], width=hw[1])
+        for number, (name, hw) in enumerate(hw_by_name.items(), start=1)
+    ]
+    return Source(ImageIndex.of(records), **more)
+
+
+def read(name: str, path: Path, source: Source) -> tuple[Dataset, ImportReport]:
+    """What a format's reader finds, with all images read."""
+    report = ImportReport(name, path)
+    reader = FORMATS[name].read
+    assert reader is not None
+    dataset = reader(path, source, silent(), report)
+    return dataclasses.replace(dataset, images=list(dataset.images), matches=list(dataset.matches)), report
+
+
+def write(name: str, dataset: Dataset, out: Path, **options) -> ExportReport:
+    """Write a dataset in a format."""
+    writer = FORMATS[name].write
+    assert writer is not None
+    return writer(dataset, out, ExportOptions(**options), silent())
