@@ -1,9 +1,8 @@
 """The open project: what it holds, the only way to change it, and who is told.
 
 Reading gives immutable values. Changing goes through commands: `apply` does one (or does it again), `revert` takes it
-    back,
-each as one transaction that is in the file when the call returns. Listeners are told afterwards, by typed changes.
-Use from one thread; hand values, not the document, to jobs.
+back, each as one transaction that is in the file when the call returns. Listeners are told afterwards, by typed
+changes. Use from one thread; hand values, not the document, to jobs.
 """
 
 from __future__ import annotations
@@ -20,9 +19,8 @@ from counterpart.core.project.changes import Change, Diff, SavedChanged, changes
 from counterpart.core.project.commands import AddImages, Command, NewImage, NoteFacts, NoteSettings
 from counterpart.core.project.commands.images import root_row
 from counterpart.core.project.edit import Edit, Record, merged_row
-from counterpart.core.project.model import (
-    ImageRecord,
-)
+from counterpart.core.project.listeners import Listeners
+from counterpart.core.project.model import ImageRecord
 from counterpart.core.project.schema import Key, Row
 from counterpart.core.project.store import Store
 from counterpart.core.project.view import ProjectView
@@ -42,7 +40,7 @@ class Document(ProjectView):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self._listeners: list[Callable[[Change], None]] = []
+        self._listeners = Listeners[[Change]]()
         self._notifying = False
         self._revisions: dict[tuple[str, int], int] = {}
         self._last_state = self._state = 0
@@ -126,13 +124,7 @@ class Document(ProjectView):
 
     def subscribe(self, callback: Callable[[Change], None]) -> Callable[[], None]:
         """Have a function called after every change; calling what is returned ends that."""
-        self._listeners.append(callback)
-
-        def unsubscribe() -> None:
-            if callback in self._listeners:
-                self._listeners.remove(callback)
-
-        return unsubscribe
+        return self._listeners.add(callback)
 
     def apply(self, command: Command) -> bool:
         """Do a command, or do it again after `revert`.
@@ -252,8 +244,9 @@ class Document(ProjectView):
             # Only commands write tiles, and they are undone in turn: what is there needs no reading back.
             now = source if table in _TILE_TABLES else self._store.get(table, key)
             diff[table, key] = (now, merged_row(now, source, target))
+        sizes = self._label_sizes(diff)
         self._state = record.after if forward else record.before
-        self._commit(diff, self._label_sizes(diff), record.boxes, revise=True)
+        self._commit(diff, sizes, record.boxes, revise=True)
 
     def _commit(
         self,
@@ -272,8 +265,7 @@ class Document(ProjectView):
                 for place in _revised(table, key, diff[table, key]):
                     self._revisions[place] = self.revision
         self._write()
-        self._notify(changes_of(diff, sizes, boxes))
-        self._notify([self.saved])
+        self._notify([*changes_of(diff, sizes, boxes), self.saved])
 
     def _label_sizes(self, diff: Diff) -> dict[int, tuple[int, int]]:
         """(height, width) of every label map that a diff changes, after the change or, where it goes, before."""
@@ -318,11 +310,7 @@ class Document(ProjectView):
         self._notifying = True
         try:
             for change in changes:
-                for listener in tuple(self._listeners):
-                    try:
-                        listener(change)
-                    except Exception as error:  # noqa: BLE001  # the change stands: the others are told before it is raised
-                        failed.append(error)
+                failed += self._listeners.tell(change)
         finally:
             self._notifying = False
         if failed:

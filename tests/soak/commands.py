@@ -1,10 +1,15 @@
-"""Random commands of every kind: undoing all gives the start, redoing all the end, bit by bit, reopened in between."""
+"""Random commands of every kind: undoing all gives the start, redoing all the end, bit by bit, reopened in between.
+
+A listener of the document fails every few changes all the while.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from counterpart.core.project import commands
+from counterpart.core.project.changes import Change
 from counterpart.core.project.commands import Command
 from counterpart.core.project.document import Document
 from counterpart.core.project.history import History
@@ -14,19 +19,42 @@ NO_STEPS = {commands.NoteFacts, commands.NoteSettings}
 """What is merely learnt is not undone."""
 
 
+class FaultyListenerError(Exception):
+    """What the faulty listener raises."""
+
+
 class Watched(History):
-    """A history that remembers which kinds of commands were done."""
+    """A history that remembers which kinds of commands were done, and goes on when the faulty listener fails."""
 
     def __init__(self, document: Document, kinds: set[type[Command]]) -> None:
         super().__init__(document, limit=2**40)
         self._kinds = kinds
+        self._told = 0
+        document.subscribe(self._fail_now_and_then)
 
     def push(self, command: Command) -> bool:
-        done = super().push(command)
+        done = self._despite_failures(lambda: super(Watched, self).push(command))
         if done:
             self._kinds.add(type(command))
             self._kinds.update(type(part) for part in getattr(command, "commands", ()))
         return done
+
+    def undo(self) -> bool:
+        return self._despite_failures(super().undo)
+
+    def redo(self) -> bool:
+        return self._despite_failures(super().redo)
+
+    def _despite_failures(self, step: Callable[[], bool]) -> bool:
+        try:
+            return step()
+        except FaultyListenerError:
+            return True
+
+    def _fail_now_and_then(self, _: Change) -> None:
+        self._told += 1
+        if self._told % 7 == 0:
+            raise FaultyListenerError
 
 
 def all_kinds() -> set[type[Command]]:
@@ -62,14 +90,14 @@ def run(folder: Path, count: int, seed: int = 0) -> dict[str, object]:
     document.save_as(folder / "b.counterpart")
     play(document, seed + 1, count // 4, folder, history=history)
     steps = back_and_forth(document, history, start)
-    held, middle = history.nbytes, everything(document)
+    held, middle = history.cost, everything(document)
     document.close()
     document = Document.open(folder / "b.counterpart")
     assert everything(document) == middle, "reopening changes something"
     history = Watched(document, kinds)
     play(document, seed + 2, count - count // 4 * 2, folder, history=history)
     steps += back_and_forth(document, history, middle)
-    held, end = max(held, history.nbytes), everything(document)
+    held, end = max(held, history.cost), everything(document)
     document.close()
     with Document.open(folder / "b.counterpart") as document:
         assert everything(document) == end

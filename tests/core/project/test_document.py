@@ -570,18 +570,6 @@ def test_identifiers_are_never_given_twice(project, tmp_path):
         assert document.add_images([NewImage(tmp_path / "again.jpg", "again.jpg")]) == [4]
 
 
-def test_the_history_forgets_the_oldest_when_it_holds_too_much(tmp_path):
-    document = filled(Document.untitled(), tmp_path)
-    history = History(document, limit=3000)
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        history.push(Paint(1, int(rng.integers(1, 4)), (0, 0, 256, 256), rng.random((256, 256)) > 0.5))
-    assert history.nbytes > 3000, "one stroke alone holds more"
-    assert history.undo()
-    assert not history.undo()
-    assert history.redo()
-
-
 def test_facts_learnt_after_a_command_are_not_undone_with_it(tmp_path):
     document = filled(Document.untitled(), tmp_path)
     history = History(document)
