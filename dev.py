@@ -37,7 +37,8 @@ MODEL_TEXT = (
     "kept in your models folder. Nothing else is fetched."
 )
 
-EXTRAS = {"demo": [], "test": ["test", "explore", "video"], "lint": ["test"], "setup": []}
+EVERYTHING = ["test", "explore", "video"]
+EXTRAS = {"demo": [], "test": EVERYTHING, "lint": ["test"], "mutate": EVERYTHING, "setup": []}
 
 
 class SetupError(Exception):
@@ -346,6 +347,12 @@ def test(args: argparse.Namespace, rest: list[str]) -> int:
     return report(run_checks({**STATIC_CHECKS, "pytest": ["-m", "pytest", *rest]}))
 
 
+def mutate(args: argparse.Namespace, rest: list[str]) -> int:
+    """Changes the program in small places, one at a time, and lists those that no test notices."""
+    os.environ["PYTHONPATH"] = str(package_tree())
+    return run([str(PYTHON), "-m", "tests.mutation", *rest], cwd=ROOT)
+
+
 def setup(args: argparse.Namespace, rest: list[str]) -> int:
     """Only sets up; the command line is ready afterwards."""
     say(f"Ready: {tool('counterpart')}")
@@ -370,7 +377,7 @@ def report(codes: dict[str, int]) -> int:
     return int(any(codes.values()))
 
 
-COMMANDS = {"demo": demo, "test": test, "lint": lint, "setup": setup}
+COMMANDS = {"demo": demo, "test": test, "lint": lint, "mutate": mutate, "setup": setup}
 
 
 def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -378,7 +385,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         prog="dev.py",
         description="Sets Counterpart up in .venv beside this file, then runs it.",
-        epilog="Further arguments go to `counterpart demo` or to pytest.",
+        epilog="Further arguments go to `counterpart demo`, to pytest, or to `python -m tests.mutation`.",
     )
     parser.add_argument(
         "command",
