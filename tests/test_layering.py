@@ -1,12 +1,17 @@
 """The layering of the program: what may import what, and what stays out of memory until it is needed."""
 
 import ast
+import copy
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import grimp
+import numpy as np
 import pytest
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("torch", "torchvision", "timm", "faiss", "onnx")
@@ -24,14 +29,48 @@ def _run_python(code: str) -> "subprocess.CompletedProcess[str]":
 
 
 def _imported_names(file: Path) -> set[str]:
-    """Packages imported anywhere in a file; modules of `core` with their full name."""
+    """Packages imported anywhere in a file; modules of `counterpart.core` with their full name."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module or "")
-    return {name if name.startswith("core") else name.partition(".")[0] for name in names}
+    return {name if name.startswith("counterpart.core") else name.partition(".")[0] for name in names}
+
+
+def _circles(package: str, graph: grimp.ImportGraph) -> list[list[str]]:
+    """Groups of a package's modules that import each other, in a round of whatever length."""
+    own = {name for name in graph.modules if name == package or name.startswith(f"{package}.")}
+    numbers = {name: number for number, name in enumerate(sorted(own))}
+    arrows = [
+        (numbers[name], numbers[other]) for name in own for other in graph.find_modules_directly_imported_by(name) & own
+    ]
+    rows, columns = np.array(arrows).reshape(-1, 2).T
+    matrix = csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(own), len(own)))
+    _, group = connected_components(matrix, directed=True, connection="strong")
+    members = [[name for name, number in numbers.items() if group[number] == each] for each in np.unique(group)]
+    return [names for names in members if len(names) > 1]
+
+
+@pytest.fixture(scope="module")
+def graph():
+    """Who imports whom, what stands under `TYPE_CHECKING` or inside a function included."""
+    return grimp.build_graph("counterpart", exclude_type_checking_imports=False, cache_dir=None)
+
+
+def test_no_modules_of_core_import_each_other_in_a_circle(graph):
+    assert len(graph.find_children("counterpart.core")) > 20
+    assert _circles("counterpart.core", graph) == []
+
+
+def test_a_circle_through_three_rooms_would_be_found(graph):
+    """`cosegment` uses `backbone`, which uses `features`: an import back up closes the round."""
+    planted = copy.deepcopy(graph)
+    low, high = "counterpart.core.features.saliency", "counterpart.core.cosegment.cosegmentation"
+    planted.add_import(importer=low, imported=high, line_number=1, line_contents="")
+    (circle,) = _circles("counterpart.core", planted)
+    assert {low, high, "counterpart.core.backbone.registry"} <= set(circle)
 
 
 def test_import_contracts_are_kept():
