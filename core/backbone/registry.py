@@ -10,13 +10,15 @@ import json
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from counterpart.core.backbone.folder import models_dir
 from counterpart.core.errors import CheckpointError, CounterpartError, UsageError
-from counterpart.core.features.saliency import SaliencyMethod
-from counterpart.core.features.values import PositionMode, Tap
+from counterpart.core.features.taps import PositionMode, Tap
 from counterpart.core.resources import resource_path
+
+if TYPE_CHECKING:  # the command line names models without loading numpy
+    from counterpart.core.features.saliency import SaliencyMethod
 
 __all__ = [
     "DEFAULT_MODEL",

@@ -7,7 +7,6 @@ import dataclasses
 from pathlib import Path
 
 from counterpart.core.cli.options import (
-    Subparsers,
     add_engine_options,
     add_feature_options,
     add_report_options,
@@ -19,20 +18,19 @@ from counterpart.core.cli.runner import Outcome
 from counterpart.core.jobs import JobContext
 from counterpart.core.wording import counted
 
-__all__ = ["add_parsers"]
+__all__ = ["declare_check"]
 
 
-def add_parsers(commands: Subparsers) -> None:
-    """Declare the commands of this module."""
-    check = commands.add_parser("check", help="keypoints of a COCO file that look wrong, the most doubtful first")
-    check.add_argument("file", type=Path, metavar="COCO.json")
-    check.add_argument("--root", type=Path, metavar="DIR", help="folder that file names are relative to")
-    check.add_argument("--category", metavar="NAME", help="which one, where the file has several with keypoints")
-    check.add_argument("--top", type=int, default=50, metavar="N", help="points to list (%(default)s)")
-    add_engine_options(check)
-    add_feature_options(check)
-    add_report_options(check)
-    check.set_defaults(command=_check)
+def declare_check(parser: argparse.ArgumentParser) -> None:
+    """`counterpart check`."""
+    parser.add_argument("file", type=Path, metavar="COCO.json")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder that file names are relative to")
+    parser.add_argument("--category", metavar="NAME", help="which one, where the file has several with keypoints")
+    parser.add_argument("--top", type=int, default=50, metavar="N", help="points to list (%(default)s)")
+    add_engine_options(parser)
+    add_feature_options(parser)
+    add_report_options(parser)
+    parser.set_defaults(command=_check)
 
 
 def _check(args: argparse.Namespace, ctx: JobContext) -> Outcome:

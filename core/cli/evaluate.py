@@ -25,13 +25,12 @@ from counterpart.core.jobs import JobContext
 if TYPE_CHECKING:
     from counterpart.core.evaluate.keypoint_quality import KeypointQuality
 
-__all__ = ["add_parsers"]
+__all__ = ["declare_evaluate"]
 
 
-def add_parsers(commands: Subparsers) -> None:
-    """Declare the commands of this module."""
-    evaluate = commands.add_parser("evaluate", help="measure on a data set with human truth")
-    kinds = evaluate.add_subparsers(dest="action", required=True, metavar="KIND")
+def declare_evaluate(parser: argparse.ArgumentParser) -> None:
+    """`counterpart evaluate`."""
+    kinds = parser.add_subparsers(dest="action", required=True, metavar="KIND")
     points = kinds.add_parser("keypoints", help="PCK of keypoint transfer between the instances of a COCO file")
     points.add_argument("file", type=Path, metavar="COCO.json")
     points.add_argument("--root", type=Path, metavar="DIR", help="folder that file names are relative to")

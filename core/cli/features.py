@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from counterpart.core.cli.options import (
-    Subparsers,
     add_engine_options,
     add_feature_options,
     add_images,
@@ -19,49 +19,48 @@ from counterpart.core.cli.options import (
 )
 from counterpart.core.cli.runner import Outcome
 from counterpart.core.errors import UsageError
-from counterpart.core.features.values import Tap
-from counterpart.core.images.reading import find_images
+from counterpart.core.features.taps import Tap
 from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.engine import Engine
-from counterpart.core.pipeline.explore.exploration import View, Viewed
-from counterpart.core.pipeline.explore.extraction import ExtractParams, extract_to_files
 from counterpart.core.wording import counted
 
-__all__ = ["add_parsers"]
+if TYPE_CHECKING:
+    from counterpart.core.pipeline.engine import Engine
+    from counterpart.core.pipeline.explore.exploration import View, Viewed
+
+__all__ = ["declare_explore", "declare_extract"]
 
 
-def add_parsers(commands: Subparsers) -> None:
-    """Declare the commands of this module."""
-    extract = commands.add_parser(
-        "extract", help="descriptors, saliency and CLS descriptor: one .safetensors per image"
-    )
-    add_images(extract)
-    extract.add_argument("--out", type=Path, required=True, metavar="DIR")
-    extract.add_argument(
+def declare_extract(parser: argparse.ArgumentParser) -> None:
+    """`counterpart extract`."""
+    add_images(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
         "--bin", type=int, default=0, metavar="N", help="levels of log-binning (paper: 2; default none)"
     )
-    extract.add_argument("--dtype", choices=["float32", "float16"], default="float32", help="stored type (%(default)s)")
-    extract.add_argument(
+    parser.add_argument("--dtype", choices=["float32", "float16"], default="float32", help="stored type (%(default)s)")
+    parser.add_argument(
         "--heads-saliency",
         type=parsed(integers),
         metavar="0,2,4,5",
         help="attention heads averaged (the model's own)",
     )
-    extract.add_argument(
+    parser.add_argument(
         "--tap",
         type=parsed(Tap.parse),
         action="append",
         metavar="9:key",
         help="several places in one pass (repeatable)",
     )
-    add_engine_options(extract)
-    add_feature_options(extract)
-    add_report_options(extract)
-    extract.set_defaults(command=_extract)
-    _add_explore(commands)
+    add_engine_options(parser)
+    add_feature_options(parser)
+    add_report_options(parser)
+    parser.set_defaults(command=_extract)
 
 
 def _extract(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.images.reading import find_images
+    from counterpart.core.pipeline.explore.extraction import ExtractParams, extract_to_files
+
     if args.precision == "auto" and args.dtype == "float32":
         args.precision = "float32"  # who asks for full precision is not served by a faster, coarser product
     engine = engine_from(args)
@@ -83,11 +82,9 @@ def _extract(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     return Outcome(f"{counted(len(written), 'file')} in {args.out}", {"out": str(args.out), "images": data})
 
 
-def _add_explore(commands: Subparsers) -> None:
-    explore = commands.add_parser(
-        "explore", help="look at the feature space: pca, clusters, tsne, saliency, similarity"
-    )
-    kinds = explore.add_subparsers(dest="action", required=True, metavar="pca|clusters|tsne|saliency|similarity")
+def declare_explore(parser: argparse.ArgumentParser) -> None:
+    """`counterpart explore`."""
+    kinds = parser.add_subparsers(dest="action", required=True, metavar="pca|clusters|tsne|saliency|similarity")
     pca = kinds.add_parser("pca", help="three principal components of the set as colours, one PNG per image")
     pca.add_argument("--foreground", action="store_true", help="split off the background first and leave it black")
     clusters = kinds.add_parser("clusters", help="clusters of the set's descriptors as colours, one PNG per image")
@@ -102,13 +99,13 @@ def _add_explore(commands: Subparsers) -> None:
     similarity.add_argument("--query", type=Path, required=True, metavar="IMAGE", help="the image that the point is in")
     similarity.add_argument("--at", type=parsed(_point), required=True, metavar="X,Y", help="the point, in pixels")
     runs = ((pca, _pca), (clusters, _clusters), (tsne, _tsne), (saliency, _saliency), (similarity, _similarity))
-    for parser, run in runs:
-        add_images(parser)
-        parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-        add_engine_options(parser)
-        add_feature_options(parser)
-        add_report_options(parser)
-        parser.set_defaults(command=run)
+    for kind, run in runs:
+        add_images(kind)
+        kind.add_argument("--out", type=Path, required=True, metavar="DIR")
+        add_engine_options(kind)
+        add_feature_options(kind)
+        add_report_options(kind)
+        kind.set_defaults(command=run)
 
 
 def _point(text: str) -> tuple[float, float]:
@@ -120,6 +117,8 @@ def _point(text: str) -> tuple[float, float]:
 
 
 def _view(args: argparse.Namespace, engine: Engine, tap: Tap) -> View:
+    from counterpart.core.pipeline.explore.exploration import View
+
     chosen = resolution(args, engine.defaults.segment_size, engine.defaults.segment_stride)
     return View(tap_or(args, tap), chosen.size, chosen.stride)
 
@@ -135,6 +134,7 @@ def _viewed(viewed: Viewed, out: Path) -> Outcome:
 
 def _pca(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.features.pictures import PcaParams
+    from counterpart.core.images.reading import find_images
     from counterpart.core.pipeline.explore.exploration import pca_to_files
 
     engine = engine_from(args)
@@ -144,6 +144,7 @@ def _pca(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _clusters(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.images.reading import find_images
     from counterpart.core.pipeline.explore.exploration import clusters_to_files
 
     engine = engine_from(args)
@@ -153,6 +154,7 @@ def _clusters(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _saliency(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.images.reading import find_images
     from counterpart.core.pipeline.explore.exploration import saliency_to_files
 
     engine = engine_from(args)
@@ -162,6 +164,7 @@ def _saliency(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _similarity(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.images.reading import find_images
     from counterpart.core.pipeline.explore.exploration import similarity_to_files
 
     engine = engine_from(args)
@@ -173,6 +176,7 @@ def _similarity(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 def _tsne(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.features.pictures import TsneParams
+    from counterpart.core.images.reading import find_images
     from counterpart.core.pipeline.explore.exploration import tsne_to_files
 
     engine = engine_from(args)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from counterpart.core.cli.options import (
-    Subparsers,
     add_engine_options,
     add_feature_options,
     add_report_options,
@@ -17,41 +16,44 @@ from counterpart.core.cli.runner import Outcome
 from counterpart.core.cli.sequences import track_job
 from counterpart.core.errors import JobCancelledError, UsageError
 from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.engine import Engine
-from counterpart.core.project.document import Document
-from counterpart.core.project.sequence import FrameState, folder_of, frame_state, frames_of
 from counterpart.core.wording import counted
 
-__all__ = ["add_parsers"]
+if TYPE_CHECKING:
+    from counterpart.core.pipeline.engine import Engine
+    from counterpart.core.project.document import Document
+
+__all__ = ["declare_frames", "declare_track_project"]
 
 
-def add_parsers(commands: Subparsers) -> None:
-    """Declare the commands."""
-    frames = commands.add_parser("frames", help="the frames of a video as images in a folder, to annotate them")
-    frames.add_argument("video", type=Path, metavar="VIDEO")
-    frames.add_argument("--out", type=Path, required=True, metavar="DIR")
-    frames.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th frame (all)")
-    frames.add_argument("--start", type=int, default=0, metavar="FRAME", help="first frame, counted from 0")
-    frames.add_argument("--stop", type=int, metavar="FRAME", help="the frame after the last (end of the video)")
-    frames.add_argument("--png", action="store_true", help="exact PNG files instead of JPEG; several times larger")
-    add_report_options(frames)
-    frames.set_defaults(command=_frames)
+def declare_frames(parser: argparse.ArgumentParser) -> None:
+    """`counterpart frames`."""
+    parser.add_argument("video", type=Path, metavar="VIDEO")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th frame (all)")
+    parser.add_argument("--start", type=int, default=0, metavar="FRAME", help="first frame, counted from 0")
+    parser.add_argument("--stop", type=int, metavar="FRAME", help="the frame after the last (end of the video)")
+    parser.add_argument("--png", action="store_true", help="exact PNG files instead of JPEG; several times larger")
+    add_report_options(parser)
+    parser.set_defaults(command=_frames)
 
-    track = commands.add_parser(
-        "track-project",
-        help="masks and keypoints of a project's annotated frames, carried to its other frames",
-        description="Each folder of the project's images is one video, its frames in the order of their names. What a "
-        "person drew or confirmed stays as it is. Ctrl-C keeps the frames that are finished.",
+
+def declare_track_project(parser: argparse.ArgumentParser) -> None:
+    """`counterpart track-project`."""
+    parser.description = (
+        "Each folder of the project's images is one video, its frames in the order of their names. What a "
+        "person drew or confirmed stays as it is. Ctrl-C keeps the frames that are finished."
     )
-    track.add_argument("project", type=Path, metavar="PROJECT")
-    track.add_argument("--from", type=int, dest="frame", metavar="FRAME", help="only from this annotated frame, from 0")
-    track.add_argument("--direction", choices=["both", "forward", "backward"], default="both", help="with --from")
-    track.add_argument("--folder", metavar="NAME", help="only this folder's video (all with an annotated frame)")
-    track.add_argument("--paper", action="store_true", help="DINO's protocol instead of the improved settings")
-    add_engine_options(track)
-    add_feature_options(track)
-    add_report_options(track)
-    track.set_defaults(command=_track)
+    parser.add_argument("project", type=Path, metavar="PROJECT")
+    parser.add_argument(
+        "--from", type=int, dest="frame", metavar="FRAME", help="only from this annotated frame, from 0"
+    )
+    parser.add_argument("--direction", choices=["both", "forward", "backward"], default="both", help="with --from")
+    parser.add_argument("--folder", metavar="NAME", help="only this folder's video (all with an annotated frame)")
+    parser.add_argument("--paper", action="store_true", help="DINO's protocol instead of the improved settings")
+    add_engine_options(parser)
+    add_feature_options(parser)
+    add_report_options(parser)
+    parser.set_defaults(command=_track)
 
 
 def _frames(args: argparse.Namespace, ctx: JobContext) -> Outcome:
@@ -66,6 +68,8 @@ def _frames(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _track(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.project.document import Document
+
     engine = engine_from(args)
     with Document.open(args.project) as document:
         folders = _folders(document, args)
@@ -88,6 +92,8 @@ def _folders(document: Document, args: argparse.Namespace) -> list[str]:
     Raises:
         UsageError: There is none of that name, or a frame was named without saying of which video.
     """
+    from counterpart.core.project.sequence import FrameState, folder_of, frame_state
+
     found = list(dict.fromkeys(folder_of(record) for record in document.images()))
     if args.folder is not None:
         if args.folder not in found:
@@ -108,6 +114,7 @@ def _track_folder(
         sequence_command,
         span_from,
     )
+    from counterpart.core.project.sequence import FrameState, frame_state, frames_of
 
     images = frames_of(document, folder)
     span = None if args.frame is None else span_from(document, images, args.frame, args.direction)

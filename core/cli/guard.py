@@ -7,14 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from counterpart.core.errors import UsageError
-from counterpart.core.images.reading import IMAGE_SUFFIXES
 
 __all__ = ["check_out"]
 
 _NOT_READ = {"out", "root", "cache", "then_open"}
 """Options that name a file or folder which the command does not take its images or annotations from."""
-_SOURCES = IMAGE_SUFFIXES | {".counterpart"}
-"""No command writes one file of these kinds: one that is there is a photograph or a project."""
 
 
 def check_out(args: argparse.Namespace) -> None:
@@ -37,7 +34,10 @@ def check_out(args: argparse.Namespace) -> None:
                 hint="Choose another folder for --out",
             )
         raise UsageError("the result would replace this input", path=out, hint="Choose another name for --out")
-    if out.is_file() and out.suffix.lower() in _SOURCES:
+    from counterpart.core.images.reading import IMAGE_SUFFIXES
+
+    # No command writes one file of these kinds: one that is there is a photograph or a project.
+    if out.is_file() and out.suffix.lower() in IMAGE_SUFFIXES | {".counterpart"}:
         kind = "project" if out.suffix.lower() == ".counterpart" else "image"
         raise UsageError(f"the result would replace this {kind}", path=out, hint="Choose another name for --out")
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from counterpart.core.cli.masks import add_cosegment_options, cosegment_job
 from counterpart.core.cli.options import (
-    Subparsers,
     add_engine_options,
     add_feature_options,
     add_images,
@@ -17,23 +16,19 @@ from counterpart.core.cli.options import (
     engine_from,
 )
 from counterpart.core.cli.runner import Outcome
-from counterpart.core.images.reading import find_images
 from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.engine import Engine
 from counterpart.core.wording import counted
 
 if TYPE_CHECKING:
+    from counterpart.core.pipeline.engine import Engine
     from counterpart.core.pipeline.keypoints.landmarks import LandmarkJob
 
-__all__ = ["add_landmark_options", "add_parsers", "landmark_job"]
+__all__ = ["add_landmark_options", "declare_landmarks", "landmark_job"]
 
 
-def add_parsers(commands: Subparsers) -> None:
-    """Declare the commands of this module."""
-    landmarks = commands.add_parser(
-        "landmarks", help="landmarks learnt from a few annotated images by way of the parts that all images share"
-    )
-    kinds = landmarks.add_subparsers(dest="action", required=True, metavar="fit|predict")
+def declare_landmarks(parser: argparse.ArgumentParser) -> None:
+    """`counterpart landmarks`."""
+    kinds = parser.add_subparsers(dest="action", required=True, metavar="fit|predict")
     fit = kinds.add_parser("fit", help="find the parts, and how landmarks follow from them")
     fit.add_argument("images", nargs="+", metavar="IMAGES", help="all images of the kind, annotated or not")
     fit.add_argument("annotations", type=Path, metavar="COCO.json", help="keypoints of some, one instance per image")
@@ -88,6 +83,7 @@ def landmark_job(args: argparse.Namespace, engine: Engine) -> LandmarkJob:
 
 
 def _fit(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.images.reading import find_images
     from counterpart.core.pipeline.keypoints.landmarks import learn_landmarks
     from counterpart.core.pipeline.keypoints.transfer_files import read_templates
 
@@ -119,6 +115,7 @@ def _fit(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _predict(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.images.reading import find_images
     from counterpart.core.landmarks import LandmarkPredictor
     from counterpart.core.pipeline.keypoints.landmarks import find_landmarks
     from counterpart.core.pipeline.keypoints.transfer_files import write_transferred

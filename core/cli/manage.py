@@ -7,31 +7,32 @@ import os
 import sys
 from pathlib import Path
 
-from counterpart.core.cli.options import Subparsers, add_report_options
+from counterpart.core.cli.options import add_report_options
 from counterpart.core.cli.runner import Outcome
 from counterpart.core.errors import UsageError
 from counterpart.core.jobs import JobContext
 
-__all__ = ["add_parsers", "open_window"]
+__all__ = ["declare_demo", "declare_doctor", "declare_gui", "declare_models", "open_window"]
 
 
-def add_parsers(commands: Subparsers) -> None:
-    """Declare the commands of this module."""
-    gui = commands.add_parser("gui", help="open the window")
-    gui.add_argument("target", nargs="?", metavar="PROJECT|FOLDER", help="a project file or a folder of images")
-    gui.set_defaults(window=True)
+def declare_gui(parser: argparse.ArgumentParser) -> None:
+    """`counterpart gui`."""
+    parser.add_argument("target", nargs="?", metavar="PROJECT|FOLDER", help="a project file or a folder of images")
+    parser.set_defaults(window=True)
 
-    demo = commands.add_parser(
-        "demo", help="find the parts of the sample photographs and open the window on them (or write overlays)"
-    )
-    demo.add_argument("--out", metavar="DIR", help="where overlays go when there is no display")
-    demo.add_argument("--no-window", action="store_true", help="write overlays even where there is a display")
-    demo.add_argument("--parts", type=int, default=4, metavar="K", help="number of parts (%(default)s)")
-    add_report_options(demo)
-    demo.set_defaults(command=_demo)
 
-    models = commands.add_parser("models", help="list, install and import the weights of backbones")
-    actions = models.add_subparsers(dest="action", required=True, metavar="list|install|import")
+def declare_demo(parser: argparse.ArgumentParser) -> None:
+    """`counterpart demo`."""
+    parser.add_argument("--out", metavar="DIR", help="where overlays go when there is no display")
+    parser.add_argument("--no-window", action="store_true", help="write overlays even where there is a display")
+    parser.add_argument("--parts", type=int, default=4, metavar="K", help="number of parts (%(default)s)")
+    add_report_options(parser)
+    parser.set_defaults(command=_demo)
+
+
+def declare_models(parser: argparse.ArgumentParser) -> None:
+    """`counterpart models`."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|install|import")
     listing = actions.add_parser("list", help="what the program knows and what is installed")
     add_report_options(listing)
     listing.set_defaults(command=_list)
@@ -48,9 +49,11 @@ def add_parsers(commands: Subparsers) -> None:
     add_report_options(imports)
     imports.set_defaults(command=_import)
 
-    doctor = commands.add_parser("doctor", help="what is installed, which device, which models, what is wrong")
-    add_report_options(doctor)
-    doctor.set_defaults(command=_doctor)
+
+def declare_doctor(parser: argparse.ArgumentParser) -> None:
+    """`counterpart doctor`."""
+    add_report_options(parser)
+    parser.set_defaults(command=_doctor)
 
 
 def open_window(target: str | None) -> int:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpart.core.cli.options import (
-    Subparsers,
     add_engine_options,
     add_feature_options,
     add_images,
@@ -23,34 +22,30 @@ from counterpart.core.cli.options import (
 )
 from counterpart.core.cli.runner import Outcome
 from counterpart.core.errors import UsageError
-from counterpart.core.images.reading import find_images
 from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.engine import Engine
 from counterpart.core.wording import counted
 
 if TYPE_CHECKING:
+    from counterpart.core.pipeline.engine import Engine
     from counterpart.core.pipeline.parts.mask_files import WrittenMask
     from counterpart.core.pipeline.parts.masks import CosegmentJob, MaskRun
 
-__all__ = ["add_cosegment_options", "add_parsers", "cosegment_job", "label_map_outcome"]
+__all__ = ["add_cosegment_options", "cosegment_job", "declare_cosegment", "declare_parts", "label_map_outcome"]
 
 METHODS = ("default", "seeded", "paper", "baseline")
 REFINEMENTS = ("grabcut", "crf", "guided", "none")
 
 
-def add_parsers(commands: Subparsers) -> None:
-    """Declare the commands of this module."""
-    cosegment = commands.add_parser(
-        "cosegment", help="the object that the images share: one 0/255 PNG per image, report.json"
-    )
-    _add_common(cosegment)
-    cosegment.set_defaults(command=_cosegment)
+def declare_cosegment(parser: argparse.ArgumentParser) -> None:
+    """`counterpart cosegment`."""
+    _add_common(parser)
+    parser.set_defaults(command=_cosegment)
 
-    parts = commands.add_parser(
-        "parts", help="the parts of the shared object: one indexed PNG per image, a codebook, report.json"
-    )
-    _add_common(parts)
-    group = parts.add_argument_group("parts")
+
+def declare_parts(parser: argparse.ArgumentParser) -> None:
+    """`counterpart parts`."""
+    _add_common(parser)
+    group = parser.add_argument_group("parts")
     known = group.add_mutually_exclusive_group()
     known.add_argument("--parts", type=int, default=4, metavar="K", help="number of parts (%(default)s)")
     known.add_argument("--codebook", type=Path, metavar="FILE", help="find the parts of a saved codebook instead")
@@ -67,7 +62,7 @@ def add_parsers(commands: Subparsers) -> None:
     group.add_argument(
         "--keep", type=Path, metavar="FILE", help="keep names and colours of this codebook where it fits"
     )
-    parts.set_defaults(command=_parts)
+    parser.set_defaults(command=_parts)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -122,6 +117,7 @@ def cosegment_job(args: argparse.Namespace, engine: Engine) -> CosegmentJob:
 
 
 def _cosegment(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.images.reading import find_images
     from counterpart.core.pipeline.output_paths import check_writable
     from counterpart.core.pipeline.parts.mask_files import write_masks
     from counterpart.core.pipeline.parts.masks import find_object
@@ -137,6 +133,7 @@ def _cosegment(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _parts(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.images.reading import find_images
     from counterpart.core.parts import PartsParams
     from counterpart.core.parts.codebook import Codebook
     from counterpart.core.pipeline.output_paths import check_writable

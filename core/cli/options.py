@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from counterpart.core.backbone.registry import DEFAULT_MODEL
 from counterpart.core.errors import CounterpartError, UsageError
-from counterpart.core.features.values import FACETS, Tap
-from counterpart.core.geometry import Size, parse_size
-from counterpart.core.pipeline.engine import Engine, open_cache
+from counterpart.core.features.taps import FACETS, Tap
 
 __all__ = [
     "Subparsers",
@@ -30,6 +28,9 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from counterpart.core.geometry import Size
+    from counterpart.core.pipeline.engine import Engine
+
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
 else:
     Subparsers = object  # not subscriptable at run time
@@ -96,14 +97,22 @@ def add_engine_options(parser: argparse.ArgumentParser, model: str | None = DEFA
 
 def engine_from(args: argparse.Namespace) -> Engine:
     """The engine that the options describe; nothing is loaded yet."""
+    from counterpart.core.pipeline.engine import Engine, open_cache
+
     return Engine(args.model, args.device, args.precision, open_cache(args.cache))
+
+
+def _size(text: str) -> Size:
+    from counterpart.core.geometry import parse_size
+
+    return parse_size(text)
 
 
 def add_resolution(group: argparse._ArgumentGroup, stride: str) -> None:
     """`--size`, and `--stride` with its help; `resolution` reads them."""
     group.add_argument(
         "--size",
-        type=parsed(parse_size),
+        type=parsed(_size),
         default=argparse.SUPPRESS,
         help="longest side in pixels, WxH exactly, or none for the image's own size",
     )

@@ -8,7 +8,6 @@ import math
 from pathlib import Path
 
 from counterpart.core.cli.options import (
-    Subparsers,
     add_engine_options,
     add_feature_options,
     add_images,
@@ -18,20 +17,18 @@ from counterpart.core.cli.options import (
     tap_or,
 )
 from counterpart.core.cli.runner import Outcome
-from counterpart.core.images.reading import ImageRef, find_images
 from counterpart.core.jobs import JobContext
 from counterpart.core.wording import counted
 
-__all__ = ["add_parsers"]
+__all__ = ["declare_match", "declare_transfer"]
 
 
-def add_parsers(commands: Subparsers) -> None:
-    """Declare the commands of this module."""
-    match = commands.add_parser("match", help="corresponding points of two images, as JSON")
-    match.add_argument("image_a", type=Path, metavar="A")
-    match.add_argument("image_b", type=Path, metavar="B")
-    match.add_argument("--out", type=Path, required=True, metavar="FILE")
-    group = match.add_argument_group("matching")
+def declare_match(parser: argparse.ArgumentParser) -> None:
+    """`counterpart match`."""
+    parser.add_argument("image_a", type=Path, metavar="A")
+    parser.add_argument("image_b", type=Path, metavar="B")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    group = parser.add_argument_group("matching")
     group.add_argument("--pairs", type=int, default=10, metavar="K", help="how many (%(default)s)")
     group.add_argument(
         "--method", choices=["default", "paper"], default="default", help="the model's own or the paper's"
@@ -42,16 +39,18 @@ def add_parsers(commands: Subparsers) -> None:
         "--at", nargs="+", type=_place, metavar="X,Y", help="the mates of these places of A instead of the best pairs"
     )
     group.add_argument("--selection", choices=["kmeans", "farthest"], help="how k pairs are chosen among best buddies")
-    add_engine_options(match)
-    add_feature_options(match)
-    add_report_options(match)
-    match.set_defaults(command=_match)
+    add_engine_options(parser)
+    add_feature_options(parser)
+    add_report_options(parser)
+    parser.set_defaults(command=_match)
 
-    transfer = commands.add_parser("transfer", help="keypoints of annotated images, placed in others (COCO files)")
-    transfer.add_argument("templates", type=Path, metavar="COCO.json", help="annotated images, one instance each")
-    add_images(transfer)
-    transfer.add_argument("--out", type=Path, required=True, metavar="FILE")
-    group = transfer.add_argument_group("transfer")
+
+def declare_transfer(parser: argparse.ArgumentParser) -> None:
+    """`counterpart transfer`."""
+    parser.add_argument("templates", type=Path, metavar="COCO.json", help="annotated images, one instance each")
+    add_images(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    group = parser.add_argument_group("transfer")
     group.add_argument("--boxes", type=Path, metavar="COCO.json", help="where the instances are in the images")
     group.add_argument("--root", type=Path, metavar="DIR", help="folder that file names in COCO files are relative to")
     group.add_argument("--category", metavar="NAME", help="which one, where the file has several with keypoints")
@@ -59,10 +58,10 @@ def add_parsers(commands: Subparsers) -> None:
     group.add_argument(
         "--doubtful-below", type=float, metavar="P", help="v is 1 below this chance of being right (0.5)"
     )
-    add_engine_options(transfer)
-    add_feature_options(transfer)
-    add_report_options(transfer)
-    transfer.set_defaults(command=_transfer)
+    add_engine_options(parser)
+    add_feature_options(parser)
+    add_report_options(parser)
+    parser.set_defaults(command=_transfer)
 
 
 def _place(text: str) -> tuple[float, float]:
@@ -77,6 +76,7 @@ def _place(text: str) -> tuple[float, float]:
 
 
 def _match(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.images.reading import ImageRef
     from counterpart.core.pipeline.matches.matching import MatchJob, match_images, match_points, write_matches
 
     engine = engine_from(args)
@@ -100,6 +100,7 @@ def _match(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _transfer(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.images.reading import find_images
     from counterpart.core.pipeline.keypoints.transfer_files import (
         TransferJob,
         read_boxes,

@@ -5,61 +5,75 @@ from __future__ import annotations
 import argparse
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from counterpart.core.cli.options import Subparsers, add_report_options
+from counterpart.core.cli.options import add_report_options
 from counterpart.core.cli.runner import Outcome
 from counterpart.core.errors import CounterpartError, UsageError
-from counterpart.core.formats import FORMATS, ExportOptions, export_project, guess_format, import_into, preview_import
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.document import Document
-from counterpart.core.project.model import IMAGE_STATES
-from counterpart.core.project.statistics import set_statistics, write_statistics
 from counterpart.core.wording import counted
 
-__all__ = ["add_parsers"]
+if TYPE_CHECKING:
+    from counterpart.core.project.document import Document
+
+__all__ = ["declare_export", "declare_import", "declare_statistics"]
 
 
-def add_parsers(commands: Subparsers) -> None:
-    """Declare the commands of this module."""
+def declare_export(parser: argparse.ArgumentParser) -> None:
+    """`counterpart export`."""
+    from counterpart.core.formats import FORMATS
+    from counterpart.core.project.model import IMAGE_STATES
+
     written = sorted(name for name, item in FORMATS.items() if item.write is not None)
+    parser.epilog = _table()
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("project", type=Path, metavar="PROJECT")
+    parser.add_argument("--format", required=True, choices=written, metavar="F", help=", ".join(written))
+    parser.add_argument("--out", type=Path, required=True, metavar="PATH", help="file or folder, as the format has it")
+    parser.add_argument("--state", action="append", choices=IMAGE_STATES, help="only images in this state (repeatable)")
+    parser.add_argument("--polygons", action="store_true", help="outlines where the format could hold exact masks too")
+    parser.add_argument("--copy-images", action="store_true", help="put the images where the format expects them")
+    add_report_options(parser)
+    parser.set_defaults(command=_export)
+
+
+def declare_statistics(parser: argparse.ArgumentParser) -> None:
+    """`counterpart statistics`."""
+    parser.add_argument("project", type=Path, metavar="PROJECT")
+    parser.add_argument("--out", type=Path, metavar="CSV", help="write the table of parts as CSV too")
+    add_report_options(parser)
+    parser.set_defaults(command=_statistics)
+
+
+def declare_import(parser: argparse.ArgumentParser) -> None:
+    """`counterpart import`."""
+    from counterpart.core.formats import FORMATS
+
     read = sorted(name for name, item in FORMATS.items() if item.read is not None)
-
-    export = commands.add_parser("export", help="write a project in a format that others read", epilog=_table())
-    export.formatter_class = argparse.RawDescriptionHelpFormatter
-    export.add_argument("project", type=Path, metavar="PROJECT")
-    export.add_argument("--format", required=True, choices=written, metavar="F", help=", ".join(written))
-    export.add_argument("--out", type=Path, required=True, metavar="PATH", help="file or folder, as the format has it")
-    export.add_argument("--state", action="append", choices=IMAGE_STATES, help="only images in this state (repeatable)")
-    export.add_argument("--polygons", action="store_true", help="outlines where the format could hold exact masks too")
-    export.add_argument("--copy-images", action="store_true", help="put the images where the format expects them")
-    add_report_options(export)
-    export.set_defaults(command=_export)
-
-    stats = commands.add_parser("statistics", help="what a project has of each part, over all its images")
-    stats.add_argument("project", type=Path, metavar="PROJECT")
-    stats.add_argument("--out", type=Path, metavar="CSV", help="write the table of parts as CSV too")
-    add_report_options(stats)
-    stats.set_defaults(command=_statistics)
-
-    imports = commands.add_parser("import", help="take annotations in a format into a project", epilog=_table())
-    imports.formatter_class = argparse.RawDescriptionHelpFormatter
-    imports.add_argument("path", type=Path, metavar="PATH", help="file or folder, as the format has it")
-    imports.add_argument("--format", choices=read, metavar="F", help=f"recognised when left out: {', '.join(read)}")
-    imports.add_argument("--project", type=Path, required=True, metavar="PROJECT", help="made if it does not exist")
-    imports.add_argument("--root", type=Path, metavar="DIR", help="folder that image names are relative to")
-    imports.add_argument("--overwrite", action="store_true", help="replace what a person drew in the project too")
-    imports.add_argument("--dry-run", action="store_true", help="say what would be taken over, and change nothing")
-    add_report_options(imports)
-    imports.set_defaults(command=_import)
+    parser.epilog = _table()
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("path", type=Path, metavar="PATH", help="file or folder, as the format has it")
+    parser.add_argument("--format", choices=read, metavar="F", help=f"recognised when left out: {', '.join(read)}")
+    parser.add_argument("--project", type=Path, required=True, metavar="PROJECT", help="made if it does not exist")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder that image names are relative to")
+    parser.add_argument("--overwrite", action="store_true", help="replace what a person drew in the project too")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be taken over, and change nothing")
+    add_report_options(parser)
+    parser.set_defaults(command=_import)
 
 
 def _table() -> str:
+    from counterpart.core.formats import FORMATS
+
     width = max(map(len, FORMATS))
     lines = [f"  {name:<{width}}  {item.title}: {', '.join(item.holds)}. {item.note}" for name, item in FORMATS.items()]
     return "formats:\n" + "\n".join(lines)
 
 
 def _export(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.formats import ExportOptions, export_project
+    from counterpart.core.project.document import Document
+
     states = None if args.state is None else tuple(args.state)
     options = ExportOptions(states=states, polygons=args.polygons, copy_images=args.copy_images)
     with Document.open(args.project, read_only=True) as document:
@@ -76,6 +90,9 @@ def _export(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _statistics(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.project.document import Document
+    from counterpart.core.project.statistics import set_statistics, write_statistics
+
     with Document.open(args.project, read_only=True) as document:
         _warn_of_damage(document, ctx)
         found = set_statistics(document)
@@ -93,6 +110,9 @@ def _statistics(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _import(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.formats import import_into
+    from counterpart.core.project.document import Document
+
     chosen, exists = _format(args), args.project.exists()
     if args.dry_run:
         with Document.open(args.project, read_only=True) if exists else Document.untitled() as document:
@@ -122,6 +142,8 @@ def _format(args: argparse.Namespace) -> str:
     Raises:
         UsageError: None was named, and nothing is recognised.
     """
+    from counterpart.core.formats import guess_format
+
     found = args.format or guess_format(args.path)
     if found is None:
         if not args.path.exists():
@@ -131,6 +153,8 @@ def _format(args: argparse.Namespace) -> str:
 
 
 def _previewed(document: Document, chosen: str, args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.formats import preview_import
+
     _, preview = preview_import(document, args.path, chosen, ctx, root=args.root, overwrite=args.overwrite)
     report = preview.report
     what = f"{counted(report.annotations, 'annotation')} of {counted(report.images, 'image')}"

@@ -22,24 +22,21 @@ from counterpart.core.cli.options import (
 )
 from counterpart.core.cli.runner import Outcome
 from counterpart.core.errors import UsageError
-from counterpart.core.images.reading import find_images
 from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.engine import Engine
 from counterpart.core.wording import counted
 
 if TYPE_CHECKING:
+    from counterpart.core.pipeline.engine import Engine
     from counterpart.core.pipeline.parts.propagation import PropagationJob
 
-__all__ = ["add_evaluation", "add_parsers", "add_propagation_options", "propagation_job"]
+__all__ = ["add_evaluation", "add_propagation_options", "declare_propagate", "declare_split", "propagation_job"]
 
 
-def add_parsers(commands: Subparsers) -> None:
-    """Declare the commands of this module."""
-    parser = commands.add_parser(
-        "propagate",
-        help="labels of some images carried over to all: one indexed PNG per image, report.json",
-        description="Learn parts from the images that have a label picture in --labels and predict them in all others. "
-        "The report names the images to label next, estimates the quality, and lists labels that deserve a look.",
+def declare_propagate(parser: argparse.ArgumentParser) -> None:
+    """`counterpart propagate`."""
+    parser.description = (
+        "Learn parts from the images that have a label picture in --labels and predict them in all others. "
+        "The report names the images to label next, estimates the quality, and lists labels that deserve a look."
     )
     add_images(parser)
     parser.add_argument(
@@ -55,15 +52,13 @@ def add_parsers(commands: Subparsers) -> None:
     add_engine_options(parser)
     add_report_options(parser)
     parser.set_defaults(command=_propagate)
-    _add_split(commands)
 
 
-def _add_split(commands: Subparsers) -> None:
-    parser = commands.add_parser(
-        "split",
-        help="one part of labelled images divided by looks: indexed PNGs, report.json",
-        description="Cluster what lies under one part of the label pictures in --labels, and give each cluster a label "
-        "of its own, the same in all images.",
+def declare_split(parser: argparse.ArgumentParser) -> None:
+    """`counterpart split`."""
+    parser.description = (
+        "Cluster what lies under one part of the label pictures in --labels, and give each cluster a label "
+        "of its own, the same in all images."
     )
     add_images(parser)
     parser.add_argument("--labels", type=Path, required=True, metavar="DIR", help="label pictures, as for propagate")
@@ -77,6 +72,7 @@ def _add_split(commands: Subparsers) -> None:
 
 
 def _split(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.images.reading import find_images
     from counterpart.core.pipeline.output_paths import check_writable
     from counterpart.core.pipeline.parts.label_files import read_label_folder
     from counterpart.core.pipeline.parts.mask_files import write_masks
@@ -146,6 +142,7 @@ def propagation_job(args: argparse.Namespace, engine: Engine) -> PropagationJob:
 
 
 def _propagate(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.images.reading import find_images
     from counterpart.core.pipeline.output_paths import check_writable
     from counterpart.core.pipeline.parts.label_files import read_label_folder
     from counterpart.core.pipeline.parts.mask_files import write_masks
@@ -187,6 +184,7 @@ def _lines(about: dict[str, object]) -> list[str]:
 
 
 def _evaluate(args: argparse.Namespace, ctx: JobContext) -> Outcome:
+    from counterpart.core.images.reading import find_images
     from counterpart.core.pipeline.evaluate.parts import FewShot, evaluate_few_shot, evaluate_label_maps
 
     refs = find_images(args.images)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpart.core.cli.options import (
-    Subparsers,
     add_engine_options,
     add_feature_options,
     add_report_options,
@@ -18,20 +17,17 @@ from counterpart.core.cli.options import (
 )
 from counterpart.core.cli.runner import Outcome
 from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.engine import Engine
 from counterpart.core.wording import counted
 
 if TYPE_CHECKING:
+    from counterpart.core.pipeline.engine import Engine
     from counterpart.core.pipeline.video.track_masks import TrackJob
 
-__all__ = ["add_parsers", "track_job"]
+__all__ = ["declare_track", "track_job"]
 
 
-def add_parsers(commands: Subparsers) -> None:
-    """Declare the commands of this module."""
-    parser = commands.add_parser(
-        "track", help="masks or keypoints of one or more frames, carried through a video: a PNG per frame, or COCO"
-    )
+def declare_track(parser: argparse.ArgumentParser) -> None:
+    """`counterpart track`."""
     parser.add_argument("frames", type=Path, metavar="FRAMES|VIDEO", help="a folder of frames, or a video file")
     given = parser.add_mutually_exclusive_group(required=True)
     given.add_argument(

@@ -60,7 +60,7 @@ def weights(tmp_path, monkeypatch):
 
 
 def job_of(*options):
-    args = build_parser()[0].parse_args(["cosegment", "x", "--out", "y", *options])
+    args = build_parser().parse_args(["cosegment", "x", "--out", "y", *options])
     return cosegment_job(args, Engine(args.model)).params
 
 

@@ -251,7 +251,7 @@ def test_a_cancelled_command_keeps_what_is_finished_and_says_so(project, monkeyp
 
     monkeypatch.setattr("counterpart.core.cli.frames.engine_from", lambda args: Cancelling())
     monkeypatch.setattr("counterpart.core.cli.frames.track_job", lambda args, engine: job(engine))
-    parser, _ = build_parser()
+    parser = build_parser()
     args = parser.parse_args(["track-project", str(path)])
     with pytest.raises(JobCancelledError):
         args.command(args, ctx)
