@@ -64,14 +64,30 @@ def shared_data() -> Path:
     return folder
 
 
+GOLDEN_SETS = {
+    "repository": ROOT / "tests" / "golden" / "dino_tiny_p8.npz",
+    "measurement": _measurement_folder() / "golden" / "dino_tiny_p8.npz",
+}
+"""Numbers of independent implementations for small DINO ViTs; the second, a larger one, is not everywhere."""
+
+
+@pytest.fixture(scope="session", params=[name for name, file in GOLDEN_SETS.items() if file.is_file()])
+def golden(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Each golden set in turn: a mapping of names to arrays, see `tests/golden/make.py`."""
+    with np.load(GOLDEN_SETS[request.param], allow_pickle=False) as arrays:
+        yield dict(arrays)
+
+
 @pytest.fixture(scope="session")
-def golden() -> Iterator[Any]:
-    """Numbers of an independent implementation for a tiny DINO ViT: a mapping of names to arrays."""
-    file = _measurement_folder() / "golden" / "dino_tiny_p8.npz"
-    if not file.is_file():
-        pytest.skip(f"needs the golden numbers: no file {file} (CONTRIBUTING.md says more)")
-    with np.load(file, allow_pickle=False) as arrays:
-        yield arrays
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The golden weights of the repository as an official-layout `.pth` file: 12 blocks, 6 heads, patch 8."""
+    import torch
+
+    from tests.golden.make import weights
+
+    file = tmp_path_factory.mktemp("checkpoint") / "dino_tiny.pth"
+    torch.save({name: torch.from_numpy(value) for name, value in weights().items()}, file)
+    return file
 
 
 @pytest.fixture(scope="session")

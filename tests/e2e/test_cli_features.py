@@ -15,25 +15,23 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from counterpart.core.cli import main
+from tests.golden.make import FILE, WIDTH, pictures
 
 
 @pytest.fixture
-def tiny(golden, tmp_path, monkeypatch):
-    """The golden checkpoint as an official .pth, in an empty models folder; returns the file."""
+def tiny(tiny_checkpoint, tmp_path, monkeypatch):
+    """A small official checkpoint beside an empty models folder."""
     monkeypatch.setenv("COUNTERPART_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("COUNTERPART_CACHE", str(tmp_path / "cache"))
-    state = {key.removeprefix("state/"): torch.from_numpy(golden[key]) for key in golden if key.startswith("state/")}
-    torch.save(state, tmp_path / "dino_tiny.pth")
-    return tmp_path / "dino_tiny.pth"
+    return tiny_checkpoint
 
 
 @pytest.fixture
-def images(golden, tmp_path):
+def images(tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
-    names = sorted(key.split("/")[0] for key in golden if key.endswith("/rgb"))
-    for name in names:
-        Image.fromarray(golden[f"{name}/rgb"]).save(folder / f"{name}.png")
+    for index, rgb in enumerate(pictures()):
+        Image.fromarray(rgb).save(folder / f"image{index}.png")
     return folder
 
 
@@ -49,10 +47,11 @@ def relative_error(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("stride", [4, 8])
-def test_import_and_extract_reproduce_independent_numbers(golden, tiny, images, tmp_path, capsys, stride):
+def test_import_and_extract_reproduce_independent_numbers(tiny, images, tmp_path, capsys, stride):
+    golden = np.load(FILE)
     code, report = call(capsys, "models", "import", tiny, "--name", "tiny", "--heads", "6")
     assert code == 0
-    assert (report["patch"], report["width"], report["depth"], report["heads"]) == (8, 48, 12, 6)
+    assert (report["patch"], report["width"], report["depth"], report["heads"]) == (8, WIDTH, 12, 6)
 
     common = ["--model", "tiny", "--size", "none", "--stride", str(stride), "--device", "cpu", "--precision", "float32"]
     code, report = call(

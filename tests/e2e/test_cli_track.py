@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from counterpart.core.cli import main
@@ -27,12 +26,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def tiny(golden, tmp_path, monkeypatch, capsys):
+def tiny(tiny_checkpoint, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COUNTERPART_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("COUNTERPART_CACHE", str(tmp_path / "cache"))
-    state = {key.removeprefix("state/"): torch.from_numpy(golden[key]) for key in golden if key.startswith("state/")}
-    torch.save(state, tmp_path / "tiny.pth")
-    assert main(["models", "import", str(tmp_path / "tiny.pth"), "--name", "tiny", "--heads", "6", "--quiet"]) == 0
+    assert main(["models", "import", str(tiny_checkpoint), "--name", "tiny", "--heads", "6", "--quiet"]) == 0
     capsys.readouterr()
     return ["--model", "tiny", "--size", "none", "--stride", "4"]
 
