@@ -3,25 +3,23 @@
 import numpy as np
 import pytest
 
-from counterpart.core.geometry import GridGeometry
-from counterpart.core.propagate import PartScores, doubt_map, familiarity, image_doubt, next_to_label, unlike_the_rest
-
-CELL = 8
-
-
-def scores(probability, likeness=None, values=None):
-    """Of (rows, columns, labels) probabilities; one token for each cell unless `likeness` has fewer."""
-    probability = np.asarray(probability, np.float32)
-    rows, cols, count = probability.shape
-    likeness = np.zeros((rows, cols), np.float32) if likeness is None else np.asarray(likeness, np.float32)
-    geometry = GridGeometry.plan((rows * CELL, cols * CELL), None, CELL, CELL)
-    return PartScores(geometry, tuple(range(count)) if values is None else values, probability, likeness)
+from counterpart.core.propagate import doubt_map, familiarity, image_doubt, next_to_label, unlike_the_rest
+from tests.core.part_scores import scores
 
 
 def test_the_doubt_of_a_cell_is_what_its_likeliest_label_lacks_of_a_full_lead():
     found = doubt_map(scores([[[0.7, 0.2, 0.1], [0.1, 0.45, 0.45]], [[0.0, 0.0, 1.0], [0.25, 0.05, 0.7]]]))
     np.testing.assert_allclose(found, [[0.5, 1.0], [0.0, 0.55]], atol=1e-6)
     np.testing.assert_array_equal(doubt_map(scores(np.ones((2, 3, 1)))), np.zeros((2, 3)))
+    two = doubt_map(scores([[[0.3, 0.7]]]))
+    np.testing.assert_allclose(two, [[0.6]], atol=1e-6)
+
+
+def test_the_lead_is_that_over_the_second_of_many_labels():
+    shares = np.array([0.05, 0.4, 0.02, 0.3, 0.08, 0.15])
+    rng = np.random.default_rng(0)
+    cells = np.stack([rng.permutation(shares) for _ in range(40)])[None]
+    np.testing.assert_allclose(doubt_map(scores(cells)), np.full((1, 40), 0.9), atol=1e-6)
 
 
 def test_the_doubt_of_an_image_is_the_share_of_its_parts_that_is_expected_to_be_wrong():
@@ -35,6 +33,7 @@ def test_the_doubt_of_an_image_is_the_share_of_its_parts_that_is_expected_to_be_
 
 def test_an_image_without_any_part_is_in_full_doubt():
     assert image_doubt(scores([[[0.9, 0.1], [1.0, 0.0]]])) == 1
+    assert image_doubt(scores([[[1.0, 0.0], [1.0, 0.0]]])) == 1
 
 
 def test_familiarity_is_the_mean_likeness_of_the_tokens_that_are_mostly_part():
@@ -107,3 +106,8 @@ def test_with_nothing_labelled_the_most_typical_of_equal_doubt_comes_first():
 
 def test_all_alike_and_labelled_go_by_doubt_alone():
     assert next_to_label([0.2, 0.9, 0.5], AXES[[0, 0, 0]], AXES[:1], 5) == [1, 2, 0]
+
+
+def test_one_image_is_chosen_unless_more_are_asked_for():
+    assert next_to_label([0.2, 0.9], AXES[:2], AXES[2:]) == [1]
+    assert next_to_label([], AXES[:0], AXES[2:]) == []
