@@ -1,8 +1,9 @@
 """`python dev.py mutate PATH… [--sample N] [--seed S] [--tests PATH…]`: which changes to the program no test notices.
 
-By default a module meets the tests of its room: `core/tools/wand.py` those in `tests/core/tools`, `core/geometry.py`
-`tests/core/test_geometry.py`. Survivors are listed with their place and the change. Those that cannot be noticed, since
-the program does the same, stand with their reason in `tests/mutation/equivalent.toml` and are left out of the score.
+A path is a folder, a module, or one line of it (`core/geometry.py:81`). By default a module meets the tests of its
+room: `core/tools/wand.py` those in `tests/core/tools`, `core/geometry.py` `tests/core/test_geometry.py`. Survivors
+are listed with their place and the change. Those that cannot be noticed, since the program does the same, stand with
+their reason in `tests/mutation/equivalent.toml` and are left out of the score.
 """
 
 from __future__ import annotations
@@ -88,15 +89,24 @@ def collect(paths: list[str]) -> tuple[list[Job], list[str]]:
     used = set()
     jobs = []
     files = set()
-    for target in dict.fromkeys(each for path in paths for each in targets_of(Path(path))):
+    lines: dict[Target, set[int]] = defaultdict(set)
+    for path in paths:
+        name, _, line = path.partition(":")
+        for target in targets_of(Path(name)):
+            lines[target] |= {int(line)} if line else set()
+    for target, wanted in lines.items():
         tree, mutants = find_mutants(target.file.read_text(encoding="utf-8"))
         for job in (Job(target, tree, mutant) for mutant in mutants):
+            if wanted and job.mutant.line not in wanted:
+                continue
             files.add(job.path)
             key = (job.path, job.mutant.text, job.mutant.change)
             used.add(key)
             if key not in known:
                 jobs.append(job)
-    return jobs, [" | ".join(key) for key in known if key[0] in files and key not in used]
+    # Of single lines, nothing can be said about the others.
+    whole = files - {path.partition(":")[0] for path in paths if ":" in path}
+    return jobs, [" | ".join(key) for key in known if key[0] in whole and key not in used]
 
 
 def run(jobs: list[Job], tests: list[str] | None, workers: int) -> dict[int, bool]:
@@ -119,10 +129,11 @@ def run(jobs: list[Job], tests: list[str] | None, workers: int) -> dict[int, boo
         if len(noticed) % 100 == 0:
             print(f"{len(noticed)} of {len(jobs)}, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
 
-    for room, indices in rooms.items():
-        coverage = measure(list(dict.fromkeys(jobs[index].target for index in indices)), orders[room])
-        chosen = [(jobs[index].target, jobs[index].tree, jobs[index].mutant) for index in indices]
-        try_mutants(chosen, coverage, workers, lambda at, killed, indices=indices: done(indices[at], killed))
+    for room, members in rooms.items():
+        coverage = measure(list(dict.fromkeys(jobs[index].target for index in members)), orders[room])
+        chosen = [(jobs[index].target, jobs[index].tree, jobs[index].mutant) for index in members]
+        for at, killed in try_mutants(chosen, coverage, workers):
+            done(members[at], killed)
     return noticed
 
 
@@ -139,7 +150,7 @@ def table(jobs: list[Job], noticed: dict[int, bool]) -> list[dict[str, object]]:
 def main(arguments: list[str]) -> int:
     """Print survivors as they are found, then the table. Returns the exit code: 0 whatever the score."""
     parser = argparse.ArgumentParser(prog="dev.py mutate", description=__doc__)
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="module or folder under core/")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="folder, module or module:line")
     parser.add_argument("--sample", type=int, metavar="N", help="try so many of the mutants, drawn at random")
     parser.add_argument("--seed", type=int, default=0, help="of that draw (default: 0)")
     parser.add_argument("--tests", nargs="+", metavar="PATH", help="tests to run in place of the room's")

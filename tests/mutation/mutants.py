@@ -263,7 +263,7 @@ def _unfiltered(node: ast.comprehension) -> Iterator[ast.AST]:
         yield ast.comprehension(node.target, node.iter, node.ifs[:-1], node.is_async)
 
 
-def _other_constants(value: object, *, sign: bool = True) -> Iterator[object]:
+def _other_constants(value: object, *, sign: bool = True) -> Iterator[float]:
     if isinstance(value, bool):
         yield not value
     elif isinstance(value, int):
@@ -292,7 +292,7 @@ def _other_arithmetic(node: ast.BinOp) -> Iterator[ast.AST]:
 def _other_calls(node: ast.Call) -> Iterator[ast.AST]:
     name = _name(node.func)
     if other := FUNCTIONS.get(name):
-        renamed = ast.Name(other, ast.Load())
+        renamed: ast.expr = ast.Name(other, ast.Load())
         if isinstance(node.func, ast.Attribute):
             renamed = ast.Attribute(node.func.value, other, ast.Load())
         yield ast.Call(renamed, node.args, node.keywords)

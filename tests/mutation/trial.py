@@ -21,7 +21,7 @@ import threading
 import time
 import types
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,9 +108,8 @@ def try_mutants(
     jobs: Sequence[tuple[Target, ast.Module, Mutant]],
     coverage: Coverage,
     workers: int,
-    done: Callable[[int, bool], None],
-) -> None:
-    """Run each mutant against its tests; `done` is told its index and whether it was noticed."""
+) -> Iterator[tuple[int, bool]]:
+    """Run each mutant against its tests: the index of each, as they end, and whether it was noticed."""
     running: dict[int, tuple[int, float]] = {}
     waiting = list(reversed(range(len(jobs))))
     while waiting or running:
@@ -119,7 +118,7 @@ def try_mutants(
             target, tree, mutant = jobs[index]
             tests = coverage.of(target, mutant)
             if not tests:
-                done(index, False)
+                yield index, False
                 continue
             seconds = PATIENCE[0] + PATIENCE[1] * sum(coverage.seconds.get(test, 0) for test in tests)
             running[_start(target, tree, mutant, tests)] = (index, time.monotonic() + seconds)
@@ -132,7 +131,7 @@ def try_mutants(
             if ended:
                 del running[child]
                 _kill(child)  # whatever it started
-                done(index, _noticed(status, jobs[index][2]))
+                yield index, _noticed(status, jobs[index][2])
         time.sleep(0.005)
 
 
@@ -242,7 +241,7 @@ class _Tracer(_Quick):
             return (yield)
         finally:
             sys.settrace(None)
-            threading.settrace(None)  # type: ignore[arg-type]
+            threading.settrace(None)
             self._test = None
             self._seconds[item.nodeid] = time.monotonic() - started
 
