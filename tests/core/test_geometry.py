@@ -138,3 +138,28 @@ def test_sizes_as_typed(text: str, size: object) -> None:
 def test_nonsense_sizes_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not a size"):
         parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("image_hw", "stride", "expected"),
+    [
+        ((301, 448), 7, (301, 448)),  # 14 + 41 * 7: patches cover it as it is
+        ((300, 448), 14, (294, 448)),  # 14 + 20 * 14 = 294 is nearer than 308
+        ((302, 448), 14, (308, 448)),
+        ((301, 448), 14, (294, 448)),  # halfway: an even number of steps
+        ((315, 448), 14, (322, 448)),  # halfway too: (315 - 14) / 14 = 21.5
+        ((604, 896), 14, (308, 448)),  # scaled by a half first
+        ((10, 448), 14, (14, 448)),  # never smaller than a patch
+    ],
+)
+def test_each_side_goes_to_the_nearest_size_that_patches_cover(image_hw, stride, expected) -> None:
+    assert fit_size(image_hw, 448, 14, stride) == expected
+    assert fit_size(image_hw[::-1], 448, 14, stride) == expected[::-1]
+
+
+def test_the_pixel_at_a_token_s_centre_is_the_nearest_one() -> None:
+    # Scaled from 15 to 16 pixels: edges 4 and 12 of the input are 3.75 and 11.25 of the image, centres 3.25 and 10.75.
+    geometry = GridGeometry.plan((15, 15), (16, 16), 8, 8)
+    rows, cols = np.mgrid[:15, :15]
+    assert geometry.pool_nearest(rows).tolist() == [[3, 3], [11, 11]]
+    assert geometry.pool_nearest(cols).tolist() == [[3, 11], [3, 11]]

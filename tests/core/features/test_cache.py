@@ -357,3 +357,33 @@ def test_a_cache_beside_shares_the_folder_and_leaves_the_memory_alone(tmp_path):
     assert beside.stats().memory_bytes <= 10_000
     assert same(cache.get("b" * 64, second.spec), second)
     assert FeatureCache(None).beside(10_000).folder is None
+
+
+def _age(folder, step):
+    """Makes every entry used an hour ago (-1) or an hour from now (1)."""
+    for path in files(folder):
+        time = path.stat().st_mtime + 3600 * step
+        os.utime(path, (time, time))
+
+
+def test_what_was_just_written_is_not_evicted_even_where_the_clock_says_it_is_oldest(tmp_path):
+    spec = spec_of(KEY, saliency_layer=None)
+    FeatureCache(tmp_path).put(features(spec, _image(0)))
+    size = files(tmp_path)[0].stat().st_size
+    cache = FeatureCache(tmp_path, disk_bytes=3 * size, memory_bytes=0)
+    for number in (1, 2):
+        cache.put(features(spec, _image(number)))
+    _age(tmp_path, 1)  # written by a machine whose clock is ahead
+    assert cache.put(features(spec, _image(3)))
+    left = [number for number in range(4) if cache.get(_image(number), spec) is not None]
+    assert 3 in left
+    assert len(left) == 2  # a tenth of three is to be free
+    assert cache.stats().disk_bytes == 2 * size
+
+
+def test_an_entry_larger_than_the_folder_s_bound_does_not_stay(tmp_path):
+    made = features(spec_of(KEY, saliency_layer=None))
+    cache = FeatureCache(tmp_path, disk_bytes=100)
+    assert not cache.put(made)
+    assert files(tmp_path) == []
+    assert cache.stats().disk_bytes == 0

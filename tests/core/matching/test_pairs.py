@@ -222,3 +222,32 @@ def test_defaults_are_the_papers():
     paper = MatchParams.paper()
     assert (paper.pairs, str(paper.tap), paper.hierarchy, paper.saliency_threshold) == (10, "9:key", 2, 0.05)
     assert paper.selection == "kmeans"
+
+
+def test_ties_between_blocks_go_to_the_first_token_too(monkeypatch):
+    monkeypatch.setattr("counterpart.core.features.similarity.similarity_blocks.__defaults__", (2, 1))
+    same = np.ones((4, 3, 4), np.float32)
+    found = nearest_neighbours(same, same, 0)
+    np.testing.assert_array_equal(found.ab, 0)
+    np.testing.assert_array_equal(found.ba, 0)
+
+
+@pytest.mark.parametrize(
+    ("salience", "second"),
+    [
+        ({0: 1.0, 1: 0.9, 4: 0.4}, 1),  # 1 * 0.81 beats 4 * 0.16; to the first power 4 * 0.4 would win
+        ({0: 1.0, 1: 0.8, 4: 0.5}, 4),  # 4 * 0.25 beats 1 * 0.64; to the third power 1 * 0.512 would win
+    ],
+)
+def test_farthest_points_weigh_distance_by_saliency_squared(salience, second):
+    line = as_features(noise_map((1, 5), 0))
+    tokens = np.array(list(salience))
+    pairs = BestBuddies(tokens, tokens, np.ones(3, np.float32))
+    chosen = select_pairs(line, line, pairs, np.array(list(salience.values())), MatchParams(2, selection="farthest"))
+    assert tokens[chosen].tolist() == [0, second]
+
+
+def test_equally_good_pairs_stay_in_the_order_of_their_tokens():
+    image = as_features(np.eye(9, dtype=np.float32).reshape(3, 3, 9))
+    found = match_pair(image, image, None, None, PLAIN, silent())
+    np.testing.assert_array_equal(found.xy_a, image.geometry.token_centres().reshape(-1, 2))

@@ -11,6 +11,7 @@ from counterpart.core.images.reading import find_images, read_image
 from counterpart.core.jobs import CancelToken, JobContext, silent
 from counterpart.core.project.commands import RelinkImages
 from counterpart.core.project.document import Document
+from counterpart.core.project.model import ImageRecord
 from counterpart.core.project.relink import find_moved, learn_facts, missing_images
 
 
@@ -84,3 +85,10 @@ def test_looking_can_be_cancelled(document, photos):
     token.cancel()
     with pytest.raises(JobCancelledError):
         find_moved(list(document.images()), photos, JobContext(token=token))
+
+
+@pytest.mark.parametrize(("noted", "lies_as"), [("Cat.PNG", "cat.png"), ("cat.png", "Cat.PNG")])
+def test_a_name_is_the_same_name_in_other_letters(tmp_path, noted, lies_as):
+    record = ImageRecord(1, noted, f"photos/{noted}")
+    Image.new("RGB", (4, 3)).save(tmp_path / lies_as)
+    assert find_moved([record], tmp_path, silent()).guesses == {1: tmp_path / lies_as}

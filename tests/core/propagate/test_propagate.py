@@ -290,3 +290,17 @@ def test_a_region_that_looks_like_another_part_is_found(scene):
 def test_parts_that_nearly_all_images_have():
     assert usual_parts([(1, 2), (1, 2), (1, 2), (1,), (0, 1, 2)]) == {1, 2}
     assert usual_parts([(1,), (1,)]) == frozenset()
+
+
+def test_several_holes_and_specks_are_one_finding_each_at_the_largest():
+    labels = np.zeros((200, 200), np.uint8)
+    labels[50:150, 50:150] = 3
+    for top, left, bottom, right in ((60, 60, 61, 61), (90, 100, 94, 105), (120, 60, 122, 61)):
+        labels[top:bottom, left:right] = 0
+    for top, left, bottom, right in ((5, 5, 6, 6), (10, 20, 12, 23), (180, 20, 181, 22)):
+        labels[top:bottom, left:right] = 3
+    found = {one.kind: one for one in check_labels("a.png", labels, {3: "body"})}
+    assert found["hole"].bbox_xy == (99.5, 89.5, 104.5, 93.5)
+    assert found["hole"].text == "3 holes in body, 23 pixels in all"
+    assert found["speck"].bbox_xy == (19.5, 9.5, 22.5, 11.5)
+    assert found["speck"].text == "3 specks of body, 9 pixels in all"

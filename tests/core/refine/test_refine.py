@@ -224,3 +224,16 @@ def test_of_equally_large_regions_the_first_is_kept_wherever_the_mask_was_cut():
     whole = keep_largest(mask)
     assert np.argwhere(whole).tolist() == [[3, 2]]
     np.testing.assert_array_equal(keep_largest(mask[3:5, :3]), whole[3:5, :3])
+
+
+def test_a_hole_that_touches_the_outside_at_a_corner_only_is_a_hole():
+    ring = np.array([[0, 0, 0, 0, 0], [0, 0, 1, 1, 0], [0, 1, 0, 1, 0], [0, 1, 1, 1, 0], [0, 0, 0, 0, 0]], bool)
+    filled = ring.copy()
+    filled[2, 2] = True
+    np.testing.assert_array_equal(fill_holes(ring), filled)
+
+
+def test_two_holes_that_touch_at_a_corner_are_two():
+    mask = np.ones((6, 6), bool)
+    mask[1:3, 1:3] = mask[3, 3] = False
+    assert (~fill_holes(mask, max_pixels=1)).sum() == 4

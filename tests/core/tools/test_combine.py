@@ -193,3 +193,13 @@ def test_the_result_leads_from_the_document_to_what_is_shown(labels, steps):
     np.testing.assert_array_equal(again, shown)
     draft.revert()
     np.testing.assert_array_equal(draft.labels, labels)
+
+
+def test_erasing_clears_other_parts_whether_they_are_to_be_kept_or_not():
+    # What is kept is kept from being painted over; an eraser that took nothing away would be none.
+    draft = LabelDraft(scene(), (20, 30))
+    tip = StrokeRasteriser(2, "square", draft.hw)
+    assert draft.apply(tip.move_to((14, 6)), 0, "add", locked={2}, preserve=True) == (4, 12, 9, 14)
+    expected = scene().copy()
+    expected[4:9, 12:14] = 0  # of part 1; part 2 is locked
+    np.testing.assert_array_equal(draft.labels, expected)
