@@ -67,12 +67,21 @@ class Calibration:
         design = np.column_stack([cues, np.ones(len(cues))])
         # The penalty acts on standardised weights; the bias alone is free, unless there is something to stay near.
         ridge = penalty * np.append(scale**2, 0.0 if near is None else 1.0) + 1e-9
+
+        def likelihood(theta: NDArray[np.float64]) -> float:
+            logits = design @ theta
+            return float(right @ logits - np.logaddexp(0, logits).sum() - ridge @ (theta - start) ** 2 / 2)
+
         theta = start.copy()
         for _ in range(50):
             chance = 1 / (1 + np.exp(-np.clip(design @ theta, -30, 30)))
             gradient = design.T @ (right - chance) - ridge * (theta - start)
             curvature = (design * (chance * (1 - chance))[:, None]).T @ design + np.diag(ridge)
             step = np.linalg.solve(curvature, gradient)
+            reached = likelihood(theta)
+            # From far away a whole step can lead past the top and further off with every one that follows.
+            while likelihood(theta + step) < reached - 1e-9 and np.abs(step).max() > 1e-8:
+                step = step / 2
             theta = theta + step
             if np.abs(step).max() < 1e-8:
                 break
