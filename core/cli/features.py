@@ -133,7 +133,7 @@ def _viewed(viewed: Viewed, out: Path) -> Outcome:
 
 
 def _pca(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.features.pictures import PcaParams
+    from counterpart.core.features.pca import PcaParams
     from counterpart.core.images.reading import find_images
     from counterpart.core.pipeline.explore.exploration import pca_to_files
 
@@ -175,7 +175,7 @@ def _similarity(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _tsne(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.features.pictures import TsneParams
+    from counterpart.core.features.tsne import TsneParams
     from counterpart.core.images.reading import find_images
     from counterpart.core.pipeline.explore.exploration import tsne_to_files
 

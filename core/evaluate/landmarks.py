@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["LandmarkScore", "box_sizes", "by_image_side", "inter_ocular", "score_landmarks", "splits"]
+__all__ = ["LandmarkScore", "box_sizes", "inter_ocular", "score_landmarks", "splits"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,36 +67,6 @@ def box_sizes(boxes: ArrayLike) -> NDArray[np.float64]:
     """(N,) geometric mean of the sides of boxes (N, 4) given as x, y, width, height in pixels."""
     sides = np.asarray(boxes, dtype=np.float64)[:, 2:]
     return np.sqrt(sides[:, 0] * sides[:, 1])
-
-
-def by_image_side(
-    xy: NDArray[np.floating], pairs: Sequence[tuple[int, int]], side: tuple[int, int]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Name mirrored landmarks by the side of the image that they lie on.
-
-    In sets of which some photographs were mirrored without renaming left and right, one place has two names, and
-    nothing in a picture tells which. Where the first landmark of `side` lies left of the second, all pairs exchange
-    their names.
-
-    Args:
-        xy: (N, L, 2) image xy.
-        pairs: Indices of landmarks that mirror each other.
-        side: The pair that decides; where it is missing, the other pairs do by majority.
-
-    Returns:
-        A copy (N, L, 2), and (N,) bool: where names were changed.
-    """
-    out = np.array(xy, dtype=np.float64)
-    first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    swapped = np.zeros(len(out), dtype=np.bool_)
-    for image, points in enumerate(out):
-        decides = float(points[side[0], 0] - points[side[1], 0])
-        if not np.isfinite(decides):
-            decides = float(np.nansum(np.sign(points[first, 0] - points[second, 0])))
-        swapped[image] = decides < 0
-    for index in np.flatnonzero(swapped):
-        out[index, np.concatenate([first, second])] = out[index, np.concatenate([second, first])]
-    return out, swapped
 
 
 def splits(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import comb
@@ -12,15 +9,11 @@ from scipy.special import comb
 from counterpart.core.errors import ProtocolError
 
 __all__ = [
-    "PartScores",
     "adjusted_rand",
-    "compactness",
     "contingency",
     "iou_per_part",
     "mean_iou",
     "normalised_mutual_information",
-    "salient_segments",
-    "score_unnamed",
 ]
 
 
@@ -61,12 +54,10 @@ def iou_per_part(table: NDArray[np.int64]) -> NDArray[np.float64]:
     return iou
 
 
-def mean_iou(table: NDArray[np.int64], labels: Sequence[int] | None = None) -> float:
-    """Mean of `iou_per_part` over the labels given (all by default), without those that occur nowhere; NaN for none."""
+def mean_iou(table: NDArray[np.int64]) -> float:
+    """Mean of `iou_per_part` without the labels that occur nowhere; NaN where none does."""
     values = iou_per_part(table)
-    values = values if labels is None else values[list(labels)]
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if len(values) else float("nan")
+    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
 
 
 def normalised_mutual_information(table: NDArray[np.int64]) -> float:
@@ -94,74 +85,6 @@ def adjusted_rand(table: NDArray[np.int64]) -> float:
         return 1.0
     expected, most = rows * cols / pairs, (rows + cols) / 2
     return (both - expected) / (most - expected) if most != expected else 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class PartScores:
-    """Agreement of an unnamed labelling with the true parts."""
-
-    nmi: float
-    ari: float
-
-
-def score_unnamed(
-    maps: Iterable[tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.bool_] | None]],
-    shape: tuple[int, int],
-) -> PartScores:
-    """NMI and ARI over all counted pixels of a set.
-
-    Args:
-        maps: (predicted, truth, counted) of each image; usually the true foreground is counted.
-        shape: Number of predicted and of true labels.
-    """
-    table = np.zeros(shape, dtype=np.int64)
-    for predicted, truth, counted in maps:
-        table += contingency(predicted, truth, shape, counted)
-    return PartScores(normalised_mutual_information(table), adjusted_rand(table))
-
-
-def compactness(mask: NDArray[np.bool_]) -> float:
-    """How tightly an (H, W) mask gathers around its centroid: 1 for a disc, towards 0 when scattered; 0 when empty.
-
-    The area, over the area of the disc with the same mean squared distance from its centre: A / (2 π <r²>).
-    """
-    rows, cols = np.nonzero(mask)
-    if len(rows) == 0:
-        return 0.0
-    spread = rows.var() + cols.var() + 1 / 6  # a pixel is a square, not a point
-    return min(float(len(rows) / (2 * np.pi * spread)), 1.0)
-
-
-def salient_segments(
-    maps: Sequence[NDArray[np.integer]],
-    labels: Sequence[int],
-    max_distance: float = 0.2,
-    min_compactness: float = 0.5,
-) -> list[int]:
-    """The face evaluation's choice of segments (supplement 1.1): central and compact, on average over the set.
-
-    Args:
-        maps: (H, W) label maps.
-        labels: The segments to judge.
-        max_distance: Largest mean distance of a segment's pixels from the image centre, in image sizes (each axis
-            scaled to length 1).
-        min_compactness: Smallest mean `compactness`.
-    """
-    chosen = []
-    for label in labels:
-        masks = [mask for mask in (values == label for values in maps) if mask.any()]
-        if not masks:
-            continue
-        distance = np.mean([_centre_distance(mask) for mask in masks])
-        if distance < max_distance and np.mean([compactness(mask) for mask in masks]) > min_compactness:
-            chosen.append(label)
-    return chosen
-
-
-def _centre_distance(mask: NDArray[np.bool_]) -> float:
-    rows, cols = np.nonzero(mask)
-    height, width = mask.shape
-    return float(np.hypot((rows + 0.5) / height - 0.5, (cols + 0.5) / width - 0.5).mean())
 
 
 def _entropy(shares: NDArray[np.float64]) -> float:

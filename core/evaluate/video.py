@@ -108,22 +108,6 @@ class VideoScore:
         """Mean over frames, then over objects."""
         return float(self.f.mean(axis=1).mean())
 
-    @property
-    def jf(self) -> float:
-        """The benchmark's headline figure: the mean of the two."""
-        return (self.mean_j + self.mean_f) / 2
-
-    @property
-    def recall_j(self) -> float:
-        """Share of frames above one half, over all objects."""
-        return float(np.mean(self.j > 50) * 100)
-
-    @property
-    def decay_j(self) -> float:
-        """First quarter of the frames minus the last, mean over objects: what propagation loses on the way."""
-        quarter = max(self.j.shape[1] // 4, 1)
-        return float((self.j[:, :quarter].mean(axis=1) - self.j[:, -quarter:].mean(axis=1)).mean())
-
 
 def score_video(
     frames: Iterable[tuple[NDArray[np.integer], NDArray[np.integer]]], objects: Sequence[int]

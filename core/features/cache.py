@@ -46,17 +46,14 @@ def cache_dir() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class CacheStats:
-    """Counts since the cache was opened, and what it holds.
+    """What a cache holds.
 
     Attributes:
-        hits, misses: Lookups answered and not answered.
         memory_bytes: Held in memory.
         disk_bytes: Held on disk, as far as known; 0 before the first write.
-        dropped: Damaged entries found and removed.
+        dropped: Damaged entries found and removed since the cache was opened.
     """
 
-    hits: int
-    misses: int
     memory_bytes: int
     disk_bytes: int
     dropped: int
@@ -95,7 +92,7 @@ class FeatureCache:
         self._memory: OrderedDict[str, _Part] = OrderedDict()
         self._memory_used = 0
         self._disk_used: int | None = None
-        self._hits = self._misses = self._dropped = 0
+        self._dropped = 0
         self._digests: dict[tuple[str, int, int], str] = {}
 
     def beside(self, memory_bytes: int) -> FeatureCache:
@@ -111,10 +108,8 @@ class FeatureCache:
         for key, part_spec in _parts(image_sha256, spec):
             part = self._lookup(key, image_sha256, part_spec)
             if part is None:
-                self._misses += 1
                 return None
             parts.append(part)
-        self._hits += 1
         count = len(spec.taps)
         return FeatureMap(
             spec=spec,
@@ -166,7 +161,7 @@ class FeatureCache:
     def stats(self) -> CacheStats:
         """Counts and sizes."""
         with self._lock:
-            return CacheStats(self._hits, self._misses, self._memory_used, self._disk_used or 0, self._dropped)
+            return CacheStats(self._memory_used, self._disk_used or 0, self._dropped)
 
     def forget(self) -> None:
         """Empty the memory; the disk stays."""

@@ -21,7 +21,7 @@ from counterpart.core.features.values import FeatureMap, Tap, l2_normalise
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["SimilarityField", "similarity_blocks", "similarity_map", "similarity_matrix", "token_similarities"]
+__all__ = ["SimilarityField", "similarity_blocks", "similarity_map", "token_similarities"]
 
 BLOCK_BYTES = 120_000_000
 """Memory that one block of a similarity matrix may take, with everything needed to make it."""
@@ -53,14 +53,6 @@ def similarity_blocks(
     for first in range(0, a.shape[0], step):
         last = min(first + step, a.shape[0])
         yield first * cols, _block(left, right, first, last)
-
-
-def similarity_matrix(a: NDArray[np.floating], b: NDArray[np.floating], hierarchy: int = 2) -> NDArray[np.float32]:
-    """All similarities at once: float32 (tokens of a, tokens of b). See `similarity_blocks`."""
-    out = np.zeros((a.shape[0] * a.shape[1], b.shape[0] * b.shape[1]), np.float32)
-    for first, block in similarity_blocks(a, b, hierarchy):
-        out[first : first + block.shape[0]] = block.numpy()
-    return out
 
 
 class _Levels:

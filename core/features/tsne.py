@@ -49,16 +49,6 @@ class TsneParams:
     iterations: int = 500
     seed: int = 0
 
-    @classmethod
-    def dino(cls) -> TsneParams:
-        """The paper's settings for DINO (supplement, section 1)."""
-        return cls()
-
-    @classmethod
-    def supervised(cls) -> TsneParams:
-        """The paper's settings for the supervised ViT (supplement, section 1)."""
-        return cls(perplexity=500.0, exaggeration=2.0)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TsneResult:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -148,15 +147,3 @@ def l2_normalise(values: NDArray[np.floating], eps: float = 1e-8) -> NDArray[np.
     norms = np.sqrt(np.einsum("...d,...d->...", values, values))[..., None]
     out: NDArray[np.float32] = values / np.maximum(norms, eps)
     return out
-
-
-def shared_spec(maps: Sequence[FeatureMap]) -> FeatureSpec:
-    """The spec that all maps have in common.
-
-    Raises:
-        ValueError: The maps were made differently and cannot be compared.
-    """
-    specs = {feature_map.spec for feature_map in maps}
-    if len(specs) != 1:
-        raise ValueError(f"features of {len(specs)} different specs cannot be compared")
-    return specs.pop()

@@ -15,8 +15,8 @@ import io
 import os
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from natsort import natsort_keygen, ns
@@ -59,30 +59,19 @@ class ImageRef:
     path: Path
     name: str
 
-    def output_name(self, suffix: str, taken: frozenset[str] = frozenset()) -> str:
-        """`name` with another suffix, or with the suffix appended when the plain one is in `taken`.
-
-        Two images with equal stems (`cat.jpg`, `cat.png`) would otherwise overwrite each other's results.
-        """
-        plain = str(PurePosixPath(self.name).with_suffix(suffix))
-        return self.name + suffix if plain.casefold() in taken else plain
-
 
 @dataclass(frozen=True, slots=True)
 class ImageData:
     """A decoded image.
 
     Attributes:
-        rgb: (height, width, 3) uint8.
+        rgb: (height, width, 3) uint8; more than 8 bits are stretched to 8.
         sha256: Hex digest of the file's bytes.
-        bit_depth: Bits per sample in the file; above 8 the range was stretched to 8 bits for display and
-            features.
         samples: What was stretched, where it was asked for and there is more than 8 bits of it.
     """
 
     rgb: NDArray[np.uint8]
     sha256: str
-    bit_depth: int = 8
     samples: Samples | None = None
 
     @property
@@ -115,12 +104,12 @@ def decode_image(data: bytes, path: str | Path, *, samples: bool = False) -> Ima
         if deep is not None:
             return _stretched(deep, digest, samples)
     with _open(data, path) as image:
-        depth = 16 if image.mode.startswith(("I", "F")) else 8
+        many_bits = image.mode.startswith(("I", "F"))
         image.load()
         upright = ImageOps.exif_transpose(image)
-        if samples and depth > 8:
-            return replace(_stretched(np.asarray(upright), digest, samples), bit_depth=depth)
-        return ImageData(_pil_to_rgb(upright), digest, depth)
+        if samples and many_bits:
+            return _stretched(np.asarray(upright), digest, samples)
+        return ImageData(_pil_to_rgb(upright), digest)
 
 
 def read_thumbnail(path: str | Path, longest: int) -> NDArray[np.uint8]:
@@ -373,7 +362,7 @@ def _stretched(deep: NDArray[np.generic], digest: str, samples: bool) -> ImageDa
     """An image of more than 8 bits: stretched, and with its samples where they are wanted."""
     rgb, low, high = _stretch(deep)
     kept = Samples.of(_colour_channels(deep), low, high) if samples else None
-    return ImageData(rgb, digest, deep.dtype.itemsize * 8, kept)
+    return ImageData(rgb, digest, kept)
 
 
 def _colour_channels(samples: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -12,9 +12,12 @@ from counterpart.core.errors import CounterpartError, ImageError
 from counterpart.core.images.reading import find_images, image_size
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import ImageRecord
-from counterpart.core.project.view import ProjectView
 
-__all__ = ["Relinked", "find_moved", "learn_facts", "missing_images"]
+__all__ = [
+    "Relinked",
+    "find_moved",
+    "learn_facts",
+]
 
 _CHUNK = 1 << 20
 
@@ -32,11 +35,6 @@ class Relinked:
     places: dict[int, Path] = field(default_factory=dict)
     guesses: dict[int, Path] = field(default_factory=dict)
     missing: tuple[int, ...] = ()
-
-
-def missing_images(project: ProjectView) -> list[ImageRecord]:
-    """Images whose file is not where it should be."""
-    return [record for record in project.images() if not project.image_path(record.id).is_file()]
 
 
 def find_moved(records: Sequence[ImageRecord], folder: Path, ctx: JobContext) -> Relinked:

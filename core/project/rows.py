@@ -29,7 +29,7 @@ from counterpart.core.project.model import (
 )
 from counterpart.core.project.schema import Key, Row
 from counterpart.core.project.store import Reader
-from counterpart.core.project.tiles import TileDamagedError, decode_counted, tile_boxes, unpack_into
+from counterpart.core.project.tiles import TileDamagedError, decode_counted, unpack_into
 
 __all__ = [
     "counted_tile",
@@ -46,7 +46,6 @@ __all__ = [
     "part_row",
     "provenance_row",
     "provenance_value",
-    "read_box",
     "read_keypoints",
     "read_labels",
     "read_match_sets",
@@ -279,33 +278,6 @@ def _unpack_tiles(reader: Reader, table: str, image: int, out: NDArray[np.unsign
         unpack_into(out, ((cast("int", key[1]), cast("bytes", row[0])) for key, row in rows.items()))
     except TileDamagedError as error:
         raise damaged_labels(error) from None
-
-
-def read_box(
-    reader: Reader, table: str, image: int, hw: tuple[int, int], bbox: tuple[int, int, int, int]
-) -> NDArray[np.unsignedinteger]:
-    """The (height, width) uint16 labels of a (top, left, bottom, right) box, a new array; only its tiles are read.
-
-    Args:
-        reader: Where to read.
-        table: `label_tiles` or `touched_tiles`.
-        image: The image.
-        hw: Size of the image.
-        bbox: A box within it.
-
-    Raises:
-        ProjectError: They are damaged.
-    """
-    top, left, bottom, right = bbox
-    out: NDArray[np.unsignedinteger] = np.zeros((bottom - top, right - left), np.uint16)
-    for number, (y0, x0, y1, x1) in tile_boxes(hw, bbox):
-        row = reader.get(table, (image, number))
-        if row is None:
-            continue
-        tile = tile_labels(row, (y0, x0, y1, x1), number)
-        y, x, y_end, x_end = max(y0, top), max(x0, left), min(y1, bottom), min(x1, right)
-        out[y - top : y_end - top, x - left : x_end - left] = tile[y - y0 : y_end - y0, x - x0 : x_end - x0]
-    return out
 
 
 def tile_labels(row: Row | None, box: tuple[int, int, int, int], number: int) -> NDArray[np.unsignedinteger]:

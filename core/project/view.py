@@ -30,7 +30,6 @@ from counterpart.core.project.rows import (
     map_size,
     match_set,
     provenance_value,
-    read_box,
     read_keypoints,
     read_labels,
     read_match_sets,
@@ -151,25 +150,6 @@ class ProjectView:
         except ProjectError as error:
             raise self._about(image_id, error) from None
         return LabelMap(labels, states, cast("int", header[2]) if header else 0)
-
-    def label_box(self, image_id: int, bbox: tuple[int, int, int, int]) -> Labels | None:
-        """The labels of a (top, left, bottom, right) box within an image, a new uint16 array; None where it has none.
-
-        As quick on a large image as on a small one: what a canvas asks for after a `MaskChanged`.
-
-        Raises:
-            ProjectError: They are damaged.
-        """
-        header = self._store.get("label_maps", (image_id,))
-        if header is None:
-            return None
-        hw = self._size(image_id, header)
-        top, left, bottom, right = bbox
-        inside = (max(top, 0), max(left, 0), min(bottom, hw[0]), min(right, hw[1]))
-        try:
-            return read_box(self._store, "label_tiles", image_id, hw, inside)
-        except ProjectError as error:
-            raise self._about(image_id, error) from None
 
     def _labels_now(self, image_id: int) -> Labels | None:
         cached = self._labels.get(image_id)

@@ -1,7 +1,6 @@
 """Few-shot parts: labels of some images carried over to all others, what is uncertain, and what is probably wrong."""
 
 from counterpart.core.propagate.checks import (
-    FINDING_KINDS,
     Finding,
     FindingKind,
     check_labels,
@@ -15,7 +14,6 @@ from counterpart.core.propagate.params import PropagateParams
 from counterpart.core.propagate.quality import HeldOut, QualityEstimate, estimate_quality, expected_table, hold_out
 
 __all__ = [
-    "FINDING_KINDS",
     "Finding",
     "FindingKind",
     "HeldOut",

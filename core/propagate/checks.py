@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -14,7 +14,6 @@ from counterpart.core.propagate.model import PartScores
 from counterpart.core.propagate.quality import HeldOut
 
 __all__ = [
-    "FINDING_KINDS",
     "Finding",
     "FindingKind",
     "check_labels",
@@ -24,8 +23,6 @@ __all__ = [
 ]
 
 FindingKind = Literal["other part", "disagrees", "missing", "speck", "hole"]
-FINDING_KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
-
 _SPECK_SHARE = 0.03
 """A region of less than this share of its part's largest one is a speck."""
 _SPECK_IMAGE = 0.0008

@@ -26,7 +26,7 @@ from counterpart.core.tools.edges import EdgeGuide, invert_symmetric, multiply_s
 from counterpart.core.tools.morphology import replace_part
 from counterpart.core.tools.region import Box4, Region, grow_box, part_bbox
 
-__all__ = ["BoundaryMethod", "BoundaryParams", "boundary_band", "refine_boundary"]
+__all__ = ["BoundaryMethod", "BoundaryParams", "refine_boundary"]
 
 BoundaryMethod = Literal["local", "grabcut", "guided", "crf"]
 """Colours on either side near each place; colours of the whole and a graph cut; a guided filter; a conditional random
@@ -112,12 +112,6 @@ def refine_boundary(
     return replace_part(
         labels, part_id, Region(box, wanted), locked, preserve=preserve, closes_gaps=True, within=within
     )
-
-
-def boundary_band(mask: NDArray[np.bool_], band: float) -> NDArray[np.bool_]:
-    """The pixels of an (h, w) mask that a refinement of this half width may change."""
-    inside: NDArray[np.bool_] = np.abs(_chance(mask, band) - 0.5) < _SURE
-    return inside
 
 
 def _chance(own: NDArray[np.bool_], band: float) -> NDArray[np.float32]:

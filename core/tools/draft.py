@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.project.commands import Paint, SetLabels
-from counterpart.core.project.model import BACKGROUND, Labels
+from counterpart.core.project.model import Labels
 from counterpart.core.tools.combine import Mode, combine, with_room
 from counterpart.core.tools.region import Box4, Region, clip_box, part_bbox, unite_boxes
 
@@ -82,11 +82,6 @@ class LabelDraft:
         view = self._labels.view()
         view.flags.writeable = False
         return view
-
-    @property
-    def changed_box(self) -> Box4:
-        """A box around everything that may differ from the document; all zero where nothing does."""
-        return self._box
 
     def apply(
         self,
@@ -196,11 +191,3 @@ class LabelDraft:
         self._labels = with_room(self._labels, int(np.iinfo(self._base.dtype).max))
         place = np.s_[box[0] : box[2], box[1] : box[3]]
         self._labels[place] = self._base[place]
-
-    def part_at(self, xy: tuple[float, float]) -> int:
-        """Part shown at image coordinates, background outside the image."""
-        x, y = int(np.floor(xy[0] + 0.5)), int(np.floor(xy[1] + 0.5))
-        if not (0 <= y < self.hw[0] and 0 <= x < self.hw[1]):
-            return BACKGROUND
-        self._catch_up()
-        return int(self._labels[y, x])

@@ -74,10 +74,6 @@ class Region(NamedTuple):
         box = unite_boxes(self.bbox, other.bbox)
         return Region(box, self.within(box) | other.within(box))
 
-    def without(self, other: Region) -> Region:
-        """Pixels of this one that the other lacks."""
-        return Region(self.bbox, self.mask & ~other.within(self.bbox))
-
 
 def clip_box(box: Box4, limits: Box4) -> Box4:
     """The part of a box that lies in another; top equals bottom or left equals right where there is none."""

@@ -80,11 +80,6 @@ class Wand:
         self._colour = 1.0 if feature_map is None else params.colour
         self._lab = _lab(_calm(self._guide.small))
 
-    @property
-    def uses_features(self) -> bool:
-        """Whether descriptors decide, rather than colour."""
-        return self._field is not None
-
     def select(self, seeds: ArrayLike, against: ArrayLike = ()) -> WandSelection:
         """The selection that grows from some places.
 

@@ -95,7 +95,8 @@ def explore_job(
     """A job that makes a view. `preview` gets the places of a t-SNE while it forms, on the worker thread."""
 
     def run(backend: Backend, ctx: JobContext) -> Explored:
-        from counterpart.core.features.pictures import PcaParams, TsneParams
+        from counterpart.core.features.pca import PcaParams
+        from counterpart.core.features.tsne import TsneParams
         from counterpart.core.pipeline.explore import views
 
         engine, params = backend.engine(request.choice), request.params

@@ -66,27 +66,36 @@ def timed(run: Callable[[], object]) -> tuple[float, object]:
     return time.process_time() - start, result
 
 
+def coloured(maps: Lazy, tap) -> list[np.ndarray]:
+    """Every image of a set by the set's principal components."""
+    from counterpart.core.features.pca import fit_pca
+    from counterpart.core.jobs import silent
+
+    model = fit_pca(maps, tap, silent())
+    return [model.colours(maps[index]) for index in range(len(maps))]
+
+
 def main() -> None:
     """Print the table."""
-    from counterpart.core.features import pictures as explore
-    from counterpart.core.jobs import JobContext, silent
+    from counterpart.core.features.tsne import TsneParams, embed_tsne
+    from counterpart.core.jobs import JobContext
 
     with tempfile.TemporaryDirectory() as folder:
         taps, readers = filled_cache(Path(folder))
         first, second = Lazy(readers[:IMAGES]), Lazy(readers[IMAGES:])
         reading, _ = timed(lambda: [first[index] for index in range(IMAGES)])
         fresh = Lazy(filled_cache(Path(folder))[1][IMAGES:])
-        colours, _ = timed(lambda: explore.pca_colours(fresh, taps[1], silent()))
-        again, _ = timed(lambda: explore.pca_colours(second, taps[1], silent()))
+        colours, _ = timed(lambda: coloured(fresh, taps[1]))
+        again, _ = timed(lambda: coloured(second, taps[1]))
     print(f"reading {IMAGES} images' features from disk      {reading:6.2f} s CPU")
     print(f"components and colours of {IMAGES} images          {colours:6.2f} s CPU, {colours / reading:.1f} x reading")
     print(f"another layer                              {again:6.2f} s CPU")
 
     steps: list[float] = []
     several = [explore_map(index) for index in range(5)]
-    params = explore.TsneParams(every=1, limit=POINTS)
+    params = TsneParams(every=1, limit=POINTS)
     context = JobContext(lambda progress: steps.append(time.monotonic()))
-    spent, found = timed(lambda: explore.embed_tsne(several, None, params, context))
+    spent, found = timed(lambda: embed_tsne(several, None, params, context))
     gaps = np.diff(steps)
     print(
         f"t-SNE of {len(found.xy)} points, perplexity {found.perplexity:.0f}        {spent:6.1f} s CPU, "

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from counterpart.core.features.similarity import similarity_blocks
 from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
 from counterpart.core.geometry import GridGeometry
 
@@ -91,3 +92,9 @@ class CountingSequence(Sequence):
     def __getitem__(self, index):
         self.reads += 1
         return self.items[index]
+
+
+def similarity_matrix(a, b, hierarchy=2):
+    """All similarities of two (rows, columns, D) maps at once: float32 (tokens of a, tokens of b)."""
+    blocks = [block.numpy() for _, block in similarity_blocks(a, b, hierarchy)]
+    return np.concatenate([np.zeros((0, b.shape[0] * b.shape[1]), np.float32), *blocks])

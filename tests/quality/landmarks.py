@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.cosegment.cosegmentation import CosegmentParams, cosegment
-from counterpart.core.evaluate.landmarks import by_image_side, inter_ocular, score_landmarks, splits
+from counterpart.core.evaluate.landmarks import inter_ocular, score_landmarks, splits
 from counterpart.core.features.cache import FeatureCache, FeatureSet, cache_dir
 from counterpart.core.images.reading import find_images
 from counterpart.core.jobs import JobContext, silent
@@ -25,6 +25,36 @@ from counterpart.core.parts import PartsParams, apply_codebook, discover_parts
 from counterpart.core.pipeline.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def by_image_side(
+    xy: NDArray[np.floating], pairs: Sequence[tuple[int, int]], side: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Name mirrored landmarks by the side of the image that they lie on.
+
+    In sets of which some photographs were mirrored without renaming left and right, one place has two names, and
+    nothing in a picture tells which. Where the first landmark of `side` lies left of the second, all pairs exchange
+    their names.
+
+    Args:
+        xy: (N, L, 2) image xy.
+        pairs: Indices of landmarks that mirror each other.
+        side: The pair that decides; where it is missing, the other pairs do by majority.
+
+    Returns:
+        A copy (N, L, 2), and (N,) bool: where names were changed.
+    """
+    out = np.array(xy, dtype=np.float64)
+    first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    swapped = np.zeros(len(out), dtype=np.bool_)
+    for image, points in enumerate(out):
+        decides = float(points[side[0], 0] - points[side[1], 0])
+        if not np.isfinite(decides):
+            decides = float(np.nansum(np.sign(points[first, 0] - points[second, 0])))
+        swapped[image] = decides < 0
+    for index in np.flatnonzero(swapped):
+        out[index, np.concatenate([first, second])] = out[index, np.concatenate([second, first])]
+    return out, swapped
 
 
 def read_truth(folder: Path, names: Sequence[str]) -> tuple[list[str], NDArray[np.float64]]:

@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import ImageError, ProtocolError
-from counterpart.core.evaluate.parts import adjusted_rand, contingency, iou_per_part, normalised_mutual_information
+from counterpart.core.evaluate.parts import (
+    adjusted_rand,
+    contingency,
+    iou_per_part,
+    mean_iou,
+    normalised_mutual_information,
+)
 from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
@@ -147,7 +153,7 @@ def _scores(table: NDArray[np.int64], values: Sequence[int], names: Mapping[int,
     titles = ["background", *(names.get(value, f"part {value}") for value in values[1:])]
     inside = table[:, 1:]
     return {
-        "mean_iou": float(np.nanmean(iou)) if not np.isnan(iou).all() else float("nan"),
+        "mean_iou": mean_iou(table),
         "iou": {title: float(value) for title, value in zip(titles, iou, strict=True) if not np.isnan(value)},
         "nmi": normalised_mutual_information(inside),
         "ari": adjusted_rand(inside),

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import UsageError
-from counterpart.core.features import pictures as drawn
+from counterpart.core.features.pca import PcaParams
+from counterpart.core.features.pictures import attention_pictures, grid_picture, heat_overlay, stretch
+from counterpart.core.features.tsne import TsneParams
 from counterpart.core.files import write_text
 from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import JobContext
@@ -60,7 +62,7 @@ def write_views(views: Views, refs: Sequence[ImageRef], out: Path, ctx: JobConte
     files = []
     for done, (position, picture) in enumerate(views.pictures.items()):
         ctx.step(done, len(views.pictures), "Writing pictures")
-        write_png(paths[position], drawn.grid_picture(picture.colours, picture.geometry, smooth=picture.smooth))
+        write_png(paths[position], grid_picture(picture.colours, picture.geometry, smooth=picture.smooth))
         files.append((refs[position].name, paths[position]))
     return Viewed(files, views.about)
 
@@ -71,7 +73,7 @@ def pca_to_files(
     view: View,
     out: Path,
     ctx: JobContext,
-    params: drawn.PcaParams | None = None,
+    params: PcaParams | None = None,
 ) -> Viewed:
     """Colour each image by the set's first three principal components (paper, figure 2): one RGB PNG per image."""
     check_writable(out, refs)
@@ -108,7 +110,7 @@ def saliency_to_files(
         write_png(path, grey.round().astype(np.uint8))
         files.append((ref.name, path))
         if heads:
-            for head, picture in enumerate(drawn.attention_pictures(feature_map)):
+            for head, picture in enumerate(attention_pictures(feature_map)):
                 write_png(path.with_suffix(f".head{head}.png"), picture)
     return Viewed(files, {"method": engine.defaults.saliency_method})
 
@@ -157,8 +159,8 @@ def similarity_to_files(
         peak = np.unravel_index(int(similarity.argmax()), similarity.shape)
         at = feature_map.geometry.grid_to_image(np.array(peak))
         path = paths[features.indices[index]]
-        shown = drawn.stretch(similarity, 2.0, 100.0)
-        write_png(path, drawn.heat_overlay(read_image(ref.path).rgb, shown, feature_map.geometry))
+        shown = stretch(similarity, 2.0, 100.0)
+        write_png(path, heat_overlay(read_image(ref.path).rgb, shown, feature_map.geometry))
         files.append((ref.name, path))
         best.append({"image": ref.name, "xy": [float(at[0]), float(at[1])], "score": float(similarity.max())})
     return Viewed(files, {"best": best})
@@ -168,7 +170,7 @@ def tsne_to_files(
     engine: Engine,
     refs: Sequence[ImageRef],
     view: View,
-    params: drawn.TsneParams,
+    params: TsneParams,
     out: Path,
     ctx: JobContext,
 ) -> Viewed:

@@ -1,7 +1,7 @@
 """Views of the feature space as pictures on the token grid: what the window lays over images and files are made of.
 
 Each function gathers the features of a set and gives a picture per image, small (one pixel per token), with the
-geometry that says where it lies. Writing them to files is `core.pipeline.drawn.exploration`'s.
+geometry that says where it lies. Writing them to files is `core.pipeline.explore.exploration`'s.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import UsageError
-from counterpart.core.features import pictures as drawn
 from counterpart.core.features.cache import FeatureSet
+from counterpart.core.features.pca import PcaParams, fit_pca
+from counterpart.core.features.pictures import colour_values, stretch
+from counterpart.core.features.tsne import TsneParams, TsneResult, embed_tsne
 from counterpart.core.features.values import FeatureMap, Tap
 from counterpart.core.geometry import GridGeometry, Size
 from counterpart.core.images.reading import ImageRef
@@ -95,7 +97,7 @@ class TokenPoints:
         geometries: For each such image where its tokens lie.
     """
 
-    result: drawn.TsneResult
+    result: TsneResult
     positions: tuple[int, ...]
     geometries: tuple[GridGeometry, ...]
 
@@ -129,14 +131,14 @@ def component_views(
     refs: Sequence[ImageRef],
     view: View,
     ctx: JobContext,
-    params: drawn.PcaParams | None = None,
+    params: PcaParams | None = None,
 ) -> Views:
     """The set's first three principal components as colours (paper, figure 2).
 
     `about["explained"]` has their shares of the variance.
     """
     features = _features(engine, refs, view, [view.tap], ctx.stage(0.0, 0.8))
-    model = drawn.fit_pca(features, view.tap, ctx.stage(0.8, 0.9), params)
+    model = fit_pca(features, view.tap, ctx.stage(0.8, 0.9), params)
     pictures = _pictures(features, ctx.stage(0.9, 1.0), "Colouring", model.colours, smooth=True)
     return Views(pictures, {"explained": [round(float(share), 4) for share in model.explained]})
 
@@ -158,12 +160,12 @@ def saliency_views(
 
     def draw(feature_map: FeatureMap) -> NDArray[np.uint8]:
         if head is None:
-            return drawn.colour_values(saliency_of(engine, feature_map))
+            return colour_values(saliency_of(engine, feature_map))
         if feature_map.attention is None:
             raise UsageError(f"{engine.info.name} has no class attention", hint="Choose a vision transformer")
         if head >= len(feature_map.attention):
             raise UsageError(f"there is no attention head {head}; the last one is {len(feature_map.attention) - 1}")
-        return drawn.colour_values(drawn.stretch(feature_map.attention[head], 0.0, 99.5))
+        return colour_values(stretch(feature_map.attention[head], 0.0, 99.5))
 
     pictures = _pictures(features, ctx.stage(0.9, 1.0), "Drawing saliency", draw, smooth=True)
     return Views(pictures, {"method": engine.defaults.saliency_method if head is None else f"head {head}"})
@@ -205,12 +207,12 @@ def arrange_tokens(
     engine: Engine,
     refs: Sequence[ImageRef],
     view: View,
-    params: drawn.TsneParams,
+    params: TsneParams,
     ctx: JobContext,
     preview: Callable[[NDArray[np.float32]], None] | None = None,
 ) -> TokenPoints:
     """Arrange the descriptors of a set in the plane by t-SNE (paper, figure 3)."""
     features = _features(engine, refs, view, [view.tap], ctx.stage(0.0, 0.4))
-    result = drawn.embed_tsne(features, view.tap, params, ctx.stage(0.4, 1.0), preview=preview)
+    result = embed_tsne(features, view.tap, params, ctx.stage(0.4, 1.0), preview=preview)
     geometries = tuple(features[index].geometry for index in range(len(features)))
     return TokenPoints(result, features.indices, geometries)

@@ -7,20 +7,16 @@ import numpy as np
 import pytest
 
 from counterpart.core.errors import CounterpartError, JobCancelledError, UsageError
+from counterpart.core.features.pca import PcaParams, fit_pca
 from counterpart.core.features.pictures import (
-    PcaParams,
-    TsneParams,
     attention_pictures,
     colour_scale,
     colour_values,
-    embed_tsne,
-    fit_pca,
     grid_picture,
     heat_overlay,
-    label_picture,
-    pca_colours,
     stretch,
 )
+from counterpart.core.features.tsne import TsneParams, embed_tsne
 from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.jobs import CancelToken, JobContext, silent
@@ -49,6 +45,11 @@ def make_scene(rng, rows=12, cols=16, width=24, objects=1):
     return make_map(base + rng.normal(0, 0.1, base.shape)), inner, left
 
 
+def coloured(maps, params=None):
+    model = fit_pca(maps, None, silent(), params)
+    return [model.colours(feature_map) for feature_map in maps]
+
+
 # PCA --------------------------------------------------
 
 
@@ -68,7 +69,7 @@ def test_the_same_set_has_the_same_colours_whatever_the_sign_the_solver_returns(
 
     rng = np.random.default_rng(1)
     maps = [make_map(rng.normal(size=(5, 6, 8))) for _ in range(3)]
-    first = pca_colours(maps, None, silent())
+    first = coloured(maps)
     solve = scipy.linalg.eigh
 
     def flipped(*args, **kwargs):
@@ -76,8 +77,8 @@ def test_the_same_set_has_the_same_colours_whatever_the_sign_the_solver_returns(
         return values, -vectors
 
     monkeypatch.setattr(scipy.linalg, "eigh", flipped)
-    second = pca_colours(maps, None, silent())
-    for a, b in zip(first.maps, second.maps, strict=True):
+    second = coloured(maps)
+    for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -87,52 +88,41 @@ def test_colours_are_joint_over_the_set_so_that_equal_tokens_look_alike_in_every
     maps = [make_scene(rng)[0] for _ in range(3)]
     values = [m.descriptors().copy() for m in maps]
     values[0][2, 3] = values[2][7, 1] = token
-    result = pca_colours([make_map(v) for v in values], None, silent())
-    assert result.maps[0].shape == (12, 16, 3)
-    assert result.maps[0].dtype == np.uint8
-    np.testing.assert_array_equal(result.maps[0][2, 3], result.maps[2][7, 1])
+    colours = coloured([make_map(v) for v in values])
+    assert colours[0].shape == (12, 16, 3)
+    assert colours[0].dtype == np.uint8
+    np.testing.assert_array_equal(colours[0][2, 3], colours[2][7, 1])
 
 
 def test_foreground_split_blackens_what_touches_the_border_and_spends_the_colours_inside():
     rng = np.random.default_rng(3)
     scenes = [make_scene(rng) for _ in range(4)]
-    result = pca_colours([s[0] for s in scenes], None, silent(), PcaParams(foreground="component"))
-    for colours, (_, inner, left) in zip(result.maps, scenes, strict=True):
+    found = coloured([s[0] for s in scenes], PcaParams(foreground="component"))
+    for colours, (_, inner, left) in zip(found, scenes, strict=True):
         assert not colours[~inner].any()
         first = colours[..., 0].astype(int)
         gap = abs(first[left].mean() - first[inner & ~left].mean())
         assert gap > 128, "the strongest colour separates the two parts"
 
 
-def test_masks_restrict_both_the_fit_and_the_picture():
-    rng = np.random.default_rng(4)
-    scenes = [make_scene(rng) for _ in range(3)]
-    masks = [s[1] for s in scenes]
-    by_list = pca_colours([s[0] for s in scenes], None, silent(), masks=masks)
-    by_call = pca_colours([s[0] for s in scenes], None, silent(), masks=lambda i: masks[i])
-    assert not by_list.maps[0][~masks[0]].any()
-    np.testing.assert_array_equal(by_list.maps[1], by_call.maps[1])
-    assert abs(np.dot(by_list.components[0], np.eye(24)[0])) < 0.05, "background plays no part"
-
-
 def test_a_set_of_one_colour_is_grey_instead_of_amplified_rounding():
-    result = pca_colours([make_map(np.ones((4, 5, 6)))], None, silent())
-    assert (result.maps[0] == 128).all()
-    assert not result.components.any()
+    maps = [make_map(np.ones((4, 5, 6)))]
+    assert (coloured(maps)[0] == 128).all()
+    assert not fit_pca(maps, None, silent()).components.any()
 
 
 def test_fewer_dimensions_than_colours_leave_the_rest_grey():
     rng = np.random.default_rng(5)
-    result = pca_colours([make_map(rng.normal(size=(4, 5, 2)))], None, silent(), PcaParams(normalised=False))
-    assert result.components.shape == (3, 2)
-    assert (result.maps[0][..., 2] == 128).all()
+    maps, params = [make_map(rng.normal(size=(4, 5, 2)))], PcaParams(normalised=False)
+    assert fit_pca(maps, None, silent(), params).components.shape == (3, 2)
+    assert (coloured(maps, params)[0][..., 2] == 128).all()
 
 
-def test_no_images_and_no_tokens_are_said_so():
+def test_no_images_and_no_foreground_are_said_so():
     with pytest.raises(UsageError, match="no images"):
-        pca_colours([], None, silent())
+        fit_pca([], None, silent())
     with pytest.raises(UsageError, match="no token"):
-        pca_colours([make_map(np.ones((3, 3, 4)))], None, silent(), masks=[np.zeros((3, 3), bool)])
+        fit_pca([make_map(np.ones((3, 3, 4)))], None, silent(), PcaParams(foreground="component"))
 
 
 class Loading:
@@ -184,7 +174,7 @@ def test_cancelling_stops_the_colouring(after):
 
     ctx = JobContext(report, token, min_interval_s=0)
     with pytest.raises(JobCancelledError):
-        pca_colours(Loading(10, (4, 4, 8)), None, ctx)
+        fit_pca(Loading(10, (4, 4, 8)), None, ctx)
     assert len(seen) == after
 
 
@@ -245,14 +235,6 @@ def test_each_head_is_shown_over_its_own_range():
 def test_features_without_attention_are_named():
     with pytest.raises(UsageError, match="made gives no attention"):
         attention_pictures(make_map(np.ones((4, 6, 3))))
-
-
-def test_labels_past_the_palette_never_take_the_colour_of_background():
-    palette = [(0, 0, 0), (255, 0, 0), (0, 255, 0)]
-    picture = label_picture(np.array([[0, 1, 2], [3, 4, 5]]), palette)
-    np.testing.assert_array_equal(picture[1, 0], picture[0, 1])
-    np.testing.assert_array_equal(picture[1, 1], picture[0, 2])
-    assert picture[picture.sum(-1) == 0].shape == (1, 3)
 
 
 # t-SNE --------------------------------------------------
@@ -350,9 +332,3 @@ def test_without_the_extra_the_error_names_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "openTSNE", None)
     with pytest.raises(CounterpartError, match=r"counterpart\[explore\]"):
         embed_tsne(clustered(), None, FAST, silent())
-
-
-def test_the_papers_settings():
-    assert (TsneParams.dino().perplexity, TsneParams.dino().exaggeration) == (300, 1)
-    assert (TsneParams.supervised().perplexity, TsneParams.supervised().exaggeration) == (500, 2)
-    assert TsneParams.supervised().every == 10

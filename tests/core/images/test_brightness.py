@@ -58,7 +58,7 @@ def test_without_being_asked_for_samples_are_not_kept_and_the_picture_is_the_sam
     plain, deep = read_image(tmp_path / "deep.tif"), read_image(tmp_path / "deep.tif", samples=True)
     assert plain.samples is None
     assert np.array_equal(plain.rgb, deep.rgb)
-    assert plain.bit_depth == deep.bit_depth == 16
+    assert deep.samples is not None
 
 
 def test_a_neutral_look_over_samples_is_the_stretched_picture(tmp_path):

@@ -312,9 +312,6 @@ def test_a_sequence_is_averaged_over_frames_then_objects():
     score = score_video([(truth, truth), (half, truth)], [1, 2])
     np.testing.assert_allclose(score.j, [[100, 100], [100, 0]])
     assert score.mean_j == pytest.approx(75)
-    assert score.jf == pytest.approx((score.mean_j + score.mean_f) / 2)
-    assert score.recall_j == pytest.approx(75)
-    assert score.decay_j == pytest.approx(50)
 
 
 def test_scoring_maps_of_different_sizes_or_no_frames_is_an_error():

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from counterpart.core.errors import FormatError, JobCancelledError, UsageError
-from counterpart.core.evaluate.landmarks import box_sizes, by_image_side, inter_ocular, score_landmarks, splits
+from counterpart.core.evaluate.landmarks import box_sizes, inter_ocular, score_landmarks, splits
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.jobs import CancelToken, JobContext, silent
 from counterpart.core.landmarks import LandmarkModel, LandmarkParams, PartMaps, fit_landmarks, predict_landmarks
+from tests.quality.landmarks import by_image_side
 
 HW = (96, 128)
 GEOMETRY = GridGeometry.plan(HW, None, 8, 4)

@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpart.core.errors import JobCancelledError, UsageError
-from counterpart.core.features.similarity import similarity_matrix
 from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.jobs import CancelToken, JobContext, silent
@@ -16,7 +15,7 @@ from counterpart.core.matching.pairs import (
     nearest_neighbours,
     select_pairs,
 )
-from tests.core.synthetic import feature_map, palette, scene_set
+from tests.core.synthetic import feature_map, palette, scene_set, similarity_matrix
 
 TAP = Tap(0, "token")
 grids = st.tuples(st.integers(1, 7), st.integers(1, 7))

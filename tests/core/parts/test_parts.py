@@ -1,4 +1,4 @@
-"""Parts on scenes whose segments are known; codebooks; augmented copies."""
+"""Parts on scenes whose segments are known; codebooks."""
 
 import dataclasses
 import json
@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 
-from counterpart.core.cosegment.augment import AugmentParams, augmented, encode_augmented
 from counterpart.core.cosegment.cosegmentation import CosegmentParams, cosegment
 from counterpart.core.errors import FormatError, JobCancelledError, OutputError, UsageError
 from counterpart.core.features.values import Tap
@@ -408,30 +407,6 @@ def test_a_missing_codebook_and_a_folder_in_the_way(tmp_path, book):
         book.save(tmp_path / "way")
 
 
-# Augmented copies ---------------------------------------------------------------------------------------------------
-
-
-def test_copies_are_a_mirror_image_and_crops_of_95_percent():
-    rgb = np.random.default_rng(0).integers(0, 255, (100, 60, 3)).astype(np.uint8)
-    copies = augmented(rgb, AugmentParams(crops=7))
-    assert len(copies) == 8
-    np.testing.assert_array_equal(copies[0], rgb[:, ::-1])
-    assert {copy.shape for copy in copies[1:]} == {(95, 57, 3)}
-    for copy in copies[1:]:
-        places = [(r, c) for r in range(6) for c in range(4) if np.array_equal(rgb[r : r + 95, c : c + 57], copy)]
-        assert len(places) == 1
-
-
-def test_fault_crops_were_unseeded():
-    rgb = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
-    first, again = (augmented(rgb, AugmentParams(seed=4)) for _ in range(2))
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-    other = augmented(rgb, AugmentParams(seed=5))
-    elsewhere = augmented(rgb, AugmentParams(seed=4), index=1)
-    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
-    assert not all(np.array_equal(a, b) for a, b in zip(first, elsewhere, strict=True))
-
-
 def test_fault_files_with_aug_in_their_name_were_dropped(scene):
     # Copies are told apart by being passed apart, never by a name: what is given as an image is returned.
     maps, segments, inside = scene
@@ -440,25 +415,6 @@ def test_fault_files_with_aug_in_their_name_were_dropped(scene):
     assert len(result.images) == 5
     assert same_up_to_names([image.labels for image in result.images], [truth(s) for s in segments])
     assert len(cosegment(named, COSEGMENT, silent()).images) == 5
-
-
-def test_copies_are_encoded_in_memory_image_by_image():
-    batches = []
-
-    def encode(images):
-        batches.append(len(images))
-        return [feature_map(np.zeros((2, 2), int), palette(1)) for _ in images]
-
-    maps = encode_augmented(lambda i: np.zeros((20, 20, 3), np.uint8), 3, AugmentParams(crops=4), encode, silent())
-    assert batches == [5, 5, 5]
-    assert len(maps) == 15
-
-
-def test_copies_out_of_range_are_refused():
-    with pytest.raises(UsageError):
-        AugmentParams(crops=-1)
-    with pytest.raises(UsageError):
-        AugmentParams(crop=0)
 
 
 def test_a_part_of_several_prototypes_comes_back_from_disk_and_labels_the_same(tmp_path, scene, book):

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
 from counterpart.core.tools.clipboard import copy_part, paste_part
-from counterpart.core.tools.fill import flood_colour, flood_labels
+from counterpart.core.tools.fill import flood_labels
 from counterpart.core.tools.morphology import (
     FillHoles,
     Grow,
@@ -54,22 +54,11 @@ def test_a_fill_takes_the_connected_region_of_a_label(labels, xy, diagonal):
     assert region.tight().bbox == region.bbox
 
 
-@given(hnp.arrays(np.uint8, (*SHAPE, 3), elements=st.integers(0, 20)), place_st, st.integers(0, 15), st.booleans())
-def test_a_fill_by_colour_takes_what_is_close_to_the_colour_clicked(rgb, xy, tolerance, diagonal):
-    rgb.flags.writeable = False
-    near = (abs(rgb.astype(int) - rgb[xy[1], xy[0]].astype(int)) <= tolerance).all(axis=2)
-    pieces, _ = ndimage.label(near, np.ones((3, 3)) if diagonal else None)
-    got = full(flood_colour(rgb, xy, tolerance, diagonal=diagonal))
-    np.testing.assert_array_equal(got, pieces == pieces[xy[1], xy[0]])
-    np.testing.assert_array_equal(full(flood_colour(rgb, xy, tolerance, connected=False)), near)
-
-
 def test_a_fill_stays_in_its_window():
     labels = np.zeros((40, 50), np.uint16)
     assert flood_labels(labels, (10, 10), window=(5, 6, 20, 30)).bbox == (5, 6, 20, 30)
     assert flood_labels(labels, (40, 10), window=(5, 6, 20, 30)).is_empty
-    rgb = np.zeros((40, 50, 3), np.uint8)
-    assert flood_colour(rgb, (10, 10), 3, window=(5, 6, 20, 99)).bbox == (5, 6, 20, 50)
+    assert flood_labels(labels, (10, 10), window=(5, 6, 20, 99)).bbox == (5, 6, 20, 50)
 
 
 @pytest.mark.parametrize("xy", [(-1, 3), (3, 9), (11, 0), (float("nan"), 0)])

@@ -37,10 +37,11 @@ def shown_is_stored(document, draft, title):
     """Apply what a gesture came to; the document then has what the draft showed, and undoes it in one step."""
     before, shown = document.label_map(1), draft.labels.copy()
     history = History(document)
-    history.push(draft.result().command(1, title, HW))
+    edit = draft.result()
+    history.push(edit.command(1, title, HW))
     after = document.label_map(1).labels
     np.testing.assert_array_equal(after, shown)
-    draft.rebase(after, draft.changed_box)
+    draft.rebase(after, edit.bbox)
     np.testing.assert_array_equal(draft.labels, after)
     history.undo()
     undone = document.label_map(1)

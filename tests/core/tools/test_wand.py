@@ -139,7 +139,6 @@ def test_a_place_against_keeps_what_looks_like_it_out_at_every_tolerance():
 def test_without_features_colour_decides():
     _, rgb, segments = scene()
     wand = Wand(rgb)
-    assert not wand.uses_features
     got = full(wand.select((40, 56)).region(0.2), segments.shape)
     truth = segments == 2
     assert (got & truth).sum() / (got | truth).sum() > 0.99
