@@ -202,7 +202,7 @@ def _spair(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.pipeline.matches.matching import MatchJob
 
     engine = engine_from(args)
-    nearest, transfer = MatchJob.paper(engine), TransferJob.for_engine(engine)
+    nearest, transfer = MatchJob.paper(engine), TransferJob.for_model(engine.defaults)
     chosen = resolution(args, nearest.size, nearest.stride)
     hierarchy = nearest.params.hierarchy if args.bin is None else args.bin
     tap = tap_or(args, nearest.params.tap or engine.defaults.match_tap)

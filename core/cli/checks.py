@@ -38,7 +38,7 @@ def _check(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.pipeline.keypoints.transfer_files import TransferJob, read_templates
 
     engine = engine_from(args)
-    own = TransferJob.for_engine(engine)
+    own = TransferJob.for_model(engine.defaults)
     chosen = resolution(args, own.size, own.stride)
     params = dataclasses.replace(own.params, tap=tap_or(args, engine.defaults.transfer_tap))
     skeleton, items = read_templates(args.file, args.root, ctx, args.category)

@@ -60,7 +60,7 @@ def _keypoints(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.transfer import TransferParams
 
     engine = engine_from(args)
-    own = TransferJob.for_engine(engine)
+    own = TransferJob.for_model(engine.defaults)
     params = TransferParams.nearest_neighbour() if args.plain else own.params
     params = dataclasses.replace(params, tap=tap_or(args, engine.defaults.transfer_tap))
     chosen = resolution(args, own.size, own.stride)

@@ -27,10 +27,18 @@ from counterpart.core.wording import counted
 
 if TYPE_CHECKING:
     from counterpart.core.pipeline.engine import Engine
+    from counterpart.core.pipeline.parts.discovery import PartsJob
     from counterpart.core.pipeline.parts.mask_files import WrittenMask
     from counterpart.core.pipeline.parts.masks import CosegmentJob, MaskRun
 
-__all__ = ["add_cosegment_options", "cosegment_job", "declare_cosegment", "declare_parts", "label_map_outcome"]
+__all__ = [
+    "add_cosegment_options",
+    "cosegment_job",
+    "declare_cosegment",
+    "declare_parts",
+    "label_map_outcome",
+    "parts_job",
+]
 
 METHODS = ("default", "seeded", "paper", "baseline")
 REFINEMENTS = ("grabcut", "crf", "guided", "none")
@@ -94,11 +102,9 @@ def add_cosegment_options(parser: argparse.ArgumentParser) -> None:
 
 def cosegment_job(args: argparse.Namespace, engine: Engine) -> CosegmentJob:
     """The `CosegmentJob` that the options describe."""
-    from counterpart.core.cosegment.cosegmentation import CosegmentParams
     from counterpart.core.pipeline.parts.masks import CosegmentJob
 
-    job = CosegmentJob.for_engine(engine)
-    params = CosegmentParams.for_method(engine.defaults, args.method)
+    job = CosegmentJob.for_model(engine.defaults, args.method)
     changes = {
         "saliency": args.saliency,
         "heads": args.heads,
@@ -108,12 +114,27 @@ def cosegment_job(args: argparse.Namespace, engine: Engine) -> CosegmentJob:
         "outlier_cosine": args.outliers,
         "refine": args.refine,
     }
-    params = dataclasses.replace(params, **{name: value for name, value in changes.items() if value is not None})
+    params = dataclasses.replace(job.params, **{name: value for name, value in changes.items() if value is not None})
     if args.clusters is not None or args.elbow is not None:
         params = dataclasses.replace(params, clusters=args.clusters or None)
     params = dataclasses.replace(params, seed=args.seed, tap=tap_or(args, params.tap or engine.defaults.cosegment_tap))
     chosen = resolution(args, job.size, job.stride)
     return CosegmentJob(params, chosen.size, chosen.stride)
+
+
+def parts_job(args: argparse.Namespace, engine: Engine) -> PartsJob:
+    """The `PartsJob` that the options of `parts` describe."""
+    from counterpart.core.pipeline.parts.discovery import PartsJob
+
+    own = PartsJob.for_model(engine.defaults, args.parts, args.method).params
+    params = dataclasses.replace(
+        own,
+        stages=args.stages,
+        seed=args.seed,
+        crf=own.crf if args.crf is None else args.crf,
+        grouping=args.grouping or own.grouping,
+    )
+    return PartsJob(cosegment_job(args, engine), params, args.augment)
 
 
 def _cosegment(args: argparse.Namespace, ctx: JobContext) -> Outcome:
@@ -134,10 +155,9 @@ def _cosegment(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 def _parts(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.images.reading import find_images
-    from counterpart.core.parts import PartsParams
     from counterpart.core.parts.codebook import Codebook
     from counterpart.core.pipeline.output_paths import check_writable
-    from counterpart.core.pipeline.parts.discovery import PartsJob, find_known_parts, find_parts
+    from counterpart.core.pipeline.parts.discovery import find_known_parts, find_parts
     from counterpart.core.pipeline.parts.mask_files import write_masks
 
     engine = engine_from(args)
@@ -149,14 +169,9 @@ def _parts(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     if args.codebook:
         run = find_known_parts(engine, refs, Codebook.load(args.codebook), finding, crf=bool(args.crf))
     else:
-        make = PartsParams.paper_for if args.method == "paper" else PartsParams.for_model
-        params = dataclasses.replace(make(engine.defaults, args.parts), stages=args.stages, seed=args.seed)
-        if args.crf is not None:
-            params = dataclasses.replace(params, crf=args.crf)
-        if args.grouping is not None:
-            params = dataclasses.replace(params, grouping=args.grouping)
-        job = PartsJob(cosegment_job(args, engine), params, args.augment)
-        run = find_parts(engine, refs, job, finding, Codebook.load(args.keep) if args.keep else None)
+        run = find_parts(
+            engine, refs, parts_job(args, engine), finding, Codebook.load(args.keep) if args.keep else None
+        )
     about: dict[str, object] = {}
     if run.codebook is not None and not args.codebook:
         book = args.out / "codebook.safetensors"

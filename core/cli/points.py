@@ -113,7 +113,7 @@ def _transfer(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     engine = engine_from(args)
     refs = find_images(args.images)
     skeleton, templates = read_templates(args.templates, args.root, ctx, args.category)
-    job = TransferJob.for_engine(engine)
+    job = TransferJob.for_model(engine.defaults)
     params = TransferParams.nearest_neighbour() if args.plain else job.params
     params = dataclasses.replace(params, tap=tap_or(args, engine.defaults.transfer_tap))
     if args.doubtful_below is not None:

@@ -53,7 +53,7 @@ def run_demo(parts: int, out: Path | None, ctx: JobContext) -> Demo:
     check_writable(folder)
     engine = Engine()
     refs = find_images([resource_path("samples")])
-    found = find_parts(engine, refs, PartsJob.for_engine(engine, parts), ctx.stage(0.0, 0.8))
+    found = find_parts(engine, refs, PartsJob.for_model(engine.defaults, parts), ctx.stage(0.0, 0.8))
     run = found.masks
     if found.codebook is not None:
         found.codebook.save(folder / "codebook.safetensors")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 
 from counterpart.core.backbone.registry import ModelInfo, model_info
-from counterpart.core.cosegment.cosegmentation import CosegmentParams
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
-from counterpart.core.parts import PartsParams
 from counterpart.core.parts.codebook import Codebook
 from counterpart.core.pipeline.engine import Engine
 from counterpart.core.pipeline.keypoints.transfer_files import TransferJob
 from counterpart.core.pipeline.parts.discovery import PartsJob, find_parts
 from counterpart.core.pipeline.parts.masks import CosegmentJob, MaskRun, find_object
-from counterpart.core.transfer.params import TransferParams
 from counterpart.desktop.find.mask_jobs import MakeMaskJob, MakePreviewJob, MaskRequest, mask_job, preview_job
 from counterpart.desktop.find.run_panel import TaskSpec
 from counterpart.desktop.widgets.form import Knob
@@ -56,31 +52,24 @@ def _input_knobs(info: ModelInfo) -> dict[str, Knob]:
 
 
 def _object_defaults(model: str) -> CosegmentJob:
-    defaults = _info(model).defaults
-    return CosegmentJob(CosegmentParams.for_model(defaults), defaults.segment_size, defaults.segment_stride)
+    return CosegmentJob.for_model(_info(model).defaults)
 
 
 def _object_for_method(model: str, method: str) -> CosegmentJob:
-    """The object's search as a method does it, with the layer and threshold that were published for the model."""
-    job = _object_defaults(model)
-    # The models' own way is seeded too, with measured settings: that is the one then.
-    name = "default" if method == job.params.method == "seeded" else method
-    return dataclasses.replace(job, params=CosegmentParams.for_method(_info(model).defaults, name))
-
-
-def _parts_for_method(model: str, method: str) -> PartsJob:
-    """The parts as a method does them: with the paper's search go the paper's parts."""
-    own = _parts_defaults(model)
-    params = own.params
-    if method == "paper":
-        params = PartsParams.paper_for(_info(model).defaults, params.k)
-    return dataclasses.replace(own, object=_object_for_method(model, method), params=params)
+    return CosegmentJob.for_model(_info(model).defaults, _command_line_method(model, method))
 
 
 def _parts_defaults(model: str) -> PartsJob:
-    # Without the CRF, which takes seconds an image and eats small parts: one can turn it on for a last pass.
-    params = dataclasses.replace(PartsParams.for_model(_info(model).defaults), crf=False)
-    return PartsJob(_object_defaults(model), params)
+    return PartsJob.for_model(_info(model).defaults)
+
+
+def _parts_for_method(model: str, method: str) -> PartsJob:
+    return PartsJob.for_model(_info(model).defaults, method=_command_line_method(model, method))
+
+
+def _command_line_method(model: str, method: str) -> str:
+    """What the command line calls a method: where a model's own way is seeded, with measured settings, the default."""
+    return "default" if method == _info(model).defaults.cosegment_method == "seeded" else method
 
 
 _REFINE = {"guided": "Guided filter", "grabcut": "GrabCut", "crf": "CRF", "none": "As found"}
@@ -167,9 +156,7 @@ def _find_parts(
 
 
 def _keypoint_defaults(model: str) -> TransferJob:
-    defaults = _info(model).defaults
-    side = defaults.points_size
-    return TransferJob(TransferParams.for_model(defaults), (side, side), defaults.points_stride)
+    return TransferJob.for_model(_info(model).defaults)
 
 
 def _keypoint_knobs(model: str) -> Mapping[str, Knob]:

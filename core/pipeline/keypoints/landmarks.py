@@ -59,7 +59,7 @@ class LandmarkJob:
     def for_engine(cls, engine: Engine, k: int = 8, *, paper: bool = False) -> LandmarkJob:
         """The model's own settings, or the paper's linear map from centroids."""
         params = LandmarkParams.paper() if paper else LandmarkParams()
-        job = PartsJob.for_engine(engine, k)
+        job = PartsJob.for_model(engine.defaults, k)
         # Landmarks are anchored to centroids: parts of like size serve them better than parts a person would name.
         parts = dataclasses.replace(job, params=dataclasses.replace(job.params, grouping="kmeans"))
         return cls(parts, params, descriptors=not paper)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from counterpart.core.backbone.registry import ModelDefaults
 from counterpart.core.errors import CounterpartError, ImageError, ProtocolError, UsageError
 from counterpart.core.evaluate.keypoints import Annotated
 from counterpart.core.files import write_json
@@ -49,9 +50,8 @@ class TransferJob:
     stride: int
 
     @classmethod
-    def for_engine(cls, engine: Engine) -> TransferJob:
-        """The model's own settings."""
-        defaults = engine.defaults
+    def for_model(cls, defaults: ModelDefaults) -> TransferJob:
+        """A model's own settings."""
         # Square, whatever the shape of the image or window: as many tokens along its shorter side as along the longer.
         side = defaults.points_size
         return cls(TransferParams.for_model(defaults), (side, side), defaults.points_stride)

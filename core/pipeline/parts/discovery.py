@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from counterpart.core.backbone.registry import ModelDefaults
 from counterpart.core.cosegment.cosegmentation import CosegmentResult, cosegment
 from counterpart.core.features.cache import FeatureSet
 from counterpart.core.features.values import FeatureMap, Tap
@@ -40,9 +41,10 @@ class PartsJob:
     augment: int = 0
 
     @classmethod
-    def for_engine(cls, engine: Engine, k: int = 4) -> PartsJob:
-        """The model's own settings."""
-        return cls(CosegmentJob.for_engine(engine), PartsParams.for_model(engine.defaults, k))
+    def for_model(cls, defaults: ModelDefaults, k: int = 4, method: str = "default") -> PartsJob:
+        """A model's own settings; with the object found as in the paper, its parts are too."""
+        make = PartsParams.paper_for if method == "paper" else PartsParams.for_model
+        return cls(CosegmentJob.for_model(defaults, method), make(defaults, k))
 
     def taps(self, engine: Engine) -> list[Tap]:
         """Every place that the job reads descriptors at."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from counterpart.core.backbone.registry import ModelDefaults
 from counterpart.core.cosegment.cosegmentation import CosegmentParams, CosegmentResult, cosegment, mask_pixels
 from counterpart.core.features.cache import FeatureSet
 from counterpart.core.features.values import Tap
@@ -46,10 +47,10 @@ class CosegmentJob:
     stride: int
 
     @classmethod
-    def for_engine(cls, engine: Engine) -> CosegmentJob:
-        """The model's own settings."""
-        defaults = engine.defaults
-        return cls(CosegmentParams.for_model(defaults), defaults.segment_size, defaults.segment_stride)
+    def for_model(cls, defaults: ModelDefaults, method: str = "default") -> CosegmentJob:
+        """A model's own settings, or those of a method; see `CosegmentParams.for_method`."""
+        params = CosegmentParams.for_method(defaults, method)
+        return cls(params, defaults.segment_size, defaults.segment_stride)
 
     def taps(self, engine: Engine) -> list[Tap]:
         """Every place that the job reads descriptors at."""

@@ -1,11 +1,14 @@
 """The Run panel and its forms: made from the parameters that core declares."""
 
+import argparse
 import dataclasses
 
 import pytest
 
 from counterpart.core.backbone.registry import list_models
+from counterpart.core.cli import masks
 from counterpart.core.parts import PartsParams
+from counterpart.core.pipeline.engine import Engine
 from counterpart.core.pipeline.parts.discovery import PartsJob
 from counterpart.core.pipeline.parts.masks import CosegmentJob
 from counterpart.desktop.find.run_panel import ModelEntry, RunPanel
@@ -108,6 +111,19 @@ def test_the_button_says_why_it_is_disabled(panel):
     assert panel.button.isEnabled()
     panel.set_models([dataclasses.replace(MODELS[0], installed=False)], MODELS[0].name)
     assert panel.button.toolTip() == "Install the model first"
+
+
+@pytest.mark.parametrize("model", [info.name for info in list_models()])
+@pytest.mark.parametrize("method", ["default", "paper", "baseline"])
+def test_every_model_starts_as_on_the_command_line(model, method):
+    parser = argparse.ArgumentParser()
+    masks.declare_parts(parser)
+    args = parser.parse_args(["images", "--out", "out", "--method", method])
+    told = {"parts": masks.parts_job(args, Engine(model)), "object": masks.cosegment_job(args, Engine(model))}
+    for task in TASKS:
+        if task.id in told:
+            offered = task.defaults(model) if method == "default" else task.for_method(model, method)
+            assert offered == told[task.id]
 
 
 def test_choosing_the_papers_method_brings_its_settings_with_it(qtbot, tmp_path):
