@@ -1,4 +1,4 @@
-"""Commands on videos as projects: `frames` takes a video's frames, `track-project` propagates within a project."""
+"""Commands on videos as projects: `frames` takes a video's frames, `track-project` tracks within a project."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _track(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     for report in reports:
         where = f"{report['folder']}: " if len(reports) > 1 else ""
         count, doubtful = len(report["changed"]), len(report["doubtful"])
-        lines.append(f"{where}{count} frames propagated from {len(report['annotated'])}, {doubtful} of them doubtful")
+        lines.append(f"{where}{count} frames tracked from {len(report['annotated'])}, {doubtful} of them doubtful")
         lines += [f"  left as it is: {one['image']}: {one['reason']}" for one in report["skipped"]]
     return Outcome("\n".join(lines), {"project": str(args.project), "videos": reports})
 
@@ -108,19 +108,15 @@ def _folders(document: Document, args: argparse.Namespace) -> list[str]:
 def _track_folder(
     args: argparse.Namespace, document: Document, folder: str, engine: Engine, ctx: JobContext
 ) -> dict[str, Any]:
-    from counterpart.core.pipeline.video.track_project import (
-        plan_sequence,
-        propagate_sequence,
-        sequence_command,
-        span_from,
-    )
+    from counterpart.core.pipeline.video.track_plan import plan_track, span_from
+    from counterpart.core.pipeline.video.track_project import track_command, track_project
     from counterpart.core.project.sequence import FrameState, frame_state, frames_of
 
     images = frames_of(document, folder)
     span = None if args.frame is None else span_from(document, images, args.frame, args.direction)
-    plan = plan_sequence(document, images, document.revision, span)
-    result = propagate_sequence(engine, plan, track_job(args, engine), ctx)
-    command = sequence_command(plan, result)
+    plan = plan_track(document, images, document.revision, span)
+    result = track_project(engine, plan, track_job(args, engine), ctx)
+    command = track_command(plan, result)
     document.apply(command)
     changed = [document.image(image) for image in command.outcome.changed]
     if not result.complete:

@@ -21,7 +21,7 @@ from counterpart.core.wording import counted
 
 if TYPE_CHECKING:
     from counterpart.core.pipeline.engine import Engine
-    from counterpart.core.pipeline.video.track_masks import TrackJob
+    from counterpart.core.pipeline.video.track_job import TrackJob
 
 __all__ = ["declare_track", "track_job"]
 
@@ -48,7 +48,7 @@ def declare_track(parser: argparse.ArgumentParser) -> None:
 
 def track_job(args: argparse.Namespace, engine: Engine) -> TrackJob:
     """The `TrackJob` that the options describe."""
-    from counterpart.core.pipeline.video.track_masks import TrackJob
+    from counterpart.core.pipeline.video.track_job import TrackJob
 
     own = TrackJob.for_engine(engine, paper=args.paper)
     chosen = resolution(args, own.size, own.stride)

@@ -223,6 +223,6 @@ def _sequence(name: str, images: Path, masks: Path) -> DavisSequence:
         raise ProtocolError(
             f"the first frame of '{name}' has no mask",
             path=masks / f"{frames[0].stem}.png",
-            hint="The first mask is what is propagated",
+            hint="The first mask is what is tracked",
         )
     return DavisSequence(name, frames, found)

@@ -14,7 +14,7 @@ __all__ = ["DOUBT_LIMIT", "SEQUENCE", "FrameState", "Sequence", "folder_of", "fr
 SEQUENCE = "sequence"
 """Key of the project's setting."""
 DOUBT_LIMIT = 0.3
-"""A propagated frame with more doubt is doubtful: its labels are expected to overlap less than 70 % with the truth."""
+"""A tracked frame with more doubt is doubtful: its labels are expected to overlap less than 70 % with the truth."""
 _FPS = 25.0
 
 
@@ -25,7 +25,7 @@ class Sequence:
     Attributes:
         fps: Frames per second, for playing and for the time shown.
         video: Name of the video file that they come from; empty if unknown.
-        size: Longest side of what the model sees of a frame when propagating; None for the usual one.
+        size: Longest side of what the model sees of a frame when tracking; None for the usual one.
     """
 
     fps: float = _FPS
@@ -56,7 +56,7 @@ class FrameState(IntEnum):
 
     NONE = 0
     SKIPPED = 1
-    PROPAGATED = 2
+    TRACKED = 2
     DOUBTFUL = 3
     ANNOTATED = 4
 
@@ -67,7 +67,7 @@ def frame_state(record: ImageRecord) -> FrameState:
         return FrameState.ANNOTATED
     if record.state == "predicted":
         doubtful = record.doubt is not None and record.doubt > DOUBT_LIMIT
-        return FrameState.DOUBTFUL if doubtful else FrameState.PROPAGATED
+        return FrameState.DOUBTFUL if doubtful else FrameState.TRACKED
     return FrameState.SKIPPED if record.state == "skipped" else FrameState.NONE
 
 

@@ -2,25 +2,23 @@
 
 Label propagation along descriptor similarity as in DINO's evaluation on DAVIS, which the paper repeats at a finer
 stride (supplement, table 1), and improved: descriptors centred on the video, labels finer than tokens, edges of
-the photograph, several annotated frames.
+the photograph, several annotated frames. `MaskTracker` carries label maps, `PointTracker` keypoints.
 """
 
-from counterpart.core.track.engine import Encode
-from counterpart.core.track.masks import TrackedFrame, Tracker, track
+from counterpart.core.track.masks import MaskTracker, TrackedFrame
 from counterpart.core.track.params import TrackParams, default_tap, governed
-from counterpart.core.track.points import PointTracker, TrackedPoints, track_points
+from counterpart.core.track.points import PointTracker, TrackedPoints
 from counterpart.core.track.state import TrackState
+from counterpart.core.track.tracker import Encode
 
 __all__ = [
     "Encode",
+    "MaskTracker",
     "PointTracker",
     "TrackParams",
     "TrackState",
     "TrackedFrame",
     "TrackedPoints",
-    "Tracker",
     "default_tap",
     "governed",
-    "track",
-    "track_points",
 ]

@@ -1,4 +1,4 @@
-"""Labels flowing from frame to frame along descriptor similarity: the arithmetic of propagation, in torch.
+"""Labels flowing from frame to frame along descriptor similarity: the arithmetic of tracking, in torch.
 
 Every token of a frame takes the labels of its most similar tokens in the context (the annotated frame and the
 last few), looked for around its own place, weighted by a softmax over their similarities (Caron et al. 2021,
@@ -22,7 +22,7 @@ from counterpart.core.track.params import TrackParams
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Basis", "Flow", "Look", "propagate"]
+__all__ = ["Basis", "Flow", "Look", "carry"]
 
 _TILE = 8
 """Side of the squares of tokens that are searched together; their windows overlap, so one product serves them all."""
@@ -64,7 +64,7 @@ class Basis:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """A frame as the propagation sees it.
+    """A frame as the tracker sees it.
 
     Attributes:
         vectors: (rows, columns, d) float32, unit length.
@@ -75,9 +75,9 @@ class Look:
     labels: torch.Tensor
 
 
-def propagate(
+def carry(
     query: torch.Tensor, context: Sequence[Look], radius_rc: tuple[int, int], top_k: int, temperature: float
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> torch.Tensor:
     """Labels for every token of a frame.
 
     Args:
@@ -88,7 +88,7 @@ def propagate(
         temperature: Of the softmax over their similarities.
 
     Returns:
-        (rows, columns, K) labels, and (rows, columns) mean similarity of the matches.
+        (rows, columns, K) labels.
     """
     import torch
 
@@ -97,7 +97,6 @@ def propagate(
     labels = torch.stack([look.labels for look in context])
     count, channels = len(context), labels.shape[-1]
     out = torch.empty(rows, cols, channels)
-    similarity = torch.empty(rows, cols)
     for top in range(0, rows, _TILE):
         bottom = min(top + _TILE, rows)
         row_lo, row_hi, far_rows = _reach(top, bottom, rows, radius_rc[0])
@@ -115,8 +114,7 @@ def propagate(
             votes = labels[:, row_lo:row_hi, col_lo:col_hi].reshape(-1, channels)[places]
             tile = torch.einsum("nk,nkc->nc", weights, votes)
             out[top:bottom, left:right] = tile.view(bottom - top, right - left, channels)
-            similarity[top:bottom, left:right] = values.mean(dim=1).view(bottom - top, right - left)
-    return out, similarity
+    return out
 
 
 def _reach(lo: int, hi: int, length: int, radius: int) -> tuple[int, int, torch.Tensor]:
@@ -153,6 +151,6 @@ class Flow:
         """(rows, columns, K) labels of the next frame, which then counts for those after it."""
         context = [*self._anchors, *self.recent]
         with _one_thread():
-            labels, _ = propagate(vectors, context, self._radius_rc, self._params.top_k, self._params.temperature)
+            labels = carry(vectors, context, self._radius_rc, self._params.top_k, self._params.temperature)
         self.recent.append(Look(vectors, labels))
         return labels

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from counterpart.core.errors import UsageError
 from counterpart.core.geometry import GridGeometry
-from counterpart.core.images.video import FrameSource
+from counterpart.core.images.video import Frame, FrameSource
 from counterpart.core.jobs import JobContext
 from counterpart.core.refine import guided_filter
-from counterpart.core.track.engine import Encode, Engine, as_source
 from counterpart.core.track.params import TrackParams
 from counterpart.core.track.state import TrackState
+from counterpart.core.track.tracker import Encode, Tracker
 
-__all__ = ["TrackedFrame", "Tracker", "track"]
+__all__ = ["MaskTracker", "TrackedFrame"]
 
 # Of the guided filter: found on photographs scaled so that a token is about five pixels wide, where it does as well as
 # at full size and costs a tenth.
@@ -41,47 +41,12 @@ class TrackedFrame(NamedTuple):
     confidence: float
 
 
-def track(
-    frames: FrameSource | Sequence[NDArray[np.uint8]],
-    annotations: Mapping[int, NDArray[np.integer]],
-    params: TrackParams,
-    encode: Encode,
-    ctx: JobContext,
-    *,
-    start: int = 0,
-    stop: int | None = None,
-    state: TrackState | None = None,
-) -> Iterator[TrackedFrame]:
-    """Carry masks from annotated frames to all others (Caron et al. 2021; the paper's supplement, table 1).
+class MaskTracker(Tracker[NDArray[np.integer], TrackedFrame]):
+    """Carries label maps (H, W); 0 is background (Caron et al. 2021; the paper's supplement, table 1).
 
-    Frames after the last annotated one are gone through once, holding only the context. Frames with an annotated one
-    after them are gone through twice (the pixels, not the encoder), their descriptors kept in a temporary file.
-
-    Args:
-        frames: A source (`core.images.video.open_frames`) or frames in memory.
-        annotations: Label maps (H, W) by frame index; 0 is background. A label that one of them lacks counts as absent
-            from that frame.
-        params: See `TrackParams`.
-        encode: Features of a frame, always on the same grid.
-        ctx: Progress and cancellation, between frames.
-        start: First frame wanted.
-        stop: The frame after the last wanted one. With `governed`, exactly what a correction changes.
-        state: Goes on from where an earlier run stopped; see `Tracker.state`.
-
-    Yields:
-        One `TrackedFrame` per readable frame, in order; annotated frames as they were given.
-
-    Raises:
-        UsageError: No annotation, one of another size than the frames, or of a frame that is not there.
-        ImageError: A frame has another size than the first.
-        OutputError: No space for the temporary file.
-        JobCancelledError: Cancelled.
+    A label that one annotated frame lacks counts as absent from that frame. What flows are shares of each label in the
+    cells of each token. Besides what `Tracker` refuses, a mask of another size than the frames is a `UsageError`.
     """
-    yield from Tracker(frames, annotations, params, encode, ctx, start=start, stop=stop, state=state)
-
-
-class Tracker:
-    """`track` as an object, for a caller that wants to stop and go on later. Iterate over it once."""
 
     def __init__(
         self,
@@ -95,51 +60,28 @@ class Tracker:
         stop: int | None = None,
         state: TrackState | None = None,
     ) -> None:
-        source = as_source(frames)
-        self._annotations, self._params = annotations, params
-        carrier = _MaskCarrier(annotations, params.cells)
-        self._carrier = carrier
-        self._engine = Engine(source, annotations, carrier, params, encode, ctx, start, stop, state)
+        super().__init__(frames, annotations, params, encode, ctx, start=start, stop=stop, state=state)
+        found = {0}
         for index, labels in annotations.items():
-            _check(labels, source, index)
-
-    @property
-    def state(self) -> TrackState | None:
-        """The context after the last frame that was given out; None where going on means starting at an annotation."""
-        return self._engine.state
-
-    def __iter__(self) -> Iterator[TrackedFrame]:
-        for flowed in self._engine.run():
-            index = flowed.frame.index
-            if flowed.channels is None or flowed.geometry is None:
-                yield TrackedFrame(index, self._carrier.stored(self._annotations[index]), 1.0)
-                continue
-            fine = cell_geometry(flowed.geometry, self._params.cells)
-            scores = unpack_cells(flowed.channels, self._params.cells)
-            chosen = _decide(scores, fine, flowed.geometry, flowed.frame.rgb, self._params)
-            yield TrackedFrame(index, np.asarray(self._carrier.names[chosen]), _expected_jaccard(scores))
-
-
-class _MaskCarrier:
-    """Label maps as shares of each label in the cells of each token."""
-
-    def __init__(self, annotations: Mapping[int, NDArray[np.integer]], cells: int) -> None:
-        found = {0}.union(*(np.unique(labels).tolist() for labels in annotations.values()))
+            _check(labels, self._source, index)
+            found.update(np.unique(labels).tolist())
         if min(found) < 0 or max(found) > np.iinfo(np.uint16).max:
             raise UsageError(f"{min(found)} and {max(found)} cannot both be labels", hint="Labels are 0 to 65535")
         kind = np.uint8 if max(found) <= np.iinfo(np.uint8).max else np.uint16
-        self.names = np.array(sorted(found), dtype=kind)
-        self._cells = cells
+        self._names = np.array(sorted(found), dtype=kind)
 
-    def stored(self, labels: NDArray[np.integer]) -> NDArray[np.integer]:
-        return labels.astype(self.names.dtype)
+    def _load(self, given: NDArray[np.integer], geometry: GridGeometry) -> NDArray[np.float32]:
+        cells, positions = self._params.cells, np.searchsorted(self._names, given.astype(self._names.dtype))
+        return pack_cells(cell_geometry(geometry, cells).pool_labels(positions, len(self._names)), cells)
 
-    def load(self, given: NDArray[np.integer], geometry: GridGeometry) -> NDArray[np.float32]:
-        positions = np.searchsorted(self.names, self.stored(given))
-        return pack_cells(cell_geometry(geometry, self._cells).pool_labels(positions, len(self.names)), self._cells)
+    def _as_given(self, index: int) -> TrackedFrame:
+        return TrackedFrame(index, self._annotations[index].astype(self._names.dtype), 1.0)
 
-    def renew(self, channels: NDArray[np.float32], geometry: GridGeometry) -> NDArray[np.float32]:  # noqa: ARG002
-        return channels
+    def _arrived(self, frame: Frame, channels: NDArray[np.float32], geometry: GridGeometry) -> TrackedFrame:
+        fine = cell_geometry(geometry, self._params.cells)
+        scores = unpack_cells(channels, self._params.cells)
+        chosen = _decide(scores, fine, geometry, frame.rgb, self._params)
+        return TrackedFrame(frame.index, np.asarray(self._names[chosen]), _expected_jaccard(scores))
 
 
 def _check(labels: NDArray[np.integer], source: FrameSource, index: int) -> None:

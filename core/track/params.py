@@ -1,4 +1,4 @@
-"""Settings of label propagation through a video, and which frames follow from which annotation."""
+"""Settings of tracking through a video, and which frames follow from which annotation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Segment", "TrackParams", "default_tap", "governed", "plan_segments"]
 
 @dataclass(frozen=True, slots=True)
 class TrackParams:
-    """Settings of the propagation. The defaults are the improved ones; `paper()` is DINO's protocol.
+    """Settings of tracking. The defaults are the improved ones; `paper()` is DINO's protocol.
 
     Attributes:
         tap: Which descriptors, None for the first tap of the features.
@@ -24,13 +24,13 @@ class TrackParams:
         radius: How far from its own place a token looks, as a share of the image's shorter side; 0 is everywhere.
         temperature: Of the softmax over the similarities of those tokens.
         dims: Descriptors are centred on the annotated frames' mean and reduced to so many principal components; 0
-            leaves them as they are. Centring is what makes propagation hold on to a small object: the part that all
+            leaves them as they are. Centring is what makes tracking hold on to a small object: the part that all
             tokens of a video share says nothing about which one matches. It also makes the search six times cheaper.
         cells: Labels are kept at `cells` x `cells` places per token, finer than the features: what a token takes from
             another is the little pattern of labels inside it, not one value.
         edges: Let the label borders follow the photograph's edges (guided filter) before the best label is chosen.
         equalise: Stretch each label's score to [0, 1] over the frame before choosing, as DINO's code does.
-        both_ways: Between two annotated frames, propagate from both and blend by distance and confidence; otherwise
+        both_ways: Between two annotated frames, track from both and blend by distance and confidence; otherwise
             from the earlier one alone.
     """
 
@@ -103,7 +103,7 @@ def plan_segments(annotated: Collection[int], length: int) -> list[Segment]:
 def governed(annotated: Collection[int], corrected: int, length: int) -> range:
     """The frames that change when one frame is corrected: up to its annotated neighbours on both sides.
 
-    Propagate again over exactly these (`start` and `stop` of `track`); all others keep their labels.
+    Track again over exactly these (`start` and `stop` of `Tracker`); all others keep their labels.
 
     Args:
         annotated: Annotated frames, with or without the corrected one.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from counterpart.core.errors import UsageError
 from counterpart.core.geometry import GridGeometry
-from counterpart.core.images.video import FrameSource
+from counterpart.core.images.video import Frame, FrameSource
 from counterpart.core.jobs import JobContext
-from counterpart.core.track.engine import Encode, Engine, as_source
 from counterpart.core.track.params import TrackParams
 from counterpart.core.track.state import TrackState
+from counterpart.core.track.tracker import Encode, Tracker
 
-__all__ = ["PointTracker", "TrackedPoints", "track_points"]
+__all__ = ["PointTracker", "TrackedPoints"]
 
 _SIGMA = 1.0
 """Width of a hill, tokens."""
@@ -40,43 +40,16 @@ class TrackedPoints(NamedTuple):
     score: NDArray[np.float32]
 
 
-def track_points(
-    frames: FrameSource | Sequence[NDArray[np.uint8]],
-    annotations: Mapping[int, tuple[ArrayLike, ArrayLike]],
-    params: TrackParams,
-    encode: Encode,
-    ctx: JobContext,
-    *,
-    start: int = 0,
-    stop: int | None = None,
-    state: TrackState | None = None,
-) -> Iterator[TrackedPoints]:
-    """Carry keypoints from annotated frames to all others. Goes through the video as `track` does.
+class PointTracker(Tracker[NDArray[np.float64], TrackedPoints]):
+    """Carries keypoints: (K, 2) image xy, and (K,) visibility as in COCO; points of visibility 0 are left out.
 
-    Args:
-        frames: A source (`core.images.video.open_frames`) or frames in memory.
-        annotations: By frame index: (K, 2) image xy, and (K,) visibility as in COCO; points of visibility 0 are
-            left out.
-        params: See `TrackParams`; `cells`, `edges` and `equalise` concern masks alone.
-        encode: Features of a frame, always on the same grid.
-        ctx: Progress and cancellation, between frames.
-        start: First frame wanted.
-        stop: The frame after the last wanted one.
-        state: Goes on from where an earlier run stopped; see `PointTracker.state`.
+    Besides what `Tracker` refuses, numbers of points that differ are a `UsageError`. Of the settings, `cells`, `edges`
+    and `equalise` concern masks alone.
 
-    Yields:
-        One `TrackedPoints` per readable frame, in order.
-
-    Raises:
-        UsageError: No annotation, numbers of points that differ, or a frame that is not there.
-        ImageError: A frame has another size than the first.
-        JobCancelledError: Cancelled.
+    Two hills of heat flow per point: one made afresh in every frame, so that places stay sharp; one that only ever
+    flows. The second spreads as errors do: what is left of it where the first one stands tells how far to trust the
+    place.
     """
-    yield from PointTracker(frames, annotations, params, encode, ctx, start=start, stop=stop, state=state)
-
-
-class PointTracker:
-    """`track_points` as an object, for a caller that wants to stop and go on later. Iterate over it once."""
 
     def __init__(
         self,
@@ -90,31 +63,35 @@ class PointTracker:
         stop: int | None = None,
         state: TrackState | None = None,
     ) -> None:
-        self._given = {index: _known(*pair) for index, pair in annotations.items()}
-        counts = sorted({len(xy) for xy in self._given.values()})
+        given = {index: _known(*pair) for index, pair in annotations.items()}
+        counts = sorted({len(xy) for xy in given.values()})
         if len(counts) > 1:
             raise UsageError(
                 f"frames are annotated with {counts[0]} and {counts[-1]} points", hint="Use one skeleton for all frames"
             )
-        self._engine = Engine(as_source(frames), self._given, _PointCarrier(), params, encode, ctx, start, stop, state)
+        super().__init__(frames, given, params, encode, ctx, start=start, stop=stop, state=state)
 
-    @property
-    def state(self) -> TrackState | None:
-        """The context after the last frame that was given out; None where going on means starting at an annotation."""
-        return self._engine.state
+    def _load(self, given: NDArray[np.float64], geometry: GridGeometry) -> NDArray[np.float32]:
+        rc = geometry.image_to_grid(np.nan_to_num(given))
+        hills = _hills(rc, np.isfinite(given[:, 0]).astype(np.float32), geometry.grid_hw)
+        return np.concatenate([hills, hills], axis=-1)
 
-    def __iter__(self) -> Iterator[TrackedPoints]:
-        for flowed in self._engine.run():
-            index = flowed.frame.index
-            if flowed.channels is None or flowed.geometry is None:
-                xy = self._given[index]
-                yield TrackedPoints(index, xy.copy(), np.isfinite(xy[:, 0]).astype(np.float32))
-                continue
-            sharp, soft = np.split(flowed.channels, 2, axis=-1)
-            rc, height = hill_tops(sharp)
-            found = height > _LOST
-            xy = np.where(found[:, None], flowed.geometry.grid_to_image(np.nan_to_num(rc)), np.nan)
-            yield TrackedPoints(index, xy, np.where(found, _arrived(soft, rc), 0).astype(np.float32))
+    def _renew(self, channels: NDArray[np.float32], geometry: GridGeometry) -> NDArray[np.float32]:
+        sharp, soft = np.split(channels, 2, axis=-1)
+        rc, height = hill_tops(sharp)
+        fresh = _hills(np.nan_to_num(rc), (height > _LOST).astype(np.float32), geometry.grid_hw)
+        return np.concatenate([fresh, soft], axis=-1)
+
+    def _as_given(self, index: int) -> TrackedPoints:
+        xy = self._annotations[index]
+        return TrackedPoints(index, xy.copy(), np.isfinite(xy[:, 0]).astype(np.float32))
+
+    def _arrived(self, frame: Frame, channels: NDArray[np.float32], geometry: GridGeometry) -> TrackedPoints:
+        sharp, soft = np.split(channels, 2, axis=-1)
+        rc, height = hill_tops(sharp)
+        found = height > _LOST
+        xy = np.where(found[:, None], geometry.grid_to_image(np.nan_to_num(rc)), np.nan)
+        return TrackedPoints(frame.index, xy, np.where(found, _share_left(soft, rc), 0).astype(np.float32))
 
 
 def _known(xy: ArrayLike, visibility: ArrayLike) -> NDArray[np.float64]:
@@ -122,24 +99,6 @@ def _known(xy: ArrayLike, visibility: ArrayLike) -> NDArray[np.float64]:
     xy = np.array(xy, dtype=np.float64).reshape(-1, 2)
     xy[np.asarray(visibility).reshape(-1) == 0] = np.nan
     return xy
-
-
-class _PointCarrier:
-    """Two hills per point: one made afresh in every frame, so that places stay sharp; one that only ever flows.
-
-    The second spreads as errors do: what is left of it where the first one stands tells how far to trust the place.
-    """
-
-    def load(self, given: NDArray[np.float64], geometry: GridGeometry) -> NDArray[np.float32]:
-        rc = geometry.image_to_grid(np.nan_to_num(given))
-        hills = _hills(rc, np.isfinite(given[:, 0]).astype(np.float32), geometry.grid_hw)
-        return np.concatenate([hills, hills], axis=-1)
-
-    def renew(self, channels: NDArray[np.float32], geometry: GridGeometry) -> NDArray[np.float32]:
-        sharp, soft = np.split(channels, 2, axis=-1)
-        rc, height = hill_tops(sharp)
-        fresh = _hills(np.nan_to_num(rc), (height > _LOST).astype(np.float32), geometry.grid_hw)
-        return np.concatenate([fresh, soft], axis=-1)
 
 
 def _hills(rc: NDArray[np.float64], height: NDArray[np.float32], grid_hw: tuple[int, int]) -> NDArray[np.float32]:
@@ -167,7 +126,7 @@ def hill_tops(hills: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[
     return rc, height
 
 
-def _arrived(soft: NDArray[np.float32], rc: NDArray[np.float64]) -> NDArray[np.float64]:
+def _share_left(soft: NDArray[np.float32], rc: NDArray[np.float64]) -> NDArray[np.float64]:
     """Share of each annotated hill that is found around a place, (K,)."""
     rows, cols, _ = soft.shape
     near = (np.abs(np.arange(rows)[:, None] - rc[:, 0]) <= _REACH + 0.5)[:, None] & (

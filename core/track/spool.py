@@ -15,14 +15,10 @@ __all__ = ["Spool"]
 
 
 class Spool:
-    """Float arrays by key, stored in half precision in a file that goes away by itself.
+    """Float arrays by key, stored in half precision in a temporary file that goes away by itself."""
 
-    Args:
-        folder: Where the file lies; the system's folder for temporary files by default.
-    """
-
-    def __init__(self, folder: str | None = None) -> None:
-        self._file = tempfile.TemporaryFile(prefix="counterpart-", dir=folder)  # noqa: SIM115 (closed by __exit__)
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(prefix="counterpart-")  # noqa: SIM115 (closed by __exit__)
         self._places: dict[tuple[str, int], tuple[int, tuple[int, ...]]] = {}
 
     def __enter__(self) -> Self:

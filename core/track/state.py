@@ -1,4 +1,4 @@
-"""Where a propagation stopped, so that it can go on exactly as if it had not."""
+"""Where a run over a video stopped, so that it can go on exactly as if it had not."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class TrackState:
 
     @classmethod
     def of(cls, index: int, basis: Basis, recent: Iterable[Look]) -> TrackState:
-        """The state of a running propagation; shares its arrays."""
+        """The state of a run; shares its arrays."""
         looks = list(recent)
         return cls(
             index, basis, tuple(look.vectors.numpy() for look in looks), tuple(look.labels.numpy() for look in looks)
         )
 
     def looks(self) -> list[Look]:
-        """The preceding frames, as the propagation wants them."""
+        """The preceding frames, as the tracker wants them."""
         import torch
 
         pairs = zip(self.vectors, self.labels, strict=True)
@@ -96,7 +96,7 @@ class TrackState:
 
 def _unusable(path: Path, why: str) -> CounterpartError:
     return CounterpartError(
-        f"the state of the propagation cannot be read: {why}",
+        f"the state of the tracking cannot be read: {why}",
         path=path,
-        hint="Start the propagation again from its annotated frame",
+        hint="Start tracking again from the annotated frame",
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,64 +22,57 @@ from counterpart.core.track.state import TrackState
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Carrier", "Encode", "Engine", "Flowed", "as_source"]
+__all__ = ["Encode", "Tracker"]
 
 Encode = Callable[[NDArray[np.uint8]], FeatureMap]
 """Features of a (height, width, 3) uint8 frame; every frame at the same size and stride."""
 Given = TypeVar("Given")
-Given_contra = TypeVar("Given_contra", contravariant=True)
+Tracked = TypeVar("Tracked")
+_Flowed = tuple[Frame, NDArray[np.float32] | None]
+"""A frame and the (rows, columns, K) channels that arrived at it; None where it is annotated."""
 
 # How the work of a frame divides when it is gone through twice; encoding is most of it.
 _FIRST_PASS, _SECOND_PASS = 0.75, 0.1
 
 
-class Carrier(Protocol[Given_contra]):
-    """Turns one kind of annotation into label channels on the token grid, and renews what flows on."""
+class Tracker(ABC, Generic[Given, Tracked]):
+    """Carries annotations of some frames to all others. Iterate over it once: one result per readable frame, in order.
 
-    def load(self, given: Given_contra, geometry: GridGeometry) -> NDArray[np.float32]:
-        """(rows, columns, K) channels of an annotated frame."""
-        ...
+    Frames after the last annotated one are gone through once, holding only the context. Frames with an annotated one
+    after them are gone through twice (the pixels, not the encoder), their descriptors kept in a temporary file.
+    Iterating raises `ImageError` where a frame has another size than the first, `OutputError` without space for the
+    temporary file, `UsageError` where an annotated frame cannot be read, and `JobCancelledError`.
 
-    def renew(self, channels: NDArray[np.float32], geometry: GridGeometry) -> NDArray[np.float32]:
-        """What the next frames take labels from, given what this frame received."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Flowed:
-    """Channels that arrived at a frame.
+    Args:
+        frames: A source (`core.images.video.open_frames`) or frames in memory.
+        annotations: By frame index.
+        params: See `TrackParams`.
+        encode: Features of a frame, always on the same grid.
+        ctx: Progress and cancellation, between frames.
+        start: First frame wanted.
+        stop: The frame after the last wanted one. With `governed`, exactly what a correction changes.
+        state: Goes on from where an earlier run stopped: its `state`.
 
     Attributes:
-        frame: The frame with its pixels.
-        geometry: Of the token grid; None where the frame is annotated.
-        channels: (rows, columns, K) float32; None where the frame is annotated.
+        state: The context after the last frame that was given out; None where going on means starting at an annotation.
+
+    Raises:
+        UsageError: No annotation, or one of a frame that is not there.
     """
-
-    frame: Frame
-    geometry: GridGeometry | None
-    channels: NDArray[np.float32] | None
-
-
-def as_source(frames: FrameSource | Sequence[NDArray[np.uint8]]) -> FrameSource:
-    """Frames in memory as a source; a source as it is."""
-    return frames if isinstance(frames, FrameSource) else ArrayFrames(frames)
-
-
-class Engine(Generic[Given]):
-    """One run over a range of frames. See `core.track.track` for the arguments."""
 
     def __init__(
         self,
-        source: FrameSource,
+        frames: FrameSource | Sequence[NDArray[np.uint8]],
         annotations: Mapping[int, Given],
-        carrier: Carrier[Given],
         params: TrackParams,
         encode: Encode,
         ctx: JobContext,
+        *,
         start: int = 0,
         stop: int | None = None,
         state: TrackState | None = None,
     ) -> None:
+        source = frames if isinstance(frames, FrameSource) else ArrayFrames(frames)
         if not annotations:
             raise UsageError("there is no annotated frame to start from", hint="Annotate at least one frame")
         outside = sorted(index for index in annotations if not 0 <= index < len(source))
@@ -88,7 +81,7 @@ class Engine(Generic[Given]):
                 f"frame {outside[0]} is annotated, but the video has {len(source)} frames",
                 hint="Frames are counted from 0",
             )
-        self._source, self._annotations, self._carrier = source, annotations, carrier
+        self._source, self._annotations = source, annotations
         self._params, self._encode, self._ctx = params, encode, ctx
         self._start, self._stop = max(start, 0), len(source) if stop is None else min(stop, len(source))
         self._resumed = state
@@ -98,18 +91,33 @@ class Engine(Generic[Given]):
         self._done = 0.0
         self.state: TrackState | None = None
 
-    def run(self) -> Iterator[Flowed]:
-        """Frames from `start` to before `stop`, in order."""
+    @abstractmethod
+    def _load(self, given: Given, geometry: GridGeometry) -> NDArray[np.float32]:
+        """(rows, columns, K) label channels of an annotated frame on the token grid."""
+
+    def _renew(self, channels: NDArray[np.float32], geometry: GridGeometry) -> NDArray[np.float32]:  # noqa: ARG002
+        """What the next frames take labels from, given what this frame received."""
+        return channels
+
+    @abstractmethod
+    def _as_given(self, index: int) -> Tracked:
+        """The result of an annotated frame."""
+
+    @abstractmethod
+    def _arrived(self, frame: Frame, channels: NDArray[np.float32], geometry: GridGeometry) -> Tracked:
+        """The result of a frame at which (rows, columns, K) channels arrived."""
+
+    def __iter__(self) -> Iterator[Tracked]:
         parts = self._parts()
         self._total = max(float(sum(part.stop - part.start for part in parts)), 1.0)
         for part in parts:
             annotated = part.start in self._annotations
-            flowed = self._given(part.start) if annotated else self._segment(part)
-            for item in flowed:
-                if self._start <= item.frame.index < self._stop:
-                    yield item
-                elif item.frame.index >= self._stop:
+            for frame, channels in self._given(part.start) if annotated else self._segment(part):
+                if frame.index >= self._stop:
                     return
+                if frame.index >= self._start:
+                    index = frame.index
+                    yield self._as_given(index) if channels is None else self._arrived(frame, channels, self._geometry)
         self._ctx.step(1, 1, "Every frame is done")
 
     def _parts(self) -> list[Segment]:
@@ -134,12 +142,12 @@ class Engine(Generic[Given]):
 
     # Runs ------------------------------------------------------------
 
-    def _given(self, index: int) -> Iterator[Flowed]:
+    def _given(self, index: int) -> Iterator[_Flowed]:
         for frame in self._source.frames(self._ctx, index, index + 1):
             self._step(1.0, frame)
-            yield Flowed(frame, None, None)
+            yield frame, None
 
-    def _segment(self, part: Segment) -> Iterator[Flowed]:
+    def _segment(self, part: Segment) -> Iterator[_Flowed]:
         import torch
 
         anchors = {index: self._anchor_features(index) for index in (part.before, part.after) if index is not None}
@@ -150,11 +158,11 @@ class Engine(Generic[Given]):
         looks = {
             index: Look(
                 basis.project(feature_map, self._params.tap),
-                torch.from_numpy(self._carrier.load(self._annotations[index], feature_map.geometry)),
+                torch.from_numpy(self._load(self._annotations[index], feature_map.geometry)),
             )
             for index, feature_map in anchors.items()
         }
-        geometry = next(iter(anchors.values())).geometry
+        self._geometry = geometry = next(iter(anchors.values())).geometry
         if self._one_way(part):
             yield from self._stream(part, basis, looks, geometry, resumed)
         else:
@@ -168,7 +176,7 @@ class Engine(Generic[Given]):
         looks: Mapping[int, Look],
         geometry: GridGeometry,
         resumed: TrackState | None,
-    ) -> Iterator[Flowed]:
+    ) -> Iterator[_Flowed]:
         """Forward, frame by frame, holding only the context."""
         flow = self._flow(looks, geometry)
         if resumed is not None:
@@ -181,11 +189,11 @@ class Engine(Generic[Given]):
             channels = self._advance(flow, basis.project(self._features(frame, geometry), self._params.tap), geometry)
             self.state = TrackState.of(frame.index + 1, basis, flow.recent)
             self._step(1.0, frame)
-            yield Flowed(frame, geometry, channels)
+            yield frame, channels
 
     def _twice(
         self, part: Segment, basis: Basis, looks: Mapping[int, Look], geometry: GridGeometry
-    ) -> Iterator[Flowed]:
+    ) -> Iterator[_Flowed]:
         """Forward while encoding, then backward over what was kept, then once more over the pixels to blend both."""
         import torch
 
@@ -210,7 +218,7 @@ class Engine(Generic[Given]):
                 ahead, behind = spool.get("forward", frame.index), spool.get("backward", frame.index)
                 self._step(1 - _FIRST_PASS - _SECOND_PASS, frame)
                 if behind is not None:
-                    yield Flowed(frame, geometry, self._blend(part, frame.index, ahead, behind))
+                    yield frame, self._blend(part, frame.index, ahead, behind)
 
     def _blend(
         self, part: Segment, index: int, ahead: NDArray[np.float32] | None, behind: NDArray[np.float32]
@@ -237,7 +245,7 @@ class Engine(Generic[Given]):
         import torch
 
         channels: NDArray[np.float32] = flow.step(vectors).numpy()
-        renewed = self._carrier.renew(channels, geometry)
+        renewed = self._renew(channels, geometry)
         if renewed is not channels and flow.recent:
             flow.recent[-1] = Look(vectors, torch.from_numpy(renewed))
         return channels

@@ -36,13 +36,13 @@ def state_colour(state: FrameState, theme: Colours) -> str:
     return {
         FrameState.NONE: theme.canvas,
         FrameState.SKIPPED: theme.border,
-        FrameState.PROPAGATED: theme.accent,
+        FrameState.TRACKED: theme.accent,
         FrameState.DOUBTFUL: theme.warning,
         FrameState.ANNOTATED: theme.good,
     }[state]
 
 
-_HEIGHT = {FrameState.PROPAGATED: 0.55, FrameState.DOUBTFUL: 0.8, FrameState.ANNOTATED: 1.0}
+_HEIGHT = {FrameState.TRACKED: 0.55, FrameState.DOUBTFUL: 0.8, FrameState.ANNOTATED: 1.0}
 """Share of the row that a state fills: states can be told apart without colour."""
 
 

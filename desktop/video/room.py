@@ -30,7 +30,7 @@ from counterpart.desktop.video.video_opener import VideoOpener
 from counterpart.desktop.widgets.icons import icon
 
 if TYPE_CHECKING:
-    from counterpart.core.pipeline.video.track_project import Direction
+    from counterpart.core.pipeline.video.track_plan import Direction
     from counterpart.desktop.window.main_window import MainWindow
 
 __all__ = ["VideoRoom"]
@@ -318,12 +318,12 @@ class VideoRoom(QObject):
         if document is None or choice is None or sequence is None or self._job is not None:
             return
         # Brings the formats' libraries with it: not at the start.
-        from counterpart.core.pipeline.video.track_project import plan_sequence, span_from
+        from counterpart.core.pipeline.video.track_plan import plan_track, span_from
 
         self.player.pause()
         try:
             span = None if direction is None else span_from(document, self._images, self.frame, direction)
-            plan = plan_sequence(document, self._images, document.revision, span)
+            plan = plan_track(document, self._images, document.revision, span)
         except CounterpartError as error:
             self._w.tell("warning", str(error))
             return
@@ -350,12 +350,12 @@ class VideoRoom(QObject):
     def _succeeded(self, job: Job, outcome: Outcome) -> None:
         if job.kind != _KIND:
             return
-        from counterpart.core.pipeline.video.track_project import sequence_command
+        from counterpart.core.pipeline.video.track_project import track_command
 
         ticket: TrackTicket = job.tag
         if self._w.session.document is not ticket.document:
             return
-        command = sequence_command(ticket.plan, outcome.result, ticket.title)
+        command = track_command(ticket.plan, outcome.result, ticket.title)
         self._w.session.do(command)
         left = command.outcome.skipped
         words = track_words(ticket, outcome, command.outcome.changed, left)

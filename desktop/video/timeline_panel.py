@@ -20,7 +20,7 @@ __all__ = ["TimelinePanel"]
 
 _WORDS = {
     FrameState.ANNOTATED: "annotated",
-    FrameState.PROPAGATED: "propagated",
+    FrameState.TRACKED: "propagated",
     FrameState.DOUBTFUL: "doubtful",
     FrameState.NONE: "empty",
     FrameState.SKIPPED: "skipped",
@@ -32,7 +32,7 @@ _DETAIL: dict[int | None, str] = {
     672: "&Fine, three times as long",
 }
 """Longest sides of what the model sees, in words."""
-_ALWAYS = (FrameState.ANNOTATED, FrameState.PROPAGATED, FrameState.DOUBTFUL)
+_ALWAYS = (FrameState.ANNOTATED, FrameState.TRACKED, FrameState.DOUBTFUL)
 
 
 _LEAST_PX, _FPS_PX, _LEGEND_PX = 320, 520, 610

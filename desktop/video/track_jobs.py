@@ -1,4 +1,4 @@
-"""The job that propagates through a sequence."""
+"""The job that tracks through a video."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from counterpart.desktop.jobs.backend import Backend, ModelChoice
 from counterpart.desktop.jobs.job_runner import Outcome
 
 if TYPE_CHECKING:
-    from counterpart.core.pipeline.video.track_project import SequencePlan, SequenceResult
+    from counterpart.core.pipeline.video.track_plan import TrackPlan
+    from counterpart.core.pipeline.video.track_project import TrackResult
 
 __all__ = ["TrackTicket", "track_job", "track_words"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackTicket:
-    """What a propagation was started for.
+    """What a run was started for.
 
     Attributes:
         document: The project.
@@ -30,34 +31,34 @@ class TrackTicket:
     """
 
     document: Document
-    plan: SequencePlan
+    plan: TrackPlan
     title: str
 
 
 def track_job(
-    choice: ModelChoice, plan: SequencePlan, size: int | None, done: Callable[[int, float], None]
-) -> Callable[[Backend, JobContext], SequenceResult]:
+    choice: ModelChoice, plan: TrackPlan, size: int | None, done: Callable[[int, float], None]
+) -> Callable[[Backend, JobContext], TrackResult]:
     """A job that carries annotations through frames, seen at a size (None for the usual one).
 
     `done` hears of each frame, on the worker thread.
     """
 
-    def run(backend: Backend, ctx: JobContext) -> SequenceResult:
-        from counterpart.core.pipeline.video.track_masks import TrackJob
-        from counterpart.core.pipeline.video.track_project import propagate_sequence
+    def run(backend: Backend, ctx: JobContext) -> TrackResult:
+        from counterpart.core.pipeline.video.track_job import TrackJob
+        from counterpart.core.pipeline.video.track_project import track_project
 
         engine = backend.engine(choice)
         job = TrackJob.for_engine(engine)
         if size is not None:
             job = dataclasses.replace(job, size=size)
-        return propagate_sequence(engine, plan, job, ctx, done)
+        return track_project(engine, plan, job, ctx, done)
 
     return run
 
 
 def track_words(ticket: TrackTicket, outcome: Outcome, changed: list[int], skipped: list[tuple[int, str]]) -> str:
-    """What came of a propagation, for a person."""
-    result: SequenceResult = outcome.result
+    """What came of a run, for a person."""
+    result: TrackResult = outcome.result
     document = ticket.document
     doubtful = sum(frame_state(document.image(image)) is FrameState.DOUBTFUL for image in changed)
     count = f"{len(changed):,} frame{'' if len(changed) == 1 else 's'}"

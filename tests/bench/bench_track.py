@@ -84,8 +84,8 @@ def shares(frames: int = 4) -> tuple[float, float]:
     from counterpart.core.backbone.registry import model_info
     from counterpart.core.backbone.vit import VitEncoder
     from counterpart.core.jobs import silent
-    from counterpart.core.pipeline.video.track_masks import TrackJob
-    from counterpart.core.track import TrackParams, default_tap, track
+    from counterpart.core.pipeline.video.track_job import TrackJob
+    from counterpart.core.track import MaskTracker, TrackParams, default_tap
 
     info = model_info("dinov2_vits14_focus")
     plan = EncoderPlan(info, "random", place("cpu", "auto", info.width))
@@ -108,7 +108,7 @@ def shares(frames: int = 4) -> tuple[float, float]:
     clip = Clip(frames + 1, (480, 854))
     encode(next(clip.frames(silent())).rgb)
     spent, begin = 0.0, time.process_time()
-    for _ in track(clip, {0: clip.mask(0)}, job.params, encode, silent()):
+    for _ in MaskTracker(clip, {0: clip.mask(0)}, job.params, encode, silent()):
         pass
     return spent / frames, (time.process_time() - begin - spent) / frames
 

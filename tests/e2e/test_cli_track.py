@@ -18,7 +18,8 @@ from counterpart.core.cli import main
 from counterpart.core.errors import JobCancelledError
 from counterpart.core.jobs import CancelToken, JobContext, silent
 from counterpart.core.pipeline.engine import Engine, open_cache
-from counterpart.core.pipeline.video.track_masks import TrackJob, read_masks, track_to_files
+from counterpart.core.pipeline.video.track_job import TrackJob
+from counterpart.core.pipeline.video.track_masks import read_masks, track_to_files
 from tests.core.images.test_video import HW, write_video
 
 SIDE = 64

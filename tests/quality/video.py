@@ -24,7 +24,7 @@ from counterpart.core.images.reading import ImageRef
 from counterpart.core.images.video import FolderFrames
 from counterpart.core.jobs import silent
 from counterpart.core.pipeline.engine import Engine
-from counterpart.core.track import TrackParams, default_tap, track
+from counterpart.core.track import MaskTracker, TrackParams, default_tap
 
 ROOT = Path(__file__).resolve().parents[2]
 STRIDE = 7
@@ -78,7 +78,7 @@ def run(sequence: DavisSequence, encode: Encoder, params: TrackParams, annotated
     source = FolderFrames(sequence.frames[0].parent, silent())
     given = {index: truth[index] for index in annotated}
     begin = time.process_time()
-    results = [r for r in track(source, given, params, encode, silent()) if r.frame not in given]
+    results = [r for r in MaskTracker(source, given, params, encode, silent()) if r.frame not in given]
     seconds = (time.process_time() - begin - encode.seconds) / len(truth)
     score = score_video(((r.labels, truth[r.frame]) for r in results), [1])
     return Outcome(score, np.array([r.confidence for r in results]), seconds)

@@ -11,44 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import ImageError, UsageError
-from counterpart.core.features.values import FeatureMap
 from counterpart.core.files import write_bytes, write_json
 from counterpart.core.formats.pictures import encode_label_png, read_label_picture
-from counterpart.core.geometry import Size
 from counterpart.core.images.video import FrameSource, open_frames
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
 from counterpart.core.pipeline.output_paths import check_writable
+from counterpart.core.pipeline.video.track_job import TrackJob, frame_encoder
 from counterpart.core.project.palette import colour_at
-from counterpart.core.track import Encode, Tracker, TrackParams, default_tap
+from counterpart.core.track import MaskTracker
 from counterpart.core.track.journal import Journal, run_digest
 
-__all__ = ["TrackJob", "TrackedFile", "TrackedFiles", "frame_encoder", "read_masks", "track_to_files"]
-
-_VIDEO_SIZE = 448
-"""Longest side by default: 252 rows of a 16:9 video, where stride 7 measured best for its time."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrackJob:
-    """How to carry masks.
-
-    Attributes:
-        params: See `TrackParams`.
-        size: Input size.
-        stride: Distance of patches, input pixels.
-    """
-
-    params: TrackParams
-    size: Size
-    stride: int
-
-    @classmethod
-    def for_engine(cls, engine: Engine, *, paper: bool = False) -> TrackJob:
-        """The model's own settings, or DINO's protocol."""
-        tap = default_tap(engine.info)
-        params = TrackParams.paper(tap) if paper else TrackParams(tap=tap)
-        return cls(params, _VIDEO_SIZE, engine.defaults.points_stride)
+__all__ = ["TrackedFile", "TrackedFiles", "read_masks", "track_to_files"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +112,7 @@ def track_to_files(
     labels = sorted({int(value) for mask in masks.values() for value in np.unique(mask)} - {0})
     colours = {0: (0, 0, 0), **{value: colour_at(place) for place, value in enumerate(labels)}}
     encode = frame_encoder(engine, job, ctx)
-    tracker = Tracker(source, masks, job.params, encode, ctx, start=resumed, state=journal.state)
+    tracker = MaskTracker(source, masks, job.params, encode, ctx, start=resumed, state=journal.state)
     for tracked in tracker:
         for missing in range(journal.start, tracked.frame):
             journal.add(missing, None, 0.0, b"", None)
@@ -186,18 +160,3 @@ def _write_report(
         "warnings": list(ctx.warnings),
     }
     write_json(out / "report.json", report, indent=1)
-
-
-def frame_encoder(engine: Engine, job: TrackJob, ctx: JobContext) -> Encode:
-    """Features of a frame as `track` asks for them; nothing is cached, so that memory does not grow with a video."""
-    taps = [job.params.tap or default_tap(engine.info)]
-
-    def encode(rgb: NDArray[np.uint8]) -> FeatureMap:
-        return engine.arrays([rgb], taps, job.size, job.stride, _within(ctx), saliency=False)[0]
-
-    return encode
-
-
-def _within(ctx: JobContext) -> JobContext:
-    """Cancellation of a job without its progress, for the encoder inside a step."""
-    return JobContext(None, ctx.token)

@@ -15,9 +15,9 @@ from counterpart.core.images.video import FrameSource, open_frames
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
 from counterpart.core.pipeline.output_paths import check_writable
-from counterpart.core.pipeline.video.track_masks import TrackJob, frame_encoder
+from counterpart.core.pipeline.video.track_job import TrackJob, frame_encoder
 from counterpart.core.project.points import Skeleton
-from counterpart.core.track import track_points
+from counterpart.core.track import PointTracker
 
 __all__ = ["POINTS_NAME", "track_points_to_file"]
 
@@ -62,7 +62,7 @@ def track_points_to_file(
     encode = frame_encoder(engine, job, ctx)
     images: list[dict[str, Any]] = []
     written: list[dict[str, Any]] = []
-    for tracked in track_points(source, given, job.params, encode, ctx):
+    for tracked in PointTracker(source, given, job.params, encode, ctx):
         number = len(images) + 1
         height, width = source.hw
         name = source.name(tracked.frame)

@@ -1,4 +1,4 @@
-"""Taking over what was propagated through a sequence: masks, points and doubts as one step."""
+"""Taking over what was tracked through a video: masks, points and doubts as one step."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TakeTrack(Command):
     masks: ReplaceMasks | None
     points: PredictKeypoints | None
     doubts: Mapping[int, float]
-    title: str = "Propagate"
+    title: str = "Track"
 
     @property
     def text(self) -> str:

@@ -10,7 +10,7 @@ from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.jobs import JobContext, silent
 from counterpart.core.refine import guided_filter
-from counterpart.core.track import TrackParams, track, track_points
+from counterpart.core.track import MaskTracker, PointTracker, TrackParams
 from counterpart.core.track.flow import Basis, Flow, Look
 from counterpart.core.track.masks import cell_geometry
 from counterpart.core.track.points import hill_tops
@@ -111,7 +111,7 @@ def test_a_radius_is_a_share_of_the_shorter_side(radius, reached):
     shown = frames(2)
     shown[0][:CELL, :CELL] = shown[1][:CELL, 3 * CELL : 4 * CELL] = 255
     params = TrackParams(top_k=1, context=0, radius=radius, dims=0, cells=1, edges=False)
-    _, found = track(shown, {0: rectangle(0, 0, CELL, CELL)}, params, encode, silent())
+    _, found = MaskTracker(shown, {0: rectangle(0, 0, CELL, CELL)}, params, encode, silent())
     assert found.labels[4, 3 * CELL + 4] == reached
 
 
@@ -120,7 +120,7 @@ def test_a_radius_is_a_share_of_the_shorter_side(radius, reached):
 
 def test_tokens_that_stay_the_same_keep_their_labels():
     given = rectangle(8, 16, 32, 40)
-    for found in track(frames(3), {0: given}, EXACT, told_apart, silent()):
+    for found in MaskTracker(frames(3), {0: given}, EXACT, told_apart, silent()):
         expected = given if found.frame == 0 else bilinear(8, 16, 32, 40)
         np.testing.assert_array_equal(found.labels, expected)
         assert found.confidence == 1
@@ -133,7 +133,7 @@ def test_confidence_is_the_expected_overlap_to_a_power_that_was_measured():
     """
     given = rectangle(8, 8, 16, 38)  # columns 8 to 31 are whole, 32 to 37 are 6 of 8
     given[24:32, 8:10] = 1  # 2 of 8 of another token
-    _, found = track(frames(2), {0: given}, EXACT, told_apart, silent())
+    _, found = MaskTracker(frames(2), {0: given}, EXACT, told_apart, silent())
     assert found.confidence == pytest.approx((3.75 / 4.25) ** 0.57, rel=1e-4)
 
 
@@ -141,19 +141,19 @@ def test_confidence_is_the_mean_over_the_labels_seen():
     given = rectangle(8, 8, 16, 22)  # a whole token, and 6 of 8: 1.75 of 2
     given[24:32, 8:24] = 2  # two whole ones
     given[40, 8:12] = 3  # four pixels: never decided, and less than a token in all
-    _, found = track(frames(2), {0: given}, EXACT, told_apart, silent())
+    _, found = MaskTracker(frames(2), {0: given}, EXACT, told_apart, silent())
     assert found.confidence == pytest.approx(np.mean([1.75 / 2, 1.0]) ** 0.57, rel=1e-4)
 
 
 def test_a_label_that_is_nowhere_decided_counts_against_the_confidence_where_there_is_much_of_it():
     given = rectangle(0, 0, 8, 16)
     given[24:32:3, :24] = 2  # three rows of eight in each of three tokens: 1.125 tokens in all
-    _, found = track(frames(2), {0: given}, EXACT, told_apart, silent())
+    _, found = MaskTracker(frames(2), {0: given}, EXACT, told_apart, silent())
     assert found.confidence == pytest.approx(0.5**0.57, rel=1e-4)
 
 
 def test_a_frame_of_nothing_but_background_is_sure():
-    _, found = track(frames(2), {0: rectangle(0, 0, 0, 0)}, EXACT, told_apart, silent())
+    _, found = MaskTracker(frames(2), {0: rectangle(0, 0, 0, 0)}, EXACT, told_apart, silent())
     assert found.confidence == 1
     assert not found.labels.any()
 
@@ -166,17 +166,17 @@ def test_equalised_scores_show_what_reaches_a_fiftieth_of_a_token(pixels, shown)
     """1 of 64 pixels is 0.016, 2 are 0.031; stretched to 1, the label outdoes the background where it has most."""
     given = rectangle(0, 0, 8, 8, label=2)
     given[28, 28 : 28 + pixels] = 1
-    _, found = track(frames(2), {0: given}, EQUAL, told_apart, silent())
+    _, found = MaskTracker(frames(2), {0: given}, EQUAL, told_apart, silent())
     assert (found.labels[27:29, 27:29] == 1).all() == shown
 
 
 def test_scores_that_are_not_equalised_are_compared_as_they_are():
     given = rectangle(8, 8, 16, 11)  # 3 of 8: background has more
     given[32:40, 8:13] = 2  # 5 of 8
-    _, plain = track(frames(2), {0: given}, EXACT, told_apart, silent())
+    _, plain = MaskTracker(frames(2), {0: given}, EXACT, told_apart, silent())
     assert not (plain.labels[8:16, 8:16] == 1).any()
     assert (plain.labels[35:37, 11:13] == 2).all()
-    _, equal = track(frames(2), {0: given}, EQUAL, told_apart, silent())
+    _, equal = MaskTracker(frames(2), {0: given}, EQUAL, told_apart, silent())
     assert (equal.labels[11:13, 11:13] == 1).all()
 
 
@@ -192,7 +192,7 @@ def test_borders_follow_the_photograph_by_a_guided_filter_of_about_a_token(cells
     given[3 * cell : 5 * cell - 1, 2 * cell : 6 * cell] = 2
     params = TrackParams(top_k=1, context=0, radius=0, dims=0, cells=cells)
     encode = lambda _: features(np.eye(ROWS * COLS).reshape(ROWS, COLS, -1), geometry)  # noqa: E731
-    _, found = track([rgb, rgb], {0: given}, params, encode, silent())
+    _, found = MaskTracker([rgb, rgb], {0: given}, params, encode, silent())
     shrink = max(cell / 4.7, 1)
     out_hw = round(hw[0] / shrink), round(hw[1] / shrink)
     radius = round(1.1 * cell / shrink)
@@ -220,7 +220,7 @@ def test_between_two_annotated_frames_the_nearer_one_has_the_say(both_ways):
     first, last = rectangle(0, 0, *HW), rectangle(0, 0, *HW, label=2)
     shown = [np.full((*HW, 3), t, np.uint8) for t in range(5)]
     params = TrackParams(top_k=1, context=1, radius=0, dims=0, cells=1, edges=False, both_ways=both_ways)
-    found = list(track(shown, {0: first, 4: last}, params, turning, silent()))
+    found = list(MaskTracker(shown, {0: first, 4: last}, params, turning, silent()))
     if not both_ways:
         assert [np.unique(one.labels).tolist() for one in found] == [[1], [1], [1], [1], [2]]
         return
@@ -234,7 +234,7 @@ def test_between_two_annotated_frames_the_nearer_one_has_the_say(both_ways):
 
 def test_before_the_first_annotated_frame_only_what_comes_after_counts():
     given = rectangle(8, 16, 32, 40)
-    for found in track(frames(3), {2: given}, EXACT, told_apart, silent()):
+    for found in MaskTracker(frames(3), {2: given}, EXACT, told_apart, silent()):
         expected = given if found.frame == 2 else bilinear(8, 16, 32, 40)
         np.testing.assert_array_equal(found.labels, expected)
         assert found.confidence == 1
@@ -244,7 +244,7 @@ def test_progress_counts_three_passes_over_frames_that_are_gone_through_twice():
     """Of a frame's work 0.75 is done by the first pass, 0.1 by the way back, 0.15 by the last."""
     seen = []
     ctx = JobContext(seen.append, min_interval_s=0)
-    list(track(frames(3), {2: rectangle(8, 16, 32, 40)}, EXACT, told_apart, ctx))
+    list(MaskTracker(frames(3), {2: rectangle(8, 16, 32, 40)}, EXACT, told_apart, ctx))
     assert [step.done for step in seen[:-1]] == [750, 1500, 1600, 1700, 1850, 2000, 3000]
     assert {step.total for step in seen[:-1]} == {3000}
     assert seen[0].text == "Frame 1 of 3"
@@ -286,7 +286,7 @@ def places(*xy):
 def test_points_of_tokens_that_stay_the_same_stay_with_a_full_score():
     centres = GEOMETRY.token_centres().reshape(ROWS, COLS, 2)
     given = places(centres[2, 3], centres[3, 4])
-    for found in track_points(frames(4), {0: given}, EXACT, told_apart, silent()):
+    for found in PointTracker(frames(4), {0: given}, EXACT, told_apart, silent()):
         np.testing.assert_allclose(found.xy, given[0], atol=1e-3)
         np.testing.assert_allclose(found.score, 1, atol=1e-3)
 
@@ -294,7 +294,7 @@ def test_points_of_tokens_that_stay_the_same_stay_with_a_full_score():
 def test_a_point_that_is_not_there_is_scored_nothing():
     xy, visibility = places((20, 20), (30, 30))
     visibility[1] = 0
-    first, second = track_points(frames(2), {0: (xy, visibility)}, EXACT, told_apart, silent())
+    first, second = PointTracker(frames(2), {0: (xy, visibility)}, EXACT, told_apart, silent())
     for found in (first, second):
         assert np.isnan(found.xy[1]).all()
         assert found.score[1] == 0
@@ -315,7 +315,7 @@ def test_the_score_of_a_point_is_the_share_of_its_hill_that_arrived():
     centre = GEOMETRY.token_centres().reshape(ROWS, COLS, 2)[3, 3]
     shown = frames(2)
     shown[1][:] = 255
-    _, found = track_points(shown, {0: places(centre)}, EXACT, one_row, silent())
+    _, found = PointTracker(shown, {0: places(centre)}, EXACT, one_row, silent())
     assert found.xy[0].tolist() == pytest.approx(centre.tolist(), abs=1e-3)
     far = math.exp(-0.5 * (3**2 + 3**2))  # what the corner, at 3 tokens each way, had of the hill, fills the other rows
     row = sum(math.exp(-0.5 * c * c) for c in range(-2, 3))
@@ -338,6 +338,6 @@ def test_a_point_whose_hill_is_lower_than_a_twentieth_is_lost(height, found):
     encode = lambda rgb: features(low if rgb[0, 0, 0] else values)  # noqa: E731
     params = TrackParams(top_k=2, context=0, radius=0, dims=0, cells=1)
     centre = GEOMETRY.token_centres().reshape(ROWS, COLS, 2)[3, 3]
-    _, second = track_points(shown, {0: places(centre)}, params, encode, silent())
+    _, second = PointTracker(shown, {0: places(centre)}, params, encode, silent())
     assert np.isfinite(second.xy).all() == found
     assert (second.score > 0).all() == found

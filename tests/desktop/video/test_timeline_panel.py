@@ -270,7 +270,7 @@ def test_what_was_drawn_on_one_frame_reaches_all_others_as_one_step(qtbot, seque
     assert "Propagated to 11 frames" in sequence.notice.text
     assert states(sequence)[5] is FrameState.ANNOTATED
     assert {states(sequence)[index] for index in range(COUNT) if index != 5} <= {
-        FrameState.PROPAGATED,
+        FrameState.TRACKED,
         FrameState.DOUBTFUL,
     }
     assert min(overlap(sequence, index) for index in (3, 4, 6, 7)) > 0.55

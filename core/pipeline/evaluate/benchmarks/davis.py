@@ -20,8 +20,8 @@ from counterpart.core.pipeline.evaluate.benchmarks.items import run_items
 from counterpart.core.pipeline.evaluate.benchmarks.plan import Plan, keep, mean_of, open_store, settings
 from counterpart.core.pipeline.evaluate.benchmarks.published import PUBLISHED
 from counterpart.core.pipeline.evaluate.benchmarks.table import Row, Table
-from counterpart.core.pipeline.video.track_masks import TrackJob, frame_encoder
-from counterpart.core.track import track
+from counterpart.core.pipeline.video.track_job import TrackJob, frame_encoder
+from counterpart.core.track import MaskTracker
 from counterpart.core.wording import counted
 
 __all__ = ["COLUMNS", "measure_davis", "object_figures", "object_scores"]
@@ -109,10 +109,9 @@ def _measure(
             _mask(sequence, index, single=single)
     failed = len(ctx.failures)
     source = FolderFrames(sequence.frames[0].parent, ctx)
-    tracked = track(source, {0: given}, job.params, frame_encoder(engine, job, ctx), ctx)
 
     def pairs() -> Iterator[tuple[NDArray[np.integer], NDArray[np.integer]]]:
-        for result in tracked:
+        for result in MaskTracker(source, {0: given}, job.params, frame_encoder(engine, job, ctx), ctx):
             if 0 < result.frame < len(sequence.frames) - 1:
                 yield result.labels, _mask(sequence, result.frame, single=single)
 

@@ -15,8 +15,9 @@ from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import find_images, read_image
 from counterpart.core.jobs import CancelToken, JobContext, silent
-from counterpart.core.pipeline.video.track_masks import TrackJob
-from counterpart.core.pipeline.video.track_project import plan_sequence, propagate_sequence, sequence_command, span_from
+from counterpart.core.pipeline.video.track_job import TrackJob
+from counterpart.core.pipeline.video.track_plan import plan_track, span_from
+from counterpart.core.pipeline.video.track_project import track_command, track_project
 from counterpart.core.project.commands import (
     AddInstance,
     AddPart,
@@ -92,9 +93,9 @@ def job(engine):
 
 def run(document, span=None, ctx=None, engine=None):
     engine = engine or ColourEngine()
-    plan = plan_sequence(document, document.image_ids, document.revision, span)
-    result = propagate_sequence(engine, plan, job(engine), ctx or silent())
-    command = sequence_command(plan, result)
+    plan = plan_track(document, document.image_ids, document.revision, span)
+    result = track_project(engine, plan, job(engine), ctx or silent())
+    command = track_command(plan, result)
     document.apply(command)
     return plan, result, command
 
@@ -124,9 +125,9 @@ def test_only_what_a_person_made_or_confirmed_is_a_start(project):
     predicted = np.ones(HW, np.uint8)
     project.apply(ReplaceMasks({project.image_ids[0]: predicted, project.image_ids[1]: predicted}))
     with pytest.raises(UsageError, match="no frame is annotated"):
-        plan_sequence(project, project.image_ids, project.revision)
+        plan_track(project, project.image_ids, project.revision)
     project.apply(SetReviewState([project.image_ids[1]], "reviewed"))
-    plan = plan_sequence(project, project.image_ids, project.revision)
+    plan = plan_track(project, project.image_ids, project.revision)
     assert plan.annotated == [1]
     assert 0 in plan.targets
 
@@ -134,11 +135,11 @@ def test_only_what_a_person_made_or_confirmed_is_a_start(project):
 def test_a_reviewed_frame_without_labels_says_that_nothing_is_there(project):
     paint(project, 0)
     project.apply(SetReviewState([project.image_ids[8]], "reviewed"))
-    plan = plan_sequence(project, project.image_ids, project.revision)
+    plan = plan_track(project, project.image_ids, project.revision)
     assert plan.annotated == [0, 8]
     assert plan.masks[8].areas == {}
     project.apply(SetReviewState([project.image_ids[5]], "skipped"))
-    assert 5 not in plan_sequence(project, project.image_ids, project.revision).targets
+    assert 5 not in plan_track(project, project.image_ids, project.revision).targets
 
 
 def test_a_span_ends_at_the_annotated_neighbours(project):
@@ -188,7 +189,7 @@ def test_frames_of_two_sizes_cannot_both_be_annotated(project):
     Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save(project.image_path(project.image_ids[3]))
     project.apply(Paint(project.image_ids[3], 1, (0, 0, 5, 5), np.ones((5, 5), bool), hw=(40, 50)))
     with pytest.raises(UsageError, match=r"00000\.png is 128 x 96 pixels, 00003\.png 50 x 40"):
-        plan_sequence(project, project.image_ids, project.revision)
+        plan_track(project, project.image_ids, project.revision)
 
 
 def test_cancelled_before_anything_is_finished_it_is_cancelled(project):
@@ -204,8 +205,8 @@ def test_frames_say_whose_they_are(project):
     record = project.image(project.image_ids[0])
     states = {
         ("todo", None): FrameState.NONE,
-        ("predicted", None): FrameState.PROPAGATED,
-        ("predicted", 0.2): FrameState.PROPAGATED,
+        ("predicted", None): FrameState.TRACKED,
+        ("predicted", 0.2): FrameState.TRACKED,
         ("predicted", 0.4): FrameState.DOUBTFUL,
         ("edited", 0.4): FrameState.ANNOTATED,
         ("reviewed", None): FrameState.ANNOTATED,
@@ -222,7 +223,7 @@ def test_a_setting_that_makes_no_sense_is_no_sequence_or_has_the_usual_rate(valu
     assert sequence_of(Sequence(12.5, "a.mp4").setting()) == Sequence(12.5, "a.mp4")
 
 
-def test_the_command_propagates_within_a_project(project, capsys, monkeypatch, tmp_path):
+def test_the_command_tracks_within_a_project(project, capsys, monkeypatch, tmp_path):
     paint(project, 2)
     path = project.path
     project.close()
