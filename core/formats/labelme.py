@@ -184,7 +184,7 @@ def _survey(data: Node, areas: dict[str, int], points: dict[str, None], boxes: d
     groups = {
         shape["group_id"].value
         for shape in data["shapes"]
-        if shape["shape_type"].value == "point" and shape.get("group_id") is not None
+        if _kind(shape) == "point" and shape.get("group_id") is not None
     }
     for shape in data["shapes"]:
         kind, label = _kind(shape), shape["label"].text()
@@ -217,17 +217,16 @@ def _load(
         hw = _hw(data, name, file, source)
         labels = np.zeros(hw, np.uint16)
         covered, painted = 0, False
-        groups: dict[object, list[Node]] = {}
-        seen: set[tuple[object, str]] = set()
+        groups: dict[tuple[str | None, int], list[Node]] = {}
+        seen: dict[tuple[str | None, str], int] = {}
         for shape in data["shapes"]:
             kind, label = _kind(shape), shape["label"].text()
             group = shape.get("group_id")
             if kind == "point" or (kind == "rectangle" and skeleton is not None and label not in areas):
-                key: object = None if group is None else str(group.value)
-                while (key, label) in seen:  # points that nobody grouped: the second of a name begins another instance
-                    key = (key, label)
-                seen.add((key, label))
-                groups.setdefault(key, []).append(shape)
+                key = None if group is None else str(group.value)
+                # Of points that nobody grouped, the second of each name belong to a second instance.
+                count = seen[key, label] = seen.get((key, label), 0) + 1
+                groups.setdefault((key, count), []).append(shape)
             elif kind in _AREAS:
                 mask = _mask(shape, kind, hw)
                 covered += int(((labels > 0) & mask & (labels != areas[label])).sum())
