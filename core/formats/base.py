@@ -1,8 +1,8 @@
 """What formats exchange: annotations as values, what to export, and what became of it.
 
 Coordinates inside are the project's: xy with pixel centres at integers, boxes of pixel edges. Every format's module
-says in which convention it writes; `to_corner` and `from_corner` move between centres and the corner convention, in
-which (0, 0) is the upper left corner of the image and the first pixel's centre is (0.5, 0.5).
+says in which convention it writes; `to_corner` moves from centres to the corner convention, in which (0, 0) is the
+upper left corner of the image and the first pixel's centre is (0.5, 0.5).
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ __all__ = [
     "box_from_corner",
     "box_to_corner",
     "counted",
-    "from_corner",
     "put_file",
     "to_corner",
     "with_progress",
@@ -236,11 +235,6 @@ class Format:
 def to_corner(xy: ArrayLike) -> NDArray[np.float64]:
     """(..., 2) xy with pixel centres at integers -> xy with pixel corners at integers."""
     return np.asarray(xy, dtype=np.float64) + 0.5
-
-
-def from_corner(xy: ArrayLike) -> NDArray[np.float64]:
-    """(..., 2) xy with pixel corners at integers -> xy with pixel centres at integers."""
-    return np.asarray(xy, dtype=np.float64) - 0.5
 
 
 def box_to_corner(box: Box) -> Box:

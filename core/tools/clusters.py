@@ -104,14 +104,6 @@ class Clusters:
             self._known[index] = known
         return known
 
-    def in_window(self, window: Box4) -> NDArray[np.int32]:
-        """Region of each pixel of a (top, left, bottom, right) window within the image: int32 of the box's size."""
-        rows, columns, around = self._around(window)
-        out = around[0]
-        unsure = (around[1] != out) | (around[2] != out) | (around[3] != out)
-        out[unsure] = self._chosen(window, rows, columns, unsure)
-        return out
-
     def _around(self, window: Box4) -> tuple[NDArray[np.float64], NDArray[np.float64], list[NDArray[np.int32]]]:
         """Working rows and columns of a window's pixels, and the regions of the four working pixels around each."""
         top, left, bottom, right = window

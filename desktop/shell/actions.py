@@ -13,7 +13,12 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 
 from counterpart.desktop.widgets.icons import icon
 
-__all__ = ["ACTIONS", "MENUS", "ActionSpec", "Actions", "shortcut_rows"]
+__all__ = [
+    "ACTIONS",
+    "MENUS",
+    "ActionSpec",
+    "Actions",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -620,13 +625,3 @@ def tooltip(spec: ActionSpec, keys: Iterable[str]) -> str:
     shown = QKeySequence(first).toString(QKeySequence.SequenceFormat.NativeText) if first else ""
     head = f"<b>{plain(spec.text)}</b>" + (f" &nbsp; {shown}" if shown else "")
     return f"{head}<br>{spec.help}" if spec.help else head
-
-
-def shortcut_rows(actions: Actions) -> list[tuple[str, str, str]]:
-    """(section, keys, text) of everything that has a shortcut, and the gestures."""
-    rows = []
-    for spec in ACTIONS:
-        keys = [key.toString(QKeySequence.SequenceFormat.NativeText) for key in actions[spec.id].shortcuts()]
-        if keys:
-            rows.append((spec.section, ", ".join(keys), plain(spec.text)))
-    return [*rows, *GESTURES]

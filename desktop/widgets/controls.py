@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QColor, QHideEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QAction, QHideEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QButtonGroup,
@@ -26,7 +26,6 @@ from counterpart.desktop.widgets.icons import ICON_PX, icon, pixmap, swatch
 from counterpart.desktop.widgets.theme import GRID, colours, small_font, strong_font
 
 __all__ = [
-    "Chip",
     "Elided",
     "EmptyState",
     "Notice",
@@ -139,27 +138,6 @@ def action_button(action: QAction, *, text: bool = False) -> QToolButton:
     return button
 
 
-class Chip(QWidget):
-    """A rounded patch of colour."""
-
-    def __init__(self, colour: str, size: int = 8, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._colour = colour
-        self.setFixedSize(size, size)
-
-    def set_colour(self, colour: str) -> None:
-        """Change the colour."""
-        self._colour = colour
-        self.update()
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(self._colour))
-        painter.drawEllipse(self.rect())
-
-
 class Segments(QWidget):
     """Buttons of which exactly one is on."""
 
@@ -216,7 +194,7 @@ class NumberField(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._low, self._step, self._decimals = low, step, decimals
+        self._low, self._step = low, step
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, round((high - low) / step))
         self.slider.setPageStep(max(self.slider.maximum() // 10, 1))

@@ -248,13 +248,6 @@ class Form(QWidget):
         found = self._grid.labelForField(self._controls[name])
         return found if isinstance(found, QLabel) else None
 
-    def align_with(self, other: Form) -> None:
-        """Make the controls of two forms, one above the other, begin at the same place."""
-        labels = [label for form in (self, other) for name in form.values() if (label := form.label(name)) is not None]
-        width = max((label.sizeHint().width() for label in labels), default=0)
-        for label in labels:
-            label.setMinimumWidth(width)
-
     def set_params(self, params: Any) -> None:
         """Show other values, without telling anybody."""
         self._params = params

@@ -1,0 +1,87 @@
+"""Every definition of `core` and `desktop` is used by the program, not by tests alone, or listed here with its reason."""
+
+import ast
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+
+import grimp
+import pytest
+from vulture import Vulture
+
+ROOT = Path(__file__).resolve().parents[1]
+PROGRAM = ("core", "desktop")
+# Programs of their own, named in CONTRIBUTING: what measures and draws may ask for what the window does not.
+TOOLS = ("docs", "tests/bench", "tests/quality", "dev.py")
+SENT_BY_QT = ("*Event", "columnCount", "headerData")
+SET_FOR_A_LIBRARY = ("argtypes", "epilog", "excepthook", "formatter_class", "restype", "thread_type")
+ALLOWED = {
+    "declare_*": "commands of the command line, found by name in core.cli.parser.COMMANDS",
+    "qimage_to_rgb": "how tests read what was painted: qimage2ndarray has one importer",
+    "choose_page": "how tests turn to a page of the Learn panel",
+    "history_cost": "how tests see that the bound on undo is kept",
+    "doubt_queue": "how tests ask for the whole queue that the window fills image by image",
+    "ClearLabels": "how a project is rid of labels that are damaged; the window does not offer it yet",
+    "matches_of": "how soak runs read every table of a damaged project",
+}
+ENTRIES = {"counterpart.__main__", "counterpart.desktop.app"}
+
+
+def _without_exports(source: str) -> str:
+    """The source with `__all__` blanked: a name is not used by being offered."""
+    lines = source.split("\n")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
+            for index in range(node.lineno - 1, node.end_lineno or node.lineno):
+                lines[index] = ""
+    return "\n".join(lines)
+
+
+def _unused(sources: Mapping[Path, str]) -> dict[str, str]:
+    """Where each definition of the program lies that none of the sources names, by its name."""
+    found = Vulture()
+    for file, source in sources.items():
+        found.scan(_without_exports(source), filename=file)
+    places = {item.name: f"{item.filename.relative_to(ROOT)}:{item.first_lineno}" for item in found.get_unused_code()}
+    return {name: place for name, place in places.items() if place.startswith(PROGRAM) and not _known(name)}
+
+
+def _known(name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in (*SENT_BY_QT, *SET_FOR_A_LIBRARY))
+
+
+def test_nothing_is_reached_by_tests_alone():
+    files = [file for place in (*PROGRAM, *TOOLS) for file in [ROOT / place, *(ROOT / place).rglob("*.py")]]
+    unused = _unused({file: file.read_text(encoding="utf-8") for file in files if file.is_file()})
+    assert {
+        name: place for name, place in unused.items() if not any(fnmatch(name, allowed) for allowed in ALLOWED)
+    } == {}
+    stale = [allowed for allowed in ALLOWED if not any(fnmatch(name, allowed) for name in unused)]
+    assert stale == [], "these are used now, or gone"
+
+
+def test_a_function_that_is_offered_and_never_called_would_be_found():
+    source = "__all__ = ['lonely']\n\n\ndef lonely():\n    return busy()\n\n\ndef busy():\n    pass\n"
+    assert _unused({ROOT / "core" / "planted.py": source}) == {"lonely": "core/planted.py:4"}
+
+
+@pytest.fixture(scope="module")
+def imported():
+    """Modules that the program imports from where it starts, packages on the way included."""
+    graph = grimp.build_graph("counterpart", exclude_type_checking_imports=False, cache_dir=None)
+    commands = {name for name in graph.modules if name.startswith("counterpart.core.cli.")}  # loaded by name
+    reached, ahead = set[str](), [*ENTRIES, *commands]
+    while ahead:
+        name = ahead.pop()
+        if name not in reached:
+            reached.add(name)
+            ahead += graph.find_modules_directly_imported_by(name)
+            ahead += [name.rpartition(".")[0]] if "." in name else []
+    return graph.modules, reached
+
+
+def test_every_module_is_imported_from_where_the_program_starts(imported):
+    modules, reached = imported
+    assert len(reached) > 200
+    alone = {name for name in modules - reached if not name.startswith("counterpart.core.api")}  # `counterpart` itself
+    assert alone == {"counterpart.core.project.history"}, "undo without a window, for measurements and soak runs"
