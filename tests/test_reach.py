@@ -1,4 +1,4 @@
-"""Every definition of `core` and `desktop` is used by the program, not by tests alone, or listed here with its reason."""
+"""Every definition of `core` and `desktop` is used by the program, not by tests alone, or is listed with its reason."""
 
 import ast
 from collections.abc import Mapping
