@@ -15,7 +15,6 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL
 os.environ.update({"QT_QPA_PLATFORM": "offscreen", "CI": "1"})  # the same examples of every hypothesis each time
 
 import argparse
-import ast
 import json
 import random
 import sys
@@ -23,31 +22,18 @@ import tempfile
 import time
 import tomllib
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutation.mutants import Mutant, find_mutants
-from tests.mutation.trial import MutationError, Target, measure, try_mutants
+from tests.mutation.mutants import find_mutants
+from tests.mutation.trial import Job, MutationError, Target, try_mutants
 
 ROOT = Path(__file__).resolve().parents[2]
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """One mutant of a module."""
-
-    target: Target
-    tree: ast.Module
-    mutant: Mutant
-
-    @property
-    def path(self) -> str:
-        """The module's file, as it is named in the repository."""
-        return self.target.file.relative_to(ROOT).as_posix()
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.mutant.line}: {self.mutant.change}"
+def path_of(job: Job) -> str:
+    """The module's file, as it is named in the repository."""
+    return job.target.file.relative_to(ROOT).as_posix()
 
 
 def targets_of(path: Path) -> list[Target]:
@@ -99,8 +85,8 @@ def collect(paths: list[str]) -> tuple[list[Job], list[str]]:
         for job in (Job(target, tree, mutant) for mutant in mutants):
             if wanted and job.mutant.line not in wanted:
                 continue
-            files.add(job.path)
-            key = (job.path, job.mutant.text, job.mutant.change)
+            files.add(path_of(job))
+            key = (path_of(job), job.mutant.text, job.mutant.change)
             used.add(key)
             if key not in known:
                 jobs.append(job)
@@ -123,16 +109,14 @@ def run(jobs: list[Job], tests: list[str] | None, workers: int) -> dict[int, boo
     started = time.monotonic()
 
     def done(index: int, killed: bool) -> None:
-        noticed[index] = killed
+        noticed[index], job = killed, jobs[index]
         if not killed:
-            print(f"survived  {jobs[index]}", flush=True)
+            print(f"survived  {path_of(job)}:{job.mutant.line}: {job.mutant.change}", flush=True)
         if len(noticed) % 100 == 0:
             print(f"{len(noticed)} of {len(jobs)}, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
 
     for room, members in rooms.items():
-        coverage = measure(list(dict.fromkeys(jobs[index].target for index in members)), orders[room])
-        chosen = [(jobs[index].target, jobs[index].tree, jobs[index].mutant) for index in members]
-        for at, killed in try_mutants(chosen, coverage, workers):
+        for at, killed in try_mutants([jobs[index] for index in members], orders[room], workers):
             done(members[at], killed)
     return noticed
 
@@ -140,8 +124,8 @@ def run(jobs: list[Job], tests: list[str] | None, workers: int) -> dict[int, boo
 def table(jobs: list[Job], noticed: dict[int, bool]) -> list[dict[str, object]]:
     """One row for each module, and one for all."""
     rows = []
-    for path in [*dict.fromkeys(job.path for job in jobs), "all"]:
-        marks = [noticed[index] for index, job in enumerate(jobs) if path in (job.path, "all")]
+    for path in [*dict.fromkeys(path_of(job) for job in jobs), "all"]:
+        marks = [noticed[index] for index, job in enumerate(jobs) if path in (path_of(job), "all")]
         score = round(100 * sum(marks) / len(marks), 1)
         rows.append({"module": path, "mutants": len(marks), "killed": sum(marks), "score": score})
     return rows
@@ -183,7 +167,7 @@ def main(arguments: list[str]) -> int:
         print(f"in {EQUIVALENT.name}, but no longer a mutant: {entry}")
     if options.json:
         survivors = [
-            {"file": job.path, "line": job.mutant.line, "text": job.mutant.text, "change": job.mutant.change}
+            {"file": path_of(job), "line": job.mutant.line, "text": job.mutant.text, "change": job.mutant.change}
             for index, job in enumerate(jobs)
             if not noticed[index]
         ]

@@ -139,8 +139,8 @@ trial.PATIENCE = (2.0, 2.0)
 folder = Path(sys.argv[1])
 target = trial.Target("counterpart.planted", folder / "counterpart" / "planted.py")
 tree, mutants = find_mutants(target.file.read_text())
-coverage = trial.measure([target], [str(folder / sys.argv[2])])
-noticed = dict(trial.try_mutants([(target, tree, each) for each in mutants], coverage, 2))
+jobs = [trial.Job(target, tree, each) for each in mutants]
+noticed = dict(trial.try_mutants(jobs, [str(folder / sys.argv[2])], 2))
 print(json.dumps({f"{each.line}: {each.change}": noticed[at] for at, each in enumerate(mutants)}))
 """
 

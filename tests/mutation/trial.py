@@ -1,14 +1,16 @@
-"""Runs tests on mutants: one process imports the heavy libraries, and forks a child for each mutant.
+"""Runs tests on mutants: one process collects them and imports what they need, and forks a child for each mutant.
 
 A first child runs the tests on the unchanged program and notes which test runs which line, so that a mutant meets only
-the tests that can notice it, quickest first. Each child takes the changed module through an import hook; no file is
-written. A test that fails, a crash and a timeout all count as noticed.
+the tests that can notice it, quickest first. A change inside a function is put into the function that exists already,
+by exchanging its code; what runs at import (defaults, constants) needs the program imported anew, through a hook that
+gives out the changed module. No file is written. A test that fails, a crash and a timeout all count as noticed.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -24,15 +26,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 from tests.mutation.mutants import Mutant
 
-__all__ = ["Coverage", "MutationError", "Target", "measure", "try_mutants"]
+__all__ = ["Coverage", "Job", "MutationError", "Target", "try_mutants"]
 
-OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--assert=plain", "-p", "no:faulthandler")
+OPTIONS = ("-x", "-q", "-s", "-p", "no:cacheprovider", "--assert=plain", "-p", "no:faulthandler")
 INSTALLED = tuple({os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)})
 PATIENCE = (10.0, 4.0)
 """A mutant is given so many seconds, and so many times what its tests took on the unchanged program."""
@@ -50,6 +52,15 @@ class Target:
     file: Path
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """One mutant of a module."""
+
+    target: Target
+    tree: ast.Module
+    mutant: Mutant
+
+
 @dataclass(slots=True)
 class Coverage:
     """What the unchanged program did under the tests.
@@ -57,89 +68,132 @@ class Coverage:
     Attributes:
         tests: File, then line, then the tests that ran it.
         seconds: How long each test took.
-        libraries: Modules of others that were imported, in order.
+        modules: All that was imported, in order.
+        failure: What went wrong, if anything did.
     """
 
     tests: dict[str, dict[int, set[str]]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    libraries: list[str] = field(default_factory=list)
+    modules: list[str] = field(default_factory=list)
+    failure: str = ""
 
-    def of(self, target: Target, mutant: Mutant) -> list[str]:
+    def of(self, job: Job) -> list[str]:
         """The tests that run the changed lines, quickest first; for what runs at import, those that use the module."""
-        lines = self.tests.get(str(target.file), {})
-        first, last = mutant.lines
-        chosen = range(first, last + 1) if not mutant.at_import else lines
+        lines = self.tests.get(str(job.target.file), {})
+        first, last = job.mutant.lines
+        chosen = lines if job.mutant.at_import else range(first, last + 1)
         found = set().union(*(lines.get(line, ()) for line in chosen))
         return sorted(found, key=lambda test: (self.seconds.get(test, 0), test))
 
 
-def measure(targets: Sequence[Target], tests: Sequence[str]) -> Coverage:
-    """Run the tests on the unchanged program, and import here what they imported of others.
+def try_mutants(jobs: Sequence[Job], tests: Sequence[str], workers: int) -> Iterator[tuple[int, bool]]:
+    """Run each mutant against the tests: the index of each, as they end, and whether it was noticed.
 
     Raises:
-        MutationError: They fail as it is.
+        MutationError: The tests fail as they are.
     """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        plugin = _Tracer({str(target.file) for target in targets})
-        code = _run_pytest(tests, [plugin])
         with os.fdopen(writing, "wb") as pipe:
-            pickle.dump((code, plugin.coverage(), plugin.failure), pipe)
+            server = _Server(jobs, workers, pipe)
+            code = _run_pytest(tests, [server, server.tracer])
+            server.say(MutationError(server.tracer.failure or f"pytest says {code}") if not server.finished else None)
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
-        payload = pipe.read()
+        while True:
+            try:
+                said = pickle.load(pipe)
+            except EOFError:
+                said = MutationError("the tests ended without a word")
+            if isinstance(said, MutationError):
+                raise said
+            if said is None:
+                break
+            yield said
     os.waitpid(child, 0)
-    if not payload:
-        raise MutationError("the tests ended without a word")
-    code, coverage, failure = pickle.loads(payload)
-    if code != 0:
-        raise MutationError(f"the tests fail before anything is changed: {failure or f'pytest says {code}'}")
-    for name in coverage.libraries:
-        with contextlib.suppress(Exception):  # some are made by others at run time
-            importlib.import_module(name)
-    found: Coverage = coverage
-    return found
 
 
-def try_mutants(
-    jobs: Sequence[tuple[Target, ast.Module, Mutant]],
-    coverage: Coverage,
-    workers: int,
-) -> Iterator[tuple[int, bool]]:
-    """Run each mutant against its tests: the index of each, as they end, and whether it was noticed."""
-    running: dict[int, tuple[int, float]] = {}
-    waiting = list(reversed(range(len(jobs))))
-    while waiting or running:
-        while waiting and len(running) < workers:
-            index = waiting.pop()
-            target, tree, mutant = jobs[index]
-            tests = coverage.of(target, mutant)
-            if not tests:
-                yield index, False
-                continue
-            seconds = PATIENCE[0] + PATIENCE[1] * sum(coverage.seconds.get(test, 0) for test in tests)
-            running[_start(target, tree, mutant, tests)] = (index, time.monotonic() + seconds)
-        for child in list(running):
-            index, deadline = running[child]
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if not ended and time.monotonic() > deadline:
-                _kill(child)
-                ended, status = os.waitpid(child, 0)
-            if ended:
-                del running[child]
-                _kill(child)  # whatever it started
-                yield index, _noticed(status, jobs[index][2])
-        time.sleep(0.005)
+class _Server:
+    """Takes the place of pytest's loop over the tests it collected."""
 
+    def __init__(self, jobs: Sequence[Job], workers: int, pipe: IO[bytes]) -> None:
+        self._jobs, self._workers, self._pipe = jobs, workers, pipe
+        self.tracer = _Tracer({str(job.target.file) for job in jobs})
+        self._functions: list[types.FunctionType] = []
+        self.finished = False
 
-def _noticed(status: int, mutant: Mutant) -> bool:
-    code = os.waitstatus_to_exitcode(status)
-    if code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
-        raise MutationError(f"no test could be run on {mutant.change}")
-    return code != 0
+    def say(self, what: object) -> None:
+        """Tell the process that prints."""
+        pickle.dump(what, self._pipe)
+        self._pipe.flush()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            return True  # collecting failed; the tracer knows why
+        coverage = self._measure(session)
+        if coverage.failure:
+            self.tracer.failure = f"the tests fail before anything is changed: {coverage.failure}"
+            return True
+        for name in coverage.modules:
+            with contextlib.suppress(Exception):  # some are made by others at run time
+                importlib.import_module(name)
+        files = {str(job.target.file) for job in self._jobs}
+        functions = [found for found in gc.get_objects() if isinstance(found, types.FunctionType)]
+        self._functions = [each for each in functions if os.path.realpath(each.__code__.co_filename) in files]
+        gc.freeze()
+        self._serve(session, coverage)
+        self.finished = True
+        return True
+
+    def _measure(self, session: pytest.Session) -> Coverage:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reading)
+            self.tracer.tracing = True
+            failed = _run_items(session, session.items)
+            with os.fdopen(writing, "wb") as pipe:
+                pickle.dump((failed, self.tracer.coverage()), pipe)
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as pipe:
+            payload = pipe.read()
+        os.waitpid(child, 0)
+        failed, coverage = pickle.loads(payload) if payload else (True, Coverage())
+        if failed:
+            coverage.failure = coverage.failure or "they crash"
+        found: Coverage = coverage
+        return found
+
+    def _serve(self, session: pytest.Session, coverage: Coverage) -> None:
+        running: dict[int, tuple[int, float]] = {}
+        waiting = list(reversed(range(len(self._jobs))))
+        items = {item.nodeid: item for item in session.items}
+        while waiting or running:
+            while waiting and len(running) < self._workers:
+                index = waiting.pop()
+                tests = coverage.of(self._jobs[index])
+                if not tests:
+                    self.say((index, False))
+                    continue
+                seconds = PATIENCE[0] + PATIENCE[1] * sum(coverage.seconds.get(test, 0) for test in tests)
+                child = _start(self._jobs[index], session, [items[test] for test in tests], self._functions)
+                running[child] = (index, time.monotonic() + seconds)
+            for child in list(running):
+                index, deadline = running[child]
+                ended, status = os.waitpid(child, os.WNOHANG)
+                if not ended and time.monotonic() > deadline:
+                    _kill(child)
+                    ended, status = os.waitpid(child, 0)
+                if ended:
+                    del running[child]
+                    _kill(child)  # whatever it started
+                    self.say((index, os.waitstatus_to_exitcode(status) != 0))
+            time.sleep(0.002)
 
 
 def _kill(child: int) -> None:
@@ -147,19 +201,66 @@ def _kill(child: int) -> None:
         os.killpg(child, signal.SIGKILL)
 
 
-def _start(target: Target, tree: ast.Module, mutant: Mutant, tests: Sequence[str]) -> int:
+def _start(job: Job, session: pytest.Session, items: list[pytest.Item], functions: list[types.FunctionType]) -> int:
     child = os.fork()
     if child:
         return child
-    code = 1
+    failed = True
     try:
         os.setsid()
         _limit_memory()
-        mutant.apply()
-        sys.meta_path.insert(0, _Changed(target, tree))
-        code = int(_run_pytest(tests, [_Quick()]))
+        job.mutant.apply()
+        if not job.mutant.at_import and _exchange(job, functions):
+            failed = _run_items(session, items)
+        else:
+            for name in [name for name in sys.modules if not _is_installed(name)]:
+                del sys.modules[name]
+            sys.meta_path.insert(0, _Changed(job.target, job.tree))
+            names = [f"{session.config.rootpath / item.nodeid}" for item in items]
+            failed = _run_pytest(names, [_Quick()]) != 0
     finally:
-        os._exit(code)
+        os._exit(int(failed))
+
+
+def _run_items(session: pytest.Session, items: list[pytest.Item]) -> bool:
+    """Run some of the tests that were collected; whether one failed."""
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed:
+            return True
+    return False
+
+
+def _exchange(job: Job, functions: list[types.FunctionType]) -> bool:
+    """Give the functions of a module the code of its changed source; whether all that differ could take it."""
+    changed = _codes(job)
+    job.mutant.revert()
+    before = _codes(job)
+    job.mutant.apply()
+    met = False
+    for function in functions:
+        code = function.__code__
+        place = (code.co_firstlineno, code.co_qualname)
+        new = changed.get(place, [])
+        if os.path.realpath(code.co_filename) != str(job.target.file) or new == before.get(place):
+            continue
+        if len(new) != 1 or code.co_freevars != new[0].co_freevars:
+            return False
+        function.__code__ = new[0]
+        met = True
+    return met
+
+
+def _codes(job: Job) -> dict[tuple[int, str], list[types.CodeType]]:
+    """Every code within a module's, by where it begins and what it is called."""
+    found: dict[tuple[int, str], list[types.CodeType]] = defaultdict(list)
+    todo = [compile(job.tree, str(job.target.file), "exec", dont_inherit=True)]
+    while todo:
+        inner = [each for each in todo.pop().co_consts if isinstance(each, types.CodeType)]
+        for code in inner:
+            found[code.co_firstlineno, code.co_qualname].append(code)
+        todo += inner
+    return found
 
 
 def _limit_memory() -> None:
@@ -176,6 +277,15 @@ def _run_pytest(tests: Sequence[str], plugins: list[Any]) -> int:
     for stream in (0, 1, 2):
         os.dup2(silence, stream)
     return int(pytest.main([*OPTIONS, *tests], plugins=plugins))
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module is the interpreter's or a library's: not the program's or its tests', which hold on to it."""
+    found = sys.modules.get(module)
+    file = getattr(found, "__file__", None)
+    if file is None:
+        return module.partition(".")[0] not in ("counterpart", "tests")
+    return os.path.realpath(file).startswith(INSTALLED) or module.startswith("tests.mutation") or module == "__main__"
 
 
 class _Changed(importlib.abc.MetaPathFinder):
@@ -222,17 +332,18 @@ class _Tracer(_Quick):
         self._lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._test: str | None = None
         self._seconds: dict[str, float] = {}
+        self.tracing = False
         self.failure = ""
 
     def coverage(self) -> Coverage:
         """All that was noted."""
-        files = {name: getattr(module, "__file__", None) or "" for name, module in list(sys.modules.items())}
-        # The program and its tests are imported by each child anew: they may hold on to the changed module.
-        libraries = [name for name, file in files.items() if os.path.realpath(file).startswith(INSTALLED)]
-        return Coverage({file: dict(lines) for file, lines in self._lines.items()}, self._seconds, libraries)
+        lines = {file: dict(lines) for file, lines in self._lines.items()}
+        return Coverage(lines, self._seconds, list(sys.modules), self.failure)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        if not self.tracing:
+            return (yield)
         self._test = item.nodeid
         started = time.monotonic()
         threading.settrace(self._call)
