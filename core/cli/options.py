@@ -97,9 +97,9 @@ def add_engine_options(parser: argparse.ArgumentParser, model: str | None = DEFA
 
 def engine_from(args: argparse.Namespace) -> Engine:
     """The engine that the options describe; nothing is loaded yet."""
-    from counterpart.core.pipeline.engine import Engine, open_cache
+    from counterpart.core.pipeline.engine import Engine
 
-    return Engine(args.model, args.device, args.precision, open_cache(args.cache))
+    return Engine(args.model, args.device, args.precision, args.cache)
 
 
 def _size(text: str) -> Size:

@@ -38,7 +38,8 @@ class Engine:
         model: Registry name.
         device: `auto`, `cpu`, `cuda`, `mps`, …
         precision: `auto` or an arithmetic type.
-        cache: Where features are kept; the user's cache folder by default.
+        cache: Where features are kept: a cache, a folder, or `none` for memory alone. The user's cache folder by
+            default.
     """
 
     def __init__(
@@ -46,10 +47,10 @@ class Engine:
         model: str = DEFAULT_MODEL,
         device: str = "auto",
         precision: str = "auto",
-        cache: FeatureCache | None = None,
+        cache: FeatureCache | str | Path | None = None,
     ) -> None:
         self.info: ModelInfo = model_info(model)
-        self.cache = cache or open_cache()
+        self.cache = cache if isinstance(cache, FeatureCache) else open_cache(cache)
         self._device, self._precision = device, precision
         self._plan: EncoderPlan | None = None
         self._encoder: Encoder | None = None

@@ -28,6 +28,7 @@ __all__ = [
     "TransferJob",
     "TransferRun",
     "Transferred",
+    "annotated",
     "read_boxes",
     "read_templates",
     "transfer_keypoints",
@@ -257,7 +258,7 @@ def read_templates(
             ctx.fail(error)
             continue
         ref = ImageRef(image.file, image.name)
-        items += [_annotated(ref, hw, points.xy, points.present, points.box) for points in instances]
+        items += [annotated(ref, hw, points.xy, points.present, points.box) for points in instances]
     if not items:
         raise ProtocolError(
             "none of the templates' images can be used", path=path, hint="See the reasons given for each"
@@ -265,9 +266,18 @@ def read_templates(
     return skeleton, items
 
 
-def _annotated(
-    ref: ImageRef, hw: tuple[int, int], xy: NDArray[np.float64], present: NDArray[np.bool_], box: Box | None
+def annotated(
+    ref: ImageRef, hw: tuple[int, int], xy: NDArray[np.float64], present: NDArray[np.bool_], box: Box | None = None
 ) -> Annotated:
+    """An annotated instance whose box, where none is given, spans its points.
+
+    Args:
+        ref: The image.
+        hw: Its height and width.
+        xy: (K, 2) image pixels.
+        present: (K,) where there is a point; at least one.
+        box: Of the instance.
+    """
     if box is None:
         low, high = xy[present].min(axis=0), xy[present].max(axis=0)
         box = (float(low[0] - 0.5), float(low[1] - 0.5), float(high[0] - low[0] + 1), float(high[1] - low[1] + 1))

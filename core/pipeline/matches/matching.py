@@ -10,6 +10,7 @@ from pathlib import Path
 
 from counterpart.core.errors import ImageError, UsageError
 from counterpart.core.features.cache import FeatureSet
+from counterpart.core.features.values import FeatureMap, Tap
 from counterpart.core.files import write_json
 from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef
@@ -18,7 +19,7 @@ from counterpart.core.matching.pairs import Matches, MatchParams, match_pair, ma
 from counterpart.core.matching.single_points import find_mates
 from counterpart.core.pipeline.engine import Engine
 
-__all__ = ["MatchJob", "MatchRun", "match_features", "match_images", "match_points", "write_matches"]
+__all__ = ["MatchJob", "MatchRun", "match_features", "match_images", "match_points", "mates_of", "write_matches"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,10 @@ class MatchJob:
             params = dataclasses.replace(params, tap=engine.defaults.match_tap)
         return cls(params, (224, 224), stride)
 
+    def taps(self, engine: Engine) -> list[Tap]:
+        """Every place that the job reads descriptors at."""
+        return [self.params.tap or engine.defaults.match_tap, engine.defaults.saliency_tap]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MatchRun:
@@ -82,8 +87,7 @@ def match_images(engine: Engine, a: ImageRef, b: ImageRef, job: MatchJob, ctx: J
 def _features(engine: Engine, a: ImageRef, b: ImageRef, job: MatchJob, ctx: JobContext) -> FeatureSet:
     """Features of both images; one that cannot be used is the error of the command, not one of a batch."""
     quiet = len(ctx.failures)
-    taps = [job.params.tap or engine.defaults.match_tap, engine.defaults.saliency_tap]
-    features = engine.features([a, b], taps, job.size, job.stride, ctx)
+    features = engine.features([a, b], job.taps(engine), job.size, job.stride, ctx)
     if len(features) < 2:
         first = ctx.failures[quiet]
         del ctx.failures[quiet:]
@@ -91,7 +95,7 @@ def _features(engine: Engine, a: ImageRef, b: ImageRef, job: MatchJob, ctx: JobC
     return features
 
 
-def match_features(engine: Engine, features: FeatureSet, job: MatchJob, ctx: JobContext) -> MatchRun:
+def match_features(engine: Engine, features: Sequence[FeatureMap], job: MatchJob, ctx: JobContext) -> MatchRun:
     """The same from the features of the two images, for a slider that re-matches without the model."""
     a, b = features[0], features[1]
     threshold = job.params.saliency_threshold
@@ -112,11 +116,21 @@ def match_points(
         UsageError: A place lies outside image a.
         JobCancelledError: Cancelled.
     """
-    features = _features(engine, a, b, job, ctx)
+    return mates_of(_features(engine, a, b, job, ctx), xy, job, a.path)
+
+
+def mates_of(
+    features: Sequence[FeatureMap], xy: Sequence[tuple[float, float]], job: MatchJob, path: Path | None = None
+) -> MatchRun:
+    """The same from the features of the two images; `path` names the first in a message.
+
+    Raises:
+        UsageError: A place lies outside image a.
+    """
     hw_a, hw_b = features[0].geometry.image_hw, features[1].geometry.image_hw
     for x, y in xy:
         if not (-0.5 <= x <= hw_a[1] - 0.5 and -0.5 <= y <= hw_a[0] - 0.5):
-            raise UsageError(f"({x:g}, {y:g}) lies outside the image of {hw_a[1]} x {hw_a[0]} pixels", path=a.path)
+            raise UsageError(f"({x:g}, {y:g}) lies outside the image of {hw_a[1]} x {hw_a[0]} pixels", path=path)
     return MatchRun(find_mates(features[0], features[1], xy, job.params), hw_a, hw_b)
 
 
