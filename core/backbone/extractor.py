@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from counterpart.core.backbone.plan import MAX_TOKENS
 from counterpart.core.backbone.registry import model_info
 from counterpart.core.errors import CounterpartError, ImageError, UsageError
-from counterpart.core.features.cache import FeatureCache, FeatureSet
+from counterpart.core.features.cache import FeatureCache
+from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import ImageRef, read_image, resize_rgb

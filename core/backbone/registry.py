@@ -35,7 +35,6 @@ __all__ = [
 
 DEFAULT_MODEL = "dinov2_vits14_focus"
 Arch = Literal["vit", "resnet"]
-CosegmentMethod = Literal["paper", "seeded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class ModelDefaults:
     paper_tap: Tap
     paper_threshold: float
     baseline_threshold: float
-    cosegment_method: CosegmentMethod
+    cosegment_method: Literal["paper", "seeded"]
     segment_size: int
     segment_stride: int
     points_size: int

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from counterpart.core.backbone.registry import DEFAULT_MODEL, ModelDefaults, ModelInfo, model_info
 from counterpart.core.errors import ImageError, UsageError
-from counterpart.core.features.cache import FeatureCache, FeatureSet, cache_dir
+from counterpart.core.features.cache import FeatureCache, cache_dir
+from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.features.values import FeatureMap, Tap
 from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef

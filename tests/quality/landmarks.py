@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpart.core.cosegment.cosegmentation import CosegmentParams, cosegment
+from counterpart.core.cosegment.cosegmentation import cosegment
+from counterpart.core.cosegment.params import CosegmentParams
 from counterpart.core.evaluate.landmarks import inter_ocular, score_landmarks, splits
-from counterpart.core.features.cache import FeatureCache, FeatureSet, cache_dir
+from counterpart.core.features.cache import FeatureCache, cache_dir
+from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.images.reading import find_images
 from counterpart.core.jobs import JobContext, silent
 from counterpart.core.landmarks import LandmarkParams, PartMaps, fit_landmarks, predict_landmarks

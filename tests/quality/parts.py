@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.evaluate.parts import contingency, iou_per_part, mean_iou
-from counterpart.core.features.cache import FeatureSet
+from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.features.values import FeatureMap, l2_normalise
 from counterpart.core.images.reading import read_image
 from counterpart.core.jobs import silent

@@ -18,7 +18,8 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpart.core.cosegment.cosegmentation import CosegmentParams, CosegmentResult, cosegment, mask_pixels
+from counterpart.core.cosegment.cosegmentation import CosegmentResult, cosegment, mask_pixels
+from counterpart.core.cosegment.params import CosegmentParams
 from counterpart.core.evaluate.cosegmentation import (
     MaskScores,
     TruthImage,
@@ -29,7 +30,7 @@ from counterpart.core.evaluate.cosegmentation import (
     score_mask,
 )
 from counterpart.core.evaluate.parts import adjusted_rand, contingency, normalised_mutual_information
-from counterpart.core.features.cache import FeatureSet
+from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.features.values import Tap
 from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import silent

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import UsageError
-from counterpart.core.features.cache import FeatureSet
+from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.features.pca import PcaParams, fit_pca
 from counterpart.core.features.pictures import colour_values, stretch
 from counterpart.core.features.tsne import TsneParams, TsneResult, embed_tsne

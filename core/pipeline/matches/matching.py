@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from counterpart.core.errors import ImageError, UsageError
-from counterpart.core.features.cache import FeatureSet
+from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.features.values import FeatureMap, Tap
 from counterpart.core.files import write_json
 from counterpart.core.geometry import Size

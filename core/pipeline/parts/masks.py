@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.backbone.registry import ModelDefaults
-from counterpart.core.cosegment.cosegmentation import CosegmentParams, CosegmentResult, cosegment, mask_pixels
-from counterpart.core.features.cache import FeatureSet
+from counterpart.core.cosegment.cosegmentation import CosegmentResult, cosegment, mask_pixels
+from counterpart.core.cosegment.params import CosegmentParams
+from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.features.values import Tap
 from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef, read_image

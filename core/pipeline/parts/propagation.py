@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import CounterpartError, UsageError
-from counterpart.core.features.cache import FeatureSet
+from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.features.values import FeatureMap, l2_normalise
 from counterpart.core.geometry import GridGeometry, Size
 from counterpart.core.images.reading import ImageRef, read_image

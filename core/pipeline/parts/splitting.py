@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import CounterpartError, UsageError
-from counterpart.core.features.cache import FeatureSet
 from counterpart.core.features.clustering import assign, kmeans
+from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.features.values import FeatureMap, Tap
 from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from counterpart.core.cosegment.cosegmentation import CosegmentParams, cosegment, mask_pixels
+from counterpart.core.cosegment.cosegmentation import cosegment, mask_pixels
 from counterpart.core.cosegment.foreground import ForegroundModel, fit_linear
+from counterpart.core.cosegment.params import CosegmentParams
 from counterpart.core.errors import JobCancelledError, UsageError
 from counterpart.core.features.saliency import SaliencyParams
 from counterpart.core.jobs import CancelToken, JobContext, silent

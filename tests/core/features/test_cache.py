@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpart.core.features.cache import FeatureCache, FeatureSet, _parts, cache_dir
+from counterpart.core.features.cache import FeatureCache, _parts, cache_dir
+from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.features.values import FACETS, FeatureMap, FeatureSpec, Tap
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import ImageRef

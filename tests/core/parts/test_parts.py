@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from counterpart.core.cosegment.cosegmentation import CosegmentParams, cosegment
+from counterpart.core.cosegment.cosegmentation import cosegment
+from counterpart.core.cosegment.params import CosegmentParams
 from counterpart.core.errors import FormatError, JobCancelledError, OutputError, UsageError
 from counterpart.core.features.values import Tap
 from counterpart.core.jobs import CancelToken, JobContext, silent

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from counterpart.core.errors import FormatError, JobCancelledError, UsageError
-from counterpart.core.features.cache import FeatureCache, FeatureSet
+from counterpart.core.features.cache import FeatureCache
+from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import CancelToken, JobContext, silent
 from counterpart.core.pipeline.engine import Engine

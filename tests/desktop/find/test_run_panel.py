@@ -128,7 +128,7 @@ def test_every_model_starts_as_on_the_command_line(model, method):
 
 def test_choosing_the_papers_method_brings_its_settings_with_it(qtbot, tmp_path):
     from counterpart.core.backbone.registry import model_info
-    from counterpart.core.cosegment.cosegmentation import CosegmentParams
+    from counterpart.core.cosegment.params import CosegmentParams
     from counterpart.desktop.find.tasks import TASKS
 
     defaults = model_info("dinov2_vits14_focus").defaults
