@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from counterpart.core.errors import UsageError
 from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.jobs import JobContext, silent
@@ -180,7 +181,7 @@ def test_scores_that_are_not_equalised_are_compared_as_they_are():
     assert (equal.labels[11:13, 11:13] == 1).all()
 
 
-@pytest.mark.parametrize("cells", [1, 2])
+@pytest.mark.parametrize("cells", [1, 2, 3])
 @pytest.mark.parametrize("cell", [CELL, 4])
 def test_borders_follow_the_photograph_by_a_guided_filter_of_about_a_token(cells, cell):
     """Where a token is wider than 4.7 pixels, at the size at which it is 4.7 wide; radius 1.1 tokens; epsilon 1e-4."""
@@ -207,20 +208,20 @@ def test_borders_follow_the_photograph_by_a_guided_filter_of_about_a_token(cells
 def turning(rgb):
     """Every token an axis of its own, turned from frame to frame so that each is most like the frame before or after.
 
-    Between the first and the second frame, and the last two, it turns by 25 degrees, by 20 between the others.
+    After the second frame (1) and before the last (5) it turns by 25 degrees, by 20 between the others.
     """
-    angle = math.radians([0, 25, 45, 65, 90][rgb[0, 0, 0]])
+    angle = math.radians([0, 0, 25, 45, 65, 90][rgb[0, 0, 0]])
     axes = np.eye(ROWS * COLS).reshape(ROWS, COLS, -1)
     return features(np.concatenate([math.cos(angle) * axes, math.sin(angle) * axes], axis=-1))
 
 
 @pytest.mark.parametrize("both_ways", [True, False])
 def test_between_two_annotated_frames_the_nearer_one_has_the_say(both_ways):
-    """All of frame 0 is part 1, all of frame 4 is part 2: at frame t the scores are 1 - t / 4 and t / 4."""
+    """All of frame 1 is part 1, all of frame 5 is part 2: t frames after it the scores are 1 - t / 4 and t / 4."""
     first, last = rectangle(0, 0, *HW), rectangle(0, 0, *HW, label=2)
-    shown = [np.full((*HW, 3), t, np.uint8) for t in range(5)]
+    shown = [np.full((*HW, 3), t, np.uint8) for t in range(6)]
     params = TrackParams(top_k=1, context=1, radius=0, dims=0, cells=1, edges=False, both_ways=both_ways)
-    found = list(MaskTracker(shown, {0: first, 4: last}, params, turning, silent()))
+    _, *found = MaskTracker(shown, {1: first, 5: last}, params, turning, silent())
     if not both_ways:
         assert [np.unique(one.labels).tolist() for one in found] == [[1], [1], [1], [1], [2]]
         return
@@ -248,6 +249,34 @@ def test_progress_counts_three_passes_over_frames_that_are_gone_through_twice():
     assert [step.done for step in seen[:-1]] == [750, 1500, 1600, 1700, 1850, 2000, 3000]
     assert {step.total for step in seen[:-1]} == {3000}
     assert seen[0].text == "Frame 1 of 3"
+
+
+@pytest.mark.parametrize("highest", [255, 256, 65_535])
+def test_labels_reach_what_two_bytes_hold(highest):
+    given = rectangle(8, 8, 24, 24).astype(np.int64) * highest
+    first, found = MaskTracker(frames(2), {0: given}, EXACT, told_apart, silent())
+    assert first.labels.dtype == found.labels.dtype == (np.uint8 if highest < 256 else np.uint16)
+    assert np.unique(found.labels).tolist() == [0, highest]
+
+
+@pytest.mark.parametrize("wrong", [-1, 65_536])
+def test_labels_beyond_are_refused(wrong):
+    with pytest.raises(UsageError, match="cannot both be labels"):
+        list(MaskTracker(frames(2), {0: rectangle(8, 8, 24, 24).astype(np.int64) * wrong}, EXACT, told_apart, silent()))
+
+
+@pytest.mark.parametrize("cells", [2, 3])
+def test_a_cell_is_its_share_of_the_tokens_own_square(cells):
+    """Tokens 8 apart that see 16 pixels: each token's own square is the 8 in the middle."""
+    geometry = GridGeometry.plan((40, 48), None, 16, 8)
+    fine = cell_geometry(geometry, cells)
+    rows, cols = geometry.grid_hw
+    centres = geometry.token_centres().reshape(rows, cols, 2)
+    found = fine.token_centres().reshape(rows, cells, cols, cells, 2)
+    assert fine.grid_hw == (rows * cells, cols * cells)
+    for i, j in itertools.product(range(cells), repeat=2):
+        offset = (np.array([j, i]) - (cells - 1) / 2) * 8 / cells
+        np.testing.assert_allclose(found[:, i, :, j], centres + offset, atol=1e-9)
 
 
 # Points --------------------------------------------------
