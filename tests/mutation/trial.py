@@ -142,7 +142,8 @@ class _Server:
             with contextlib.suppress(Exception):  # some are made by others at run time
                 importlib.import_module(name)
         files = {str(job.target.file) for job in self._jobs}
-        functions = [found for found in gc.get_objects() if isinstance(found, types.FunctionType)]
+        # `isinstance` would ask each object for its class, and some libraries' warn when they are asked.
+        functions = [found for found in gc.get_objects() if type(found) is types.FunctionType]
         self._functions = [each for each in functions if os.path.realpath(each.__code__.co_filename) in files]
         gc.freeze()
         self._serve(session, coverage)
@@ -359,6 +360,9 @@ class _Tracer(_Quick):
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
             self.failure = f"{report.nodeid}\n{report.longreprtext}"
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        self.failure = str(excrepr)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
