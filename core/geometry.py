@@ -39,12 +39,12 @@ def parse_size(text: str) -> Size:
     try:
         if "x" in word:
             width, height = (int(part) for part in word.split("x"))
-            size: Size = (height, width)
+            size: int | tuple[int, int] = (height, width)
         else:
             size = int(word)
     except ValueError:
         raise UsageError(f"'{text}' is not a size", hint="Use 448, 320x224 (width x height) or none") from None
-    if (size if isinstance(size, int) else min(size or (1,))) < 1:
+    if (size if isinstance(size, int) else min(size)) < 1:
         raise UsageError(f"'{text}' is not a size", hint="Sizes are positive")
     return size
 
@@ -264,11 +264,8 @@ class GridGeometry:
 
     def pool_nearest(self, image_map: NDArray[np.generic]) -> NDArray[np.generic]:
         """Value of the pixel at every token's centre: (height, width, ...) -> (rows, columns, ...)."""
-        height, width = self.image_hw
-        at = np.rint(self.token_centres()).astype(np.int64)
-        out: NDArray[np.generic] = np.asarray(image_map)[
-            np.clip(at[..., 1], 0, height - 1), np.clip(at[..., 0], 0, width - 1)
-        ]
+        at = np.rint(self.token_centres()).astype(np.int64)  # within the image, as every centre is
+        out: NDArray[np.generic] = np.asarray(image_map)[at[..., 1], at[..., 0]]
         return out
 
     def cells_box_xy(self, first_rc: tuple[int, int], count_rc: tuple[int, int]) -> tuple[float, float, float, float]:
