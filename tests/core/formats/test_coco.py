@@ -8,7 +8,8 @@ from pycocotools import mask as coco_mask
 
 from counterpart.core.errors import FormatError
 from counterpart.core.formats.base import AnnotatedImage, Dataset
-from counterpart.core.project.model import KeypointSet, Origin, Skeleton
+from counterpart.core.project.model import KeypointSet, Origin, PartLabel, Skeleton
+from counterpart.core.project.tiles import pack_labels
 from tests.core import format_tools
 
 # pycocotools 2.0 uses a form of numpy's array protocol that numpy 2 warns about.
@@ -142,6 +143,44 @@ def test_numbers_that_occur_twice_are_refused(tmp_path, kind):
         read(tmp_path, [], categories, [IMAGE, IMAGE], kind)
     with pytest.raises(FormatError, match="the category id 4 occurs twice"):
         read(tmp_path, [], categories * 2, kind=kind)
+
+
+def test_images_without_annotations_are_passed_over(tmp_path):
+    images = [{**IMAGE, "id": 3, "file_name": "b.jpg"}, IMAGE]
+    dataset, _ = read(tmp_path, [area(4, [rectangle(0, 0, 1, 1)])], KINDS, images)
+    assert [image.name for image in dataset.images] == ["a.jpg"]
+
+
+@pytest.mark.parametrize("polygons", [False, True])
+def test_masks_are_written_with_their_area_and_box(tmp_path, polygons):
+    parts = (PartLabel(2, "wing", (10, 20, 30), 0), PartLabel(5, "body", (1, 2, 3), 1))
+    labels = block(7, 4, 9, 8, 2) + block(0, 29, 20, 30, 5)
+    labels[7, 4] = 0
+    images = [AnnotatedImage("b.jpg", HW), AnnotatedImage("a.jpg", HW, id=7, labels=pack_labels(labels))]
+    report = format_tools.write("coco", Dataset(parts=parts, images=images), tmp_path / "out.json", polygons=polygons)
+    data = json.loads((tmp_path / "out.json").read_text())
+    wing, body = data["annotations"]
+    assert (wing["id"], wing["image_id"], wing["category_id"], wing["area"], wing["bbox"]) == (1, 7, 2, 7, [4, 7, 4, 2])
+    assert (body["id"], body["image_id"], body["category_id"], body["area"], body["bbox"]) == (
+        2,
+        7,
+        5,
+        20,
+        [29, 0, 1, 20],
+    )
+    assert data["images"] == [IMAGE]
+    assert [(each["id"], each["name"], each["color"]) for each in data["categories"]] == [
+        (2, "wing", [10, 20, 30]), (5, "body", [1, 2, 3])
+    ]  # fmt: skip
+    if polygons:
+        (ring,) = wing["segmentation"]
+        corners = {tuple(corner) for corner in np.array(ring).reshape(-1, 2).tolist()}
+        assert corners == {(5, 7), (8, 7), (8, 9), (4, 9), (4, 8), (5, 8)}
+    else:
+        assert wing["segmentation"]["size"] == [20, 30]
+        np.testing.assert_array_equal(coco_mask.decode(wing["segmentation"]), labels == 2)
+    assert (report.images, report.annotations) == (1, 2)
+    assert report.skipped == [("b.jpg", "it has no labels")]
 
 
 # Keypoints

@@ -100,6 +100,18 @@ def test_a_flow_looks_at_its_anchors_and_the_last_few_frames():
     assert flow.step(torch.ones(1, 1, 1)).flatten().tolist() == pytest.approx([0.5, 0.5])
 
 
+def test_a_flow_leaves_the_number_of_threads_as_it_was():
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        Flow(TrackParams(), (0, 0), [Look(torch.ones(1, 1, 1), torch.ones(1, 1, 1))]).step(torch.ones(1, 1, 1))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize(("radius", "reached"), [(0.49, True), (0.34, False)])
 def test_a_radius_is_a_share_of_the_shorter_side(radius, reached):
     """Shorter side 48, tokens 8 wide: 0.49 is 2.94 tokens, about 3; 0.34 is 2.04, about 2. The object moves by 3."""
@@ -151,6 +163,13 @@ def test_a_label_that_is_nowhere_decided_counts_against_the_confidence_where_the
     given[24:32:3, :24] = 2  # three rows of eight in each of three tokens: 1.125 tokens in all
     _, found = MaskTracker(frames(2), {0: given}, EXACT, told_apart, silent())
     assert found.confidence == pytest.approx(0.5**0.57, rel=1e-4)
+
+
+def test_a_label_that_is_nowhere_decided_and_has_no_more_than_a_token_says_nothing():
+    given = rectangle(0, 0, 8, 16)
+    given[24:28, :16] = 2  # half of two tokens
+    _, found = MaskTracker(frames(2), {0: given}, EXACT, told_apart, silent())
+    assert found.confidence == 1
 
 
 def test_a_frame_of_nothing_but_background_is_sure():
