@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpart.core.backbone.convert import State, check_fits, from_hugging_face, from_official, without_head
+from counterpart.core.backbone.convert import check_fits, from_hugging_face, from_official, without_head
 from counterpart.core.backbone.install import install_wheel
 from counterpart.core.backbone.registry import (
     Architecture,
@@ -33,7 +33,7 @@ from counterpart.core.backbone.registry import (
     model_info,
     user_model,
 )
-from counterpart.core.backbone.weights import store_weights
+from counterpart.core.backbone.weights import State, store_weights
 from counterpart.core.errors import CheckpointError, UsageError
 from counterpart.core.jobs import JobContext, silent
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.backbone.registry import ModelInfo
+from counterpart.core.backbone.weights import State
 from counterpart.core.errors import CheckpointError, ModelNotInstalledError
 
 __all__ = [
-    "State",
     "build_module",
     "check_fits",
     "from_hub",
@@ -23,8 +23,6 @@ __all__ = [
     "from_onnx",
     "without_head",
 ]
-
-State = dict[str, NDArray[Any]]
 
 # Hugging Face's names of a block's parts -> timm's; each with weight and bias, but for layer scale.
 _COMMON_PARTS = {"attention.output.dense": "attn.proj"}

@@ -23,6 +23,7 @@ from counterpart.core.errors import CheckpointError, CounterpartError, ModelNotI
 
 __all__ = [
     "Installed",
+    "State",
     "file_sha256",
     "how_to_install",
     "installed",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 State = dict[str, NDArray[Any]]
+"""Tensors of a model by timm's names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from counterpart.core.errors import ImageError, ProtocolError, UsageError
 from counterpart.core.images.reading import ImageRef, image_size
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.points import Skeleton
+from counterpart.core.project.points import Box, Skeleton
 from counterpart.core.transfer.bank import PreparedTemplate, Template, TemplateBank
 from counterpart.core.transfer.calibration import Calibration
 from counterpart.core.transfer.encode import target_views, template_views
 from counterpart.core.transfer.params import TransferParams
 from counterpart.core.transfer.prediction import Target, predict
 from counterpart.core.transfer.skeleton import mirror_order
-from counterpart.core.transfer.views import Box, View, ViewKey
+from counterpart.core.transfer.views import View, ViewKey
 
 __all__ = [
     "Annotated",

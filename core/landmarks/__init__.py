@@ -9,13 +9,13 @@ to trust each landmark.
 Parts come in as arrays, whichever way they were made: the background first, then the parts.
 """
 
-from counterpart.core.landmarks.features import Frame, LandmarkParams, PartMaps
+from counterpart.core.landmarks.features import CoordinateFrame, LandmarkParams, PartMaps
 from counterpart.core.landmarks.fit import fit_landmarks
 from counterpart.core.landmarks.model import LandmarkModel, Landmarks, predict_landmarks
 from counterpart.core.landmarks.predictor import LandmarkPredictor
 
 __all__ = [
-    "Frame",
+    "CoordinateFrame",
     "LandmarkModel",
     "LandmarkParams",
     "LandmarkPredictor",

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from counterpart.core.geometry import GridGeometry
 
-__all__ = ["Frame", "LandmarkParams", "PartMaps", "descriptor_basis", "features_of", "frame_of"]
+__all__ = ["CoordinateFrame", "LandmarkParams", "PartMaps", "descriptor_basis", "features_of", "frame_of"]
 
 MISSING = 1e-3
 """A part that covers a smaller share of the image than this is missing from it."""
 
-Frame = Literal["image", "object"]
+CoordinateFrame = Literal["image", "object"]
 """What coordinates are relative to."""
 
 
@@ -63,7 +63,7 @@ class PartMaps:
     descriptors: NDArray[np.float32] | None = None
 
 
-def frame_of(image: PartMaps, frame: Frame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def frame_of(image: PartMaps, frame: CoordinateFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Centre (2,) and half-widths (2,) in image pixels of the square or rectangle that stands for one image."""
     height, width = image.geometry.image_hw
     whole = np.array([(width - 1) / 2, (height - 1) / 2]), np.array([width / 2, height / 2])

@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from counterpart.core.errors import UsageError
 from counterpart.core.jobs import JobContext
-from counterpart.core.landmarks.features import Frame, LandmarkParams, PartMaps, descriptor_basis, features_of, frame_of
+from counterpart.core.landmarks.features import (
+    CoordinateFrame,
+    LandmarkParams,
+    PartMaps,
+    descriptor_basis,
+    features_of,
+    frame_of,
+)
 from counterpart.core.landmarks.model import LandmarkModel
 
 __all__ = ["fit_landmarks"]
@@ -55,7 +62,7 @@ def fit_landmarks(
         ctx.warn(f"Landmark '{names[index]}' is labelled in fewer than {_FEWEST} images and was not learnt")
     known &= learnt
     basis = descriptor_basis(images)
-    frames: tuple[Frame, ...] = ("image", "object") if params.frame == "auto" else (params.frame,)
+    frames: tuple[CoordinateFrame, ...] = ("image", "object") if params.frame == "auto" else (params.frame,)
     best: _Fit | None = None
     for number, frame in enumerate(frames):
         ctx.step(number, len(frames), "Fitting landmarks")
@@ -96,7 +103,7 @@ class _Fit:
         xy: NDArray[np.float64],
         known: NDArray[np.bool_],
         params: LandmarkParams,
-        frame: Frame,
+        frame: CoordinateFrame,
         basis: NDArray[np.float32] | None,
         ctx: JobContext,
     ) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from counterpart.core.errors import FormatError, UsageError
 from counterpart.core.files import atomic_write
-from counterpart.core.landmarks.features import Frame, LandmarkParams, PartMaps, features_of, frame_of
+from counterpart.core.landmarks.features import CoordinateFrame, LandmarkParams, PartMaps, features_of, frame_of
 
 __all__ = ["LandmarkModel", "Landmarks", "predict_landmarks", "read_tensors"]
 
@@ -59,7 +59,7 @@ class LandmarkModel:
     dropped: NDArray[np.bool_]
 
     @property
-    def frame(self) -> Frame:
+    def frame(self) -> CoordinateFrame:
         """The frame that it works in."""
         return "object" if self.params.frame == "object" else "image"
 

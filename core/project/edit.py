@@ -9,7 +9,7 @@ from types import EllipsisType
 from typing import cast
 
 from counterpart.core.project.changes import Diff
-from counterpart.core.project.model import ImageRecord, Labels, PartLabel, Skeleton
+from counterpart.core.project.model import Box4, ImageRecord, Labels, PartLabel, Skeleton
 from counterpart.core.project.overlay import Overlay
 from counterpart.core.project.rows import image_row, part_label, part_row, read_labels, skeleton_row, skeleton_value
 from counterpart.core.project.schema import TABLES, Key, Row
@@ -17,7 +17,6 @@ from counterpart.core.project.store import Reader
 
 __all__ = ["Edit", "Record", "merged_row"]
 
-Box4 = tuple[int, int, int, int]
 _ROW_BYTES, _VALUE_BYTES = 64, 40
 
 

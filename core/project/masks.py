@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from counterpart.core.errors import ProjectError, UsageError
 from counterpart.core.project.edit import Edit
-from counterpart.core.project.model import BACKGROUND, Labels, PartLabel, PartState, mask_bbox
+from counterpart.core.project.model import BACKGROUND, Box4, Labels, PartLabel, PartState, mask_bbox
 from counterpart.core.project.rows import counted_tile, damaged_labels, read_part_states, tile_labels
 from counterpart.core.project.schema import Key, Row
 from counterpart.core.project.tiles import (
@@ -38,7 +38,6 @@ __all__ = [
     "write_packed",
 ]
 
-Box4 = tuple[int, int, int, int]
 _FEW = 48
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "MAX_PART_ID",
     "PART_STATES",
     "Box",
+    "Box4",
     "Colour",
     "ImageRecord",
     "ImageState",
@@ -56,6 +57,9 @@ BACKGROUND = 0
 """The value in a label map where there is no part."""
 MAX_PART_ID = 65_535
 """Label maps are at most 16 bits deep."""
+
+Box4 = tuple[int, int, int, int]
+"""(top, left, bottom, right) in image pixels, half open."""
 
 
 def mask_bbox(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from counterpart.core.project.model import BACKGROUND, Labels
 from counterpart.core.tools.region import Region, clip_box, part_bbox
 
-__all__ = ["Frame", "PartClip", "copy_part", "paste_part"]
+__all__ = ["PartClip", "Rectangle", "copy_part", "paste_part"]
 
-Frame = tuple[float, float, float, float]
+Rectangle = tuple[float, float, float, float]
 """(top, left, bottom, right) of a rectangle in an image, pixel edges: a whole image is (0, 0, height, width)."""
 
 
@@ -30,10 +30,10 @@ class PartClip:
 
     part_id: int
     region: Region
-    frame: Frame
+    frame: Rectangle
 
 
-def copy_part(labels: Labels, part_id: int, frame: Frame | None = None) -> PartClip | None:
+def copy_part(labels: Labels, part_id: int, frame: Rectangle | None = None) -> PartClip | None:
     """Copy a part.
 
     Args:
@@ -60,7 +60,7 @@ def paste_part(
     clip: PartClip,
     hw: tuple[int, int],
     *,
-    frame: Frame | None = None,
+    frame: Rectangle | None = None,
     fit: bool = False,
     keep_aspect: bool = True,
     at: ArrayLike | None = None,
@@ -148,7 +148,7 @@ def _whole(value: float) -> float:
     return float(math.floor(value + 0.5))
 
 
-def _checked(frame: Frame) -> Frame:
+def _checked(frame: Rectangle) -> Rectangle:
     if not (frame[0] < frame[2] and frame[1] < frame[3]):
         raise ValueError(f"an empty frame {frame}")
     return frame

@@ -7,12 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpart.core.project.model import mask_bbox
+from counterpart.core.project.model import Box4, mask_bbox
 
 __all__ = ["Box4", "Region", "clip_box", "grow_box", "part_bbox", "unite_boxes"]
-
-Box4 = tuple[int, int, int, int]
-"""(top, left, bottom, right) in image pixels, half open."""
 
 
 class Region(NamedTuple):

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from counterpart.core.errors import UsageError
 from counterpart.core.features.values import l2_normalise
+from counterpart.core.project.points import Box
 from counterpart.core.transfer.params import TransferParams
-from counterpart.core.transfer.views import Box, View
+from counterpart.core.transfer.views import View
 
 __all__ = ["OFFSETS", "Moments", "PreparedTemplate", "Template", "TemplateBank", "Whitening", "sample_tokens"]
 

@@ -15,8 +15,9 @@ from counterpart.core.features.cache import FeatureCache
 from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import JobContext
+from counterpart.core.project.points import Box
 from counterpart.core.transfer.params import TransferParams
-from counterpart.core.transfer.views import Box, View, ViewKey, box_window, mirrored_copy, template_window
+from counterpart.core.transfer.views import View, ViewKey, box_window, mirrored_copy, template_window
 
 if TYPE_CHECKING:
     from counterpart.core.backbone.encoder import Encoder

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.points import Skeleton
+from counterpart.core.project.points import Box, Skeleton
 from counterpart.core.transfer.bank import Template, TemplateBank, sample_tokens
 from counterpart.core.transfer.calibration import Calibration
 from counterpart.core.transfer.decode import disc_sums, locate, point_cues
@@ -18,7 +18,7 @@ from counterpart.core.transfer.params import TransferParams
 from counterpart.core.transfer.placing import expected_places
 from counterpart.core.transfer.prior import Vote, facing_vote, hough_vote
 from counterpart.core.transfer.skeleton import mirror_order
-from counterpart.core.transfer.views import Box, View
+from counterpart.core.transfer.views import View
 
 __all__ = ["Evidence", "KeypointPrediction", "Target", "predict", "transfer", "weigh"]
 

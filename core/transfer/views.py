@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from counterpart.core.features.values import FeatureMap, Tap, l2_normalise
+from counterpart.core.project.points import Box
 
-__all__ = ["Box", "View", "ViewKey", "box_window", "mirrored_copy", "template_window"]
+__all__ = ["View", "ViewKey", "box_window", "mirrored_copy", "template_window"]
 
-Box = tuple[float, float, float, float]
-"""(x, y, width, height) in image pixels, of pixel edges."""
 _BOX_MARGIN = 0.15
 """Margin around a box, as a share of its longer side: a box that hugs the object cuts off what is around a paw."""
 _POINTS_MARGIN = 0.25

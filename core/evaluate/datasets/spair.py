@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from counterpart.core.errors import FormatError, ProtocolError
 from counterpart.core.evaluate.datasets.layout import choose, not_the_data_set, read_lines
-from counterpart.core.transfer.views import Box
+from counterpart.core.project.points import Box
 
 __all__ = ["SpairPair", "list_spair", "read_spair_pair"]
 

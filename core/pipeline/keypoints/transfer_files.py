@@ -19,10 +19,9 @@ from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef, image_size
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
-from counterpart.core.project.points import Skeleton
+from counterpart.core.project.points import Box, Skeleton
 from counterpart.core.transfer import Calibration, KeypointPrediction, Target, Template, TransferParams, transfer
 from counterpart.core.transfer.encode import encode_views, target_views, template_views
-from counterpart.core.transfer.views import Box
 
 __all__ = [
     "TransferJob",

@@ -21,7 +21,16 @@ from counterpart.core.project.masks import (
     protected_parts,
     write_packed,
 )
-from counterpart.core.project.model import BACKGROUND, ImageState, LabelMap, Labels, PartLabel, PartState, Provenance
+from counterpart.core.project.model import (
+    BACKGROUND,
+    Box4,
+    ImageState,
+    LabelMap,
+    Labels,
+    PartLabel,
+    PartState,
+    Provenance,
+)
 from counterpart.core.project.palette import next_colour
 from counterpart.core.project.rows import provenance_row, read_part_states, read_touched
 from counterpart.core.project.schema import Row
@@ -37,7 +46,6 @@ __all__ = [
     "store_provenance",
 ]
 
-Box4 = tuple[int, int, int, int]
 _NO_MASK = np.zeros((0, 0), np.bool_)
 _SEVERAL = 50
 
