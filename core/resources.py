@@ -1,7 +1,7 @@
 """Finds the files that come with the program: the model registry, palettes, icons, sample images.
 
 In a checkout they lie in the top-level folder `resources/`; a wheel and a bundle carry the same folder as
-`core/_resources`. Nothing else in the program needs to know which of the two it runs from.
+`counterpart/core/_resources`. Nothing else in the program needs to know which of the two it runs from.
 """
 
 from pathlib import Path
