@@ -1,10 +1,18 @@
-"""Small words of reports."""
+"""Numbers and nouns in sentences, for reports and the window alike."""
 
 from __future__ import annotations
 
-__all__ = ["counted"]
+__all__ = ["counted", "plural"]
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """The form of a noun or phrase that goes with a number: `one` or `many`; without `many`, `one` with an s.
+
+    The number is shown by the caller, who knows whether thousands are set apart.
+    """
+    return one if number == 1 else many or f"{one}s"
 
 
 def counted(number: int, noun: str) -> str:
     """`1 pair`, `2 pairs`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number} {plural(number, noun)}"

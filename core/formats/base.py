@@ -7,7 +7,7 @@ upper left corner of the image and the first pixel's centre is (0.5, 0.5).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +30,6 @@ __all__ = [
     "NamedMatches",
     "box_from_corner",
     "box_to_corner",
-    "counted",
     "put_file",
     "to_corner",
     "with_progress",
@@ -260,8 +259,3 @@ def put_file(path: Path, data: bytes | str) -> None:
     """Write a file of a folder that is being filled; the folder is moved into place when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
-
-
-def counted(groups: Mapping[str, int]) -> list[str]:
-    """`{"hole": 2}` as `["2 holes"]`, leaving out what did not happen."""
-    return [f"{count} {what}{'' if count == 1 else 's'}" for what, count in groups.items() if count]

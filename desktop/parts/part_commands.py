@@ -21,6 +21,7 @@ from counterpart.core.project.commands import (
 )
 from counterpart.core.project.document import Document
 from counterpart.core.project.model import ImageState, PartLabel
+from counterpart.core.wording import plural
 from counterpart.desktop.images.viewer import Viewer
 from counterpart.desktop.parts.parts_panel import PartsPanel
 from counterpart.desktop.project.session import Session
@@ -159,7 +160,7 @@ class PartCommands(QObject):
         command = AcceptPredictions([image for image in images if image], list(parts) if parts else None)
         if self._session.do(command):
             count = len(command.outcome.changed)
-            self.says.emit(f"Accepted predictions on {count:,} {'image' if count == 1 else 'images'}")
+            self.says.emit(f"Accepted predictions on {count:,} {plural(count, 'image')}")
         else:
             self.says.emit("There are no predictions left to accept")
 

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 )
 
 from counterpart.core.project.model import PartLabel
+from counterpart.core.wording import counted
 from counterpart.desktop.parts.parts_model import COLOUR, LOCK, NAME, SHARE, VISIBLE, PartsModel
 from counterpart.desktop.parts.parts_rows import PartsTable, PartToggle
 from counterpart.desktop.widgets.controls import EmptyState, action_button, icon_button, muted
@@ -316,5 +317,4 @@ class PartsPanel(QWidget):
             "Delete the selected parts on all images" if chosen else "Select the parts to delete"
         )
         self.accept_button.setEnabled(bool(total) and self._editable)
-        noun = "part" if total == 1 else "parts"
-        self.summary.setText(f"{total} {noun}" if chosen < 2 else f"{chosen} of {total} selected")
+        self.summary.setText(counted(total, "part") if chosen < 2 else f"{chosen} of {total} selected")

@@ -34,6 +34,7 @@ from counterpart.core.errors import CounterpartError
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.document import Document
 from counterpart.core.project.statistics import PartStatistics, SetStatistics, set_statistics, write_statistics
+from counterpart.core.wording import plural
 from counterpart.desktop.images.image_model import STATE_NAMES
 from counterpart.desktop.images.image_rows import state_colour
 from counterpart.desktop.images.images_foot import StateBar
@@ -211,7 +212,7 @@ class StatisticsDialog(QDialog):
     def _show(self, found: SetStatistics) -> None:
         self.found = found
         states = ", ".join(f"{count:,} {STATE_NAMES[state].lower()}" for state, count in found.states.items() if count)
-        noun = "image" if found.images == 1 else "images"
+        noun = plural(found.images, "image")
         self.words.setText(f"{found.images:,} {noun}: {states}. {found.labelled:,} have parts.")
         self.bar.set_counts(found.states)
         self.save.setEnabled(bool(found.parts))

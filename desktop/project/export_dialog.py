@@ -24,6 +24,7 @@ from counterpart.core.formats import FORMATS, ExportOptions, ExportReport, Forma
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.document import Document
 from counterpart.core.project.model import ImageState
+from counterpart.core.wording import plural
 from counterpart.desktop.jobs.job_dialog import JobDialog
 from counterpart.desktop.jobs.job_runner import Failure, Job, JobRunner, Outcome
 from counterpart.desktop.widgets.controls import field_label, muted
@@ -250,8 +251,8 @@ class ExportDialog(JobDialog):
 
     def _written(self, report: ExportReport) -> None:
         self.exported.emit(report.format)
-        noun = "annotation" if report.annotations == 1 else "annotations"
-        images = "image" if report.images == 1 else "images"
+        noun = plural(report.annotations, "annotation")
+        images = plural(report.images, "image")
         problem = bool(report.skipped or report.lost)
         text = f"Wrote {report.annotations:,} {noun} of {report.images:,} {images} to {report.path}."
         self.notice.show_text("warning" if problem else "info", text)

@@ -33,6 +33,7 @@ from counterpart.core.formats import (
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.commands import Command
 from counterpart.core.project.document import Document
+from counterpart.core.wording import plural
 from counterpart.desktop.jobs.job_dialog import JobDialog
 from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
 from counterpart.desktop.widgets.controls import field_label, muted
@@ -252,7 +253,7 @@ class ImportDialog(JobDialog):
         rows = [
             Count(
                 len(preview.matched),
-                _plural(len(preview.matched), "image of the project is", "images of the project are") + " in the file",
+                plural(len(preview.matched), "image of the project is", "images of the project are") + " in the file",
             ),
             Count(len(report.added_images), "new, to be added", report.added_images, "good"),
             Count(len(preview.filled), "get their first masks", preview.filled, "good"),
@@ -264,7 +265,7 @@ class ImportDialog(JobDialog):
             Count(len(preview.unchanged), "have these masks already", preview.unchanged),
             Count(
                 len(report.added_parts),
-                _plural(len(report.added_parts), "new part", "new parts"),
+                plural(len(report.added_parts), "new part"),
                 report.added_parts,
                 "good",
             ),
@@ -300,8 +301,8 @@ class ImportDialog(JobDialog):
         self._taken(command.report)
 
     def _taken(self, report: ImportReport) -> None:
-        noun = _plural(report.annotations, "annotation", "annotations")
-        images = _plural(report.images, "image", "images")
+        noun = plural(report.annotations, "annotation")
+        images = plural(report.images, "image")
         text = f"Took over {report.annotations:,} {noun} of {report.images:,} {images}. Undo (Ctrl+Z) takes it back."
         self.notice.show_text("warning" if report.skipped or report.lost else "info", text)
         rows = [
@@ -319,10 +320,6 @@ class ImportDialog(JobDialog):
         """Close; what is being read is forgotten."""
         self._looking.stop()
         super().done(result)
-
-
-def _plural(count: int, one: str, many: str) -> str:
-    return one if count == 1 else many
 
 
 def _problems(report: ImportReport) -> str:

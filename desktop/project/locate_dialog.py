@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from counterpart.core.jobs import JobContext, Progress, format_duration
 from counterpart.core.project.model import ImageRecord
 from counterpart.core.project.relink import Relinked, find_moved
+from counterpart.core.wording import plural
 from counterpart.desktop.jobs.job_dialog import JobDialog
 from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
 from counterpart.desktop.widgets.controls import field_label, muted
@@ -62,7 +63,7 @@ class LocateDialog(JobDialog):
         self._records, self._start, self._relink = tuple(records), start, relink
         self._found = Relinked()
         count = len(self._records)
-        noun = "image is" if count == 1 else "images are"
+        noun = plural(count, "image is", "images are")
         self.words = muted(
             f"{count:,} {noun} not where the project says. Choose a folder: images are found in it by their content, "
             "whatever they are called now. Their masks and points stay with them.",
@@ -219,7 +220,7 @@ class LocateDialog(JobDialog):
         self.guesses.hide()
         self.guesses.setChecked(False)
         self._count_go()
-        noun = "image" if len(wanted) == 1 else "images"
+        noun = plural(len(wanted), "image")
         left = len(self._records)
         rest = f" {left:,} still missing." if left else " None is missing any more."
         self.notice.show_text("warning" if left else "info", f"Relinked {len(wanted):,} {noun}.{rest}")

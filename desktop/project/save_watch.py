@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from counterpart.core.errors import CounterpartError
 from counterpart.core.project.changes import SavedChanged
 from counterpart.core.project.document import Document
+from counterpart.core.wording import plural
 from counterpart.desktop.project.session import Session
 from counterpart.desktop.shell.banner import Banner, BannerButton
 from counterpart.desktop.widgets.trouble_dialog import TroubleDialog
@@ -164,7 +165,7 @@ class SaveWatch(QObject):
     def _images_missing(self) -> _Said | None:
         if not self._missing or self._locate is None:
             return None
-        noun = "image is" if self._missing == 1 else "images are"
+        noun = plural(self._missing, "image is", "images are")
         text = f"{self._missing:,} {noun} not where the project says. What was annotated on them is kept."
         return _Said("missing", "warning", text, (("Locate…", self._locate),))
 

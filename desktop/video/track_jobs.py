@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.document import Document
 from counterpart.core.project.sequence import FrameState, frame_state
+from counterpart.core.wording import plural
 from counterpart.desktop.jobs.backend import Backend, ModelChoice
 from counterpart.desktop.jobs.job_runner import Outcome
 
@@ -61,10 +62,10 @@ def track_words(ticket: TrackTicket, outcome: Outcome, changed: list[int], skipp
     result: TrackResult = outcome.result
     document = ticket.document
     doubtful = sum(frame_state(document.image(image)) is FrameState.DOUBTFUL for image in changed)
-    count = f"{len(changed):,} frame{'' if len(changed) == 1 else 's'}"
+    count = f"{len(changed):,} {plural(len(changed), 'frame')}"
     words = [f"Propagated to {count}." if result.complete else f"Cancelled; what was finished is kept: {count}."]
     if doubtful:
-        verb = "is" if doubtful == 1 else "are"
+        verb = plural(doubtful, "is", "are")
         words.append(f"{doubtful:,} of them {verb} doubtful: Ctrl+Right goes to the next.")
     if outcome.failures:
         words.append(f"{len(outcome.failures)} could not be used: {outcome.failures[0]}")

@@ -29,6 +29,7 @@ from counterpart.core.pipeline.video.frames import (
     read_frames_note,
     video_facts,
 )
+from counterpart.core.wording import plural
 from counterpart.desktop.jobs.job_dialog import JobDialog
 from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
 from counterpart.desktop.widgets.controls import field_label, heading, muted
@@ -146,7 +147,7 @@ class VideoDialog(JobDialog):
         size = count * facts.frame_bytes * (_PNG_TIMES if self.exact.isChecked() else 1) / 1e6
         amount = f"{size / 1000:.1f} GB" if size >= 1000 else f"{max(round(size), 1)} MB"
         self.summary.setText(
-            f"{count:,} {'image' if count == 1 else 'images'}, about {amount}. The video stays as it is; the project "
+            f"{count:,} {plural(count, 'image')}, about {amount}. The video stays as it is; the project "
             "refers to the images in this folder."
         )
         self.go.setEnabled(bool(self.target.text().strip()) and not self.working)

@@ -17,6 +17,7 @@ from counterpart.core.project.model import BACKGROUND, Colour, PartLabel
 from counterpart.core.project.palette import next_colour
 from counterpart.core.project.rows import read_part_states
 from counterpart.core.project.tiles import PackedLabels, pack_labels
+from counterpart.core.wording import plural
 
 __all__ = ["AddPart", "DeleteParts", "EditPart", "MergeParts", "ReorderParts", "SplitPart"]
 
@@ -217,7 +218,7 @@ class DeleteParts(Command):
 
     @property
     def text(self) -> str:
-        return "Delete part" if len(self.part_ids) == 1 else "Delete parts"
+        return plural(len(self.part_ids), "Delete part")
 
     def do(self, edit: Edit) -> None:
         self.outcome.changed += _replace_everywhere(edit, list(dict.fromkeys(self.part_ids)), BACKGROUND)

@@ -14,6 +14,7 @@ from counterpart.core.project.edit import Edit
 from counterpart.core.project.masks import mark_edited
 from counterpart.core.project.model import KeypointSet, Origin
 from counterpart.core.project.rows import keypoint_row, keypoint_set
+from counterpart.core.wording import plural
 
 __all__ = ["ClearKeypoints", "SwapKeypoints"]
 
@@ -48,7 +49,7 @@ class ClearKeypoints(Command):
 
     @property
     def text(self) -> str:
-        return "Remove keypoint" if len(self.indices) == 1 else "Remove keypoints"
+        return plural(len(self.indices), "Remove keypoint")
 
     def do(self, edit: Edit) -> None:
         image, points = _read(edit, self.instance, self.indices)

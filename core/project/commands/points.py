@@ -15,6 +15,7 @@ from counterpart.core.project.edit import Edit
 from counterpart.core.project.masks import mark_edited
 from counterpart.core.project.model import KeypointSet, Origin, Provenance, Skeleton, Visibility
 from counterpart.core.project.rows import keypoint_row, keypoint_set, read_keypoints
+from counterpart.core.wording import plural
 
 __all__ = [
     "AddInstance",
@@ -161,7 +162,7 @@ class RemoveInstances(Command):
 
     @property
     def text(self) -> str:
-        return "Remove instance" if len(self.instances) == 1 else "Remove instances"
+        return plural(len(self.instances), "Remove instance")
 
     def do(self, edit: Edit) -> None:
         for instance in self.instances:
