@@ -1,8 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from counterpart.core.backbone.registry import model_info
 from counterpart.core.errors import JobCancelledError, UsageError
 from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
 from counterpart.core.geometry import GridGeometry
@@ -14,6 +17,7 @@ from counterpart.core.matching.pairs import (
     match_pair,
     nearest_neighbours,
     select_pairs,
+    soft_cycle,
 )
 from tests.core.synthetic import feature_map, palette, scene_set, similarity_matrix
 
@@ -250,3 +254,65 @@ def test_equally_good_pairs_stay_in_the_order_of_their_tokens():
     image = as_features(np.eye(9, dtype=np.float32).reshape(3, 3, 9))
     found = match_pair(image, image, None, None, PLAIN, silent())
     np.testing.assert_array_equal(found.xy_a, image.geometry.token_centres().reshape(-1, 2))
+
+
+def test_the_way_back_is_the_mean_square_distance_weighted_by_likeness():
+    # Likeness lower by 0.02 times the logarithm of 3 counts a third: weights of 3/4 here and 1/4 one token further.
+    centres = GridGeometry.plan((8, 16), None, 8, 8).token_centres()
+    back = np.array([[[1, 1 - 0.02 * np.log(3)]], [[0.5, 0.5]]], np.float32)
+    error = soft_cycle(back, centres, np.array([[3.5, 3.5], [3.5, 0.5]]))
+    # 1/4 of 8²; half of 3² and half of 3² + 8².
+    np.testing.assert_allclose(error, [4, np.sqrt((9 + 9 + 64) / 2)], rtol=1e-4)
+
+
+@pytest.mark.parametrize("drawn", ["a", "b"])
+def test_the_saliency_of_both_ends_decides(drawn):
+    line = as_features(np.eye(5, dtype=np.float32).reshape(1, 5, 5))
+    best = np.array([[1, 0.9, 0.1, 0.1, 0.4]], np.float32)
+    other = np.full((1, 5), 0.5, np.float32)
+    ends = (best, other) if drawn == "a" else (other, best)
+    params = MatchParams(pairs=2, hierarchy=0, saliency_threshold=0.05, selection="farthest")
+    found = match_pair(line, line, *ends, params, silent())
+    # Squares of the means times the distance: 0.7² * 1 for token 1, 0.45² * 4 for token 4.
+    assert sorted(found.xy_a[:, 0].tolist()) == [3.5, 35.5]
+    everywhere = match_pair(line, line, best, None, params, silent())
+    assert sorted(everywhere.xy_a[:, 0].tolist()) == [3.5, 35.5]
+
+
+def test_only_what_exceeds_the_threshold_is_paired_whichever_image_tells_it():
+    line = as_features(np.eye(4, dtype=np.float32).reshape(1, 4, 4))
+    saliency = np.array([[0.5, 0.25, 0.75, 0.125]], np.float32)
+    params = MatchParams(pairs=4, hierarchy=0, saliency_threshold=0.25, selection="farthest")
+    for ends in ((saliency, None), (None, saliency)):
+        assert match_pair(line, line, *ends, params, silent()).xy_a[:, 0].tolist() == [3.5, 19.5]
+
+
+def test_farthest_points_are_compared_with_all_that_were_chosen():
+    # From token 0 the farthest is 8; then the middle, whose nearest chosen one is 4 away.
+    line = as_features(noise_map((1, 9), 0))
+    tokens = np.arange(9)
+    pairs = BestBuddies(tokens, tokens, np.ones(9, np.float32))
+    salience = np.full(9, 0.9)
+    salience[0] = 1
+    chosen = select_pairs(line, line, pairs, salience, MatchParams(3, selection="farthest"))
+    assert chosen.tolist() == [0, 4, 8]
+
+
+def test_pairs_at_one_place_are_chosen_once():
+    line = as_features(noise_map((1, 3), 0))
+    pairs = BestBuddies(np.array([1, 1, 1]), np.array([2, 2, 2]), np.ones(3, np.float32))
+    chosen = select_pairs(line, line, pairs, np.ones(3), MatchParams(2, selection="farthest"))
+    assert chosen.tolist() == [0]
+
+
+def test_what_a_model_is_matched_by_follows_its_descriptors():
+    defaults = model_info("dino_vits8").defaults
+    by_key = MatchParams.for_model(dataclasses.replace(defaults, match_tap=Tap(9, "key")))
+    assert (by_key.hierarchy, by_key.selection, by_key.pairs, by_key.seed) == (2, "kmeans", 10, 0)
+    other = dataclasses.replace(defaults, match_tap=Tap(11, "token"), match_saliency_threshold=0.3)
+    by_token = MatchParams.for_model(other, pairs=4, seed=7)
+    assert (by_token.hierarchy, by_token.selection, by_token.tap) == (1, "farthest", Tap(11, "token"))
+    assert (by_token.pairs, by_token.seed, by_token.saliency_threshold) == (4, 7, 0.3)
+    with pytest.raises(UsageError, match="-1 levels"):
+        MatchParams(hierarchy=-1)
+    assert MatchParams(pairs=1, hierarchy=0).pairs == 1

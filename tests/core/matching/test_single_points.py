@@ -62,3 +62,41 @@ def test_places_at_the_very_edge_have_mates_too():
     found = find_mates(image, image, [(-0.5, -0.5), (199.0, 159.0)], MatchParams(hierarchy=1))
     assert np.isfinite(found.xy_b).all()
     assert len(find_mates(image, image, np.zeros((0, 2)), PLAIN)) == 0
+
+
+def one_hot(rows=3, cols=5):
+    """Tokens of 8 pixels that are like themselves alone: similarity 1 to itself, 0 to every other."""
+    values = np.eye(rows * cols, dtype=np.float32).reshape(rows, cols, -1)
+    geometry = GridGeometry.plan((8 * rows, 8 * cols), None, 8, 8)
+    spec = FeatureSpec("fake", "0" * 64, (Tap(9, "key"),), 8, None, None)
+    return FeatureMap(spec, "0" * 64, geometry, (values,), (values[0, 0],), None)
+
+
+@pytest.mark.parametrize(
+    ("xy", "mate", "score", "error"),
+    [
+        # A quarter from token (1, 1) to (1, 2): three quarters like the first. The parabola through 0, 0.75, 0.25 has
+        # its top at 0.1 of a token; the way back ends at the token's centre, 2 pixels away.
+        ((13.5, 11.5), (12.3, 11.5), 0.75, 2),
+        ((9.5, 11.5), (10.7, 11.5), 0.75, 2),
+        ((11.5, 13.5), (11.5, 12.3), 0.75, 2),
+        ((11.5, 11.5), (11.5, 11.5), 1, 0),
+        ((15.5, 11.5), (15.5, 11.5), 0.5, 4),  # halfway: 0, 0.5, 0.5 has its top halfway too
+        ((13.5, 3.5), (12.3, 3.5), 0.75, 2),  # at the border there is no parabola across it
+        ((37.5, 13.5), (35.5, 12.3), 0.75, np.hypot(2, 2)),  # beyond the last centre the last token counts
+        ((-50, -50), (3.5, 3.5), 1, 53.5 * 2**0.5),
+    ],
+)
+def test_the_mate_between_tokens_lies_at_the_top_of_a_parabola(xy, mate, score, error):
+    image = one_hot()
+    found = find_mates(image, image, [xy], PLAIN)
+    assert found.xy_b[0] == pytest.approx(mate, abs=1e-5)
+    assert found.score[0] == pytest.approx(score, abs=1e-6)
+    assert found.cycle_error[0] == pytest.approx(error, abs=1e-5)
+
+
+def test_no_places_have_no_mates():
+    image = one_hot()
+    found = find_mates(image, image, [], PLAIN)
+    assert found.xy_a.shape == found.xy_b.shape == (0, 2)
+    assert found.score.shape == found.cycle_error.shape == (0,)
