@@ -291,7 +291,8 @@ def _other_arithmetic(node: ast.BinOp) -> Iterator[ast.AST]:
 
 def _other_calls(node: ast.Call) -> Iterator[ast.AST]:
     name = _name(node.func)
-    if other := FUNCTIONS.get(name):
+    other = None if name == "zeros" and node.args and _is_empty(node.args[0]) else FUNCTIONS.get(name)
+    if other is not None:
         renamed: ast.expr = ast.Name(other, ast.Load())
         if isinstance(node.func, ast.Attribute):
             renamed = ast.Attribute(node.func.value, other, ast.Load())
@@ -318,6 +319,12 @@ _MAKERS: dict[type[ast.AST], Callable[[Any], Iterator[ast.AST]]] = {
     ast.comprehension: _unfiltered,
     ast.Call: _other_calls,
 }
+
+
+def _is_empty(shape: ast.expr) -> bool:
+    """Whether an array of a shape has no values that could be others."""
+    sides = shape.elts if isinstance(shape, ast.Tuple) else [shape]
+    return any(isinstance(side, ast.Constant) and side.value == 0 for side in sides)
 
 
 def _is_text(node: ast.expr) -> bool:

@@ -38,6 +38,8 @@ def changes(source):
         ("x = not a", ["not a → a"]),
         ("x = a[b:c]", ["b:c → :c", "b:c → b:"]),
         ("x = a if b else c", ["a if b else c → c if b else a"]),
+        ("x = np.zeros(n)", ["np.zeros(n) → np.ones(n)"]),
+        ("x = np.zeros((0, n))", ["0 → 1"]),
         ("x = np.argmax(a)", ["np.argmax(a) → np.argmin(a)"]),
         ("x = np.clip(a, b, c)", ["np.clip(a, b, c) → a"]),
         ("x = a.sum(axis=b)", ["a.sum(axis=b) → a.sum()"]),

@@ -15,6 +15,7 @@ from counterpart.core.matching.pairs import (
     MatchParams,
     best_buddies,
     match_pair,
+    match_saliency,
     nearest_neighbours,
     select_pairs,
     soft_cycle,
@@ -251,8 +252,8 @@ def test_farthest_points_weigh_distance_by_saliency_squared(salience, second):
 
 
 def test_equally_good_pairs_stay_in_the_order_of_their_tokens():
-    image = as_features(np.eye(9, dtype=np.float32).reshape(3, 3, 9))
-    found = match_pair(image, image, None, None, PLAIN, silent())
+    image = as_features(np.eye(64, dtype=np.float32).reshape(8, 8, 64))
+    found = match_pair(image, image, None, None, dataclasses.replace(PLAIN, pairs=64), silent())
     np.testing.assert_array_equal(found.xy_a, image.geometry.token_centres().reshape(-1, 2))
 
 
@@ -316,3 +317,38 @@ def test_what_a_model_is_matched_by_follows_its_descriptors():
     with pytest.raises(UsageError, match="-1 levels"):
         MatchParams(hierarchy=-1)
     assert MatchParams(pairs=1, hierarchy=0).pairs == 1
+
+
+def test_distances_count_in_the_longest_side_of_each_image():
+    # The second image is twice as large and shows the same; its tokens in another order. Farthest from token 0, which
+    # stands first in both, is the one with the greatest sum of squares in units of each image's side.
+    small, large = as_features(noise_map((2, 4), 0)), as_features(noise_map((2, 4), 0), patch=16)
+    pairs = BestBuddies(np.array([0, 3, 1]), np.array([0, 1, 2]), np.ones(3, np.float32))
+    # (3/4)² + (1/4)² for the second pair, (1/4)² + (2/4)² for the third.
+    salience = np.array([1, 0.8, 0.9])
+    assert select_pairs(small, large, pairs, salience, MatchParams(2, selection="farthest")).tolist() == [0, 1]
+    swapped = BestBuddies(pairs.b, pairs.a, pairs.score)
+    assert select_pairs(small, large, swapped, salience, MatchParams(2, selection="farthest")).tolist() == [0, 1]
+    # As large as each other in their own units: 3/4 of the one weighs as much as 3/4 of the other.
+    even = BestBuddies(np.array([0, 3, 0]), np.array([0, 0, 3]), np.ones(3, np.float32))
+    for best, salience in ((1, [1, 0.91, 0.9]), (2, [1, 0.9, 0.91])):
+        chosen = select_pairs(small, large, even, np.array(salience), MatchParams(2, selection="farthest"))
+        assert chosen.tolist() == [0, best]
+
+
+def test_saliency_for_pairs_is_class_attention_where_there_is_any():
+    defaults = dataclasses.replace(model_info("dino_vits8").defaults, saliency_tap=TAP, saliency_heads=None)
+    segments = np.zeros((8, 8), int)
+    segments[3:5, 3:5] = 1
+    with_attention = feature_map(segments, palette(2), noise=0, salient=(0,))
+    without = feature_map(segments, palette(2), noise=0, salient=(0,), attention=False)
+    np.testing.assert_array_equal(match_saliency(with_attention, defaults), segments == 0)  # what the class token sees
+    # What is unlike the border.
+    np.testing.assert_allclose(match_saliency(without, defaults), segments == 1, atol=1e-6)
+
+
+def test_as_many_pairs_as_are_wanted_is_no_warning():
+    image, ctx = as_features(noise_map((2, 2), 3)), silent()
+    assert len(match_pair(image, image, None, None, dataclasses.replace(PLAIN, pairs=4), ctx)) == 4
+    assert ctx.warnings == []
+    MatchParams(pairs=1)

@@ -1,11 +1,14 @@
 """Refinement of masks: GrabCut, guided filter, CRF, regions."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpart.core.errors import JobCancelledError
+from counterpart.core.geometry import GridGeometry
 from counterpart.core.jobs import CancelToken, JobContext
 from counterpart.core.refine import (
     CrfParams,
@@ -19,6 +22,7 @@ from counterpart.core.refine import (
     remove_specks,
     working_hw,
 )
+from counterpart.core.refine.masks import enlarge_mask, grid_outline
 
 
 @pytest.fixture
@@ -237,3 +241,171 @@ def test_two_holes_that_touch_at_a_corner_are_two():
     mask = np.ones((6, 6), bool)
     mask[1:3, 1:3] = mask[3, 3] = False
     assert (~fill_holes(mask, max_pixels=1)).sum() == 4
+
+
+@pytest.mark.parametrize(
+    ("image_hw", "expected"),
+    [
+        ((333, 500), (67, 100)),
+        ((332, 500), (66, 100)),
+        ((5000, 10), (100, 1)),
+        ((60, 100), (60, 100)),
+        ((3, 4), (3, 4)),
+    ],
+)
+def test_the_working_size_keeps_the_shape_as_nearly_as_whole_pixels_can(image_hw, expected):
+    assert working_hw(image_hw, 100) == expected
+    assert working_hw(image_hw[::-1], 100) == expected[::-1]
+
+
+def test_a_map_larger_than_the_image_is_averaged_not_sampled():
+    soft = np.zeros((8, 8), np.float32)
+    soft[:4, :4] = 1
+    soft[1:3, 1:3] = 0  # three quarters of the first pixel, though not its middle
+    mask = refine_mask(np.zeros((2, 2, 3), np.uint8), soft, RefineParams("none"))
+    assert mask.tolist() == [[True, False], [False, False]]
+
+
+def test_a_map_smaller_than_the_image_is_interpolated():
+    soft = np.array([[0.0, 1.0]], np.float32)
+    mask = refine_mask(np.zeros((1, 6, 3), np.uint8), soft, RefineParams("none"))
+    # Centres of pixels at -1/3, 0, 1/3, 2/3, 1, 4/3 of the map's.
+    assert mask.tolist() == [[False, False, False, True, True, True]]
+
+
+@pytest.mark.parametrize(("method", "usual"), [("guided", 8), ("grabcut", 3)])
+def test_the_radius_is_the_usual_one_where_none_is_given(scene, method, usual):
+    rgb, _, soft = scene
+    masks = {radius: refine_mask(rgb, soft, RefineParams(method, radius=radius)) for radius in (None, usual, usual + 2)}
+    np.testing.assert_array_equal(masks[None], masks[usual])
+    assert (masks[usual + 2] != masks[usual]).any()
+
+
+@pytest.mark.parametrize(
+    ("method", "working_size", "radius"),
+    [("guided", 500, 13), ("grabcut", 500, 6), ("guided", 64, 6), ("grabcut", 64, 3)],
+)
+def test_the_radius_follows_the_distance_of_tokens(method, working_size, radius):
+    # Tokens every 16 pixels: 0.8 and 0.4 of that, and of the 8 pixels that are left at half the size.
+    rng = np.random.default_rng(0)
+    rgb = rng.integers(0, 255, (96, 128, 3)).astype(np.uint8)
+    geometry = GridGeometry.plan((96, 128), None, 16, 16)
+    probability = np.pad(np.full((4, 4), 0.9), ((1, 1), (2, 2)), constant_values=0.1)
+    params = RefineParams(method, working_size=working_size)
+    soft = geometry.upsample(probability, out_hw=working_hw((96, 128), working_size))
+    expected = refine_mask(rgb, soft, dataclasses.replace(params, radius=radius))
+    np.testing.assert_array_equal(grid_outline(probability, geometry, rgb, params), expected)
+    for other in (radius - 1, radius + 1):
+        assert (refine_mask(rgb, soft, dataclasses.replace(params, radius=other)) != expected).any()
+
+
+def test_a_mask_of_the_image_s_size_is_not_touched_by_enlarging(scene):
+    rgb, truth, _ = scene
+    np.testing.assert_array_equal(enlarge_mask(truth, rgb), truth)
+    half = enlarge_mask(truth[::2, ::2], rgb)
+    assert half.shape == truth.shape
+    assert jaccard(half, truth) > 0.97
+
+
+def halves():
+    """Red on the left, green on the right, a little grain."""
+    rgb = np.zeros((40, 60, 3), np.int64)
+    rgb[:, :30, 0] = rgb[:, 30:, 1] = 180
+    return (rgb + np.random.default_rng(0).integers(0, 20, rgb.shape)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("pixels", "moves"), [(19, False), (20, True)])
+def test_grab_cut_needs_twenty_pixels_on_either_side(pixels, moves):
+    rgb = halves()[:, ::-1]
+    blob = np.zeros((40, 60), bool)
+    blob[5:9, 5:9] = True
+    rgb[blob] = halves()[:4, :4].reshape(-1, 3)  # 16 red pixels on green
+    soft = np.zeros((40, 60))
+    soft[5:9, 5:10] = 1  # and four of the green beside them
+    soft[5, 5] = pixels - 19
+    np.testing.assert_array_equal(grab_cut(rgb[:, :30], soft[:, :30]), (blob if moves else soft > 0.5)[:, :30])
+    np.testing.assert_array_equal(grab_cut(rgb[:, :30], 1 - soft[:, :30]), (~blob if moves else soft < 0.5)[:, :30])
+
+
+def test_grab_cut_leaves_what_is_sure_on_its_side():
+    rgb = halves()
+    soft = np.where(np.arange(60) < 35, 0.625, 0.375) * np.ones((40, 1))
+    soft[10:12, 45:47], soft[10:12, 5:7] = 0.75, 0.25
+    red = np.broadcast_to(np.arange(60) < 30, (40, 60))
+    np.testing.assert_array_equal(grab_cut(rgb, soft), red)
+    expected = red.copy()
+    expected[10:12, 45:47], expected[10:12, 5:7] = True, False
+    np.testing.assert_array_equal(grab_cut(rgb, soft, sure=0.25), expected)
+
+
+def test_grab_cut_keeps_to_its_band_exactly():
+    rgb = halves()
+    soft = np.where(np.arange(60) < 35, 1.0, 0.0) * np.ones((40, 1))  # five columns too far
+    for band, last in ((3, 32), (5, 30), (8, 30)):
+        np.testing.assert_array_equal(grab_cut(rgb, soft, band=band), np.broadcast_to(np.arange(60) < last, (40, 60)))
+
+
+def test_on_a_single_colour_the_guided_filter_averages_twice():
+    values = np.zeros((15, 15))
+    values[7, 7] = 81
+    out = guided_filter(np.full((15, 15, 3), 100, np.uint8), values, 1)
+    # Means over 3 x 3, and of those again: products of 1, 2, 3, 2, 1.
+    once = np.array([1, 2, 3, 2, 1])
+    np.testing.assert_allclose(out[5:10, 5:10], np.outer(once, once), atol=1e-2)
+    assert abs(out[:5]).max() < 1e-2
+
+
+@pytest.mark.parametrize(("eps", "share"), [(2 / 3, 0.5), (2 / 9, 0.75)])
+def test_the_guided_filter_follows_its_guide_as_far_as_its_variance_outweighs_eps(eps, share):
+    # Columns black, black, white in turn: each window of three holds one white, so mean 1/3 and variance 2/9 in each of
+    # three equal channels. The slope sums to 3 * 2/9 / (3 * 2/9 + eps).
+    white = np.arange(30) % 3 == 2
+    rgb = np.broadcast_to(np.where(white, 255, 0)[None, :, None], (12, 30, 3)).astype(np.uint8)
+    out = guided_filter(rgb, np.broadcast_to(white, (12, 30)).astype(np.float32), 1, eps=eps)
+    expected = share * white + (1 - share) / 3
+    np.testing.assert_allclose(out[3:-3, 3:-3], np.broadcast_to(expected, (12, 30))[3:-3, 3:-3], atol=1e-4)
+
+
+def test_the_crf_s_strengths_are_the_paper_s():
+    assert dataclasses.astuple(CrfParams()) == (50, 3, 15, 5, 13, 10)
+
+
+def test_the_kernels_of_the_crf_end_where_they_say():
+    import torch
+
+    from counterpart.core.refine.crf import _Bilateral, _Gaussian
+
+    line = torch.zeros(1, 1, 13)
+    line[0, 0, 6] = 1
+    near = _Bilateral(torch.zeros(3, 1, 13), 1.0).filtered(line)[0, 0]  # as far as two spreads
+    expected = np.exp(-0.5 * np.array([4, 1, 0, 1, 4]))
+    np.testing.assert_allclose(near[4:9], expected, rtol=1e-6)
+    assert near.sum() == pytest.approx(expected.sum())
+    smooth = _Gaussian(line.shape[1:], 1.0).filtered(line)[0, 0]  # as far as three
+    expected = np.exp(-0.5 * np.array([9, 4, 1, 0, 1, 4, 9]))
+    np.testing.assert_allclose(smooth[3:10], expected, rtol=1e-6)
+    assert smooth.sum() == pytest.approx(expected.sum())
+    colours = torch.zeros(3, 1, 13)
+    colours[1, 0, 7] = 2  # apart by two in colour and one in place: exp(-(4 + 1) / 2)
+    assert float(_Bilateral(colours, 1.0).filtered(line)[0, 0, 7]) == pytest.approx(np.exp(-2.5))
+
+
+def test_crf_of_a_single_label_is_certain_and_sizes_must_agree():
+    assert dense_crf(np.zeros((2, 3, 1)), np.zeros((2, 3, 3), np.uint8)).tolist() == np.ones((2, 3, 1)).tolist()
+    for energy in (np.zeros((2, 3)), np.zeros((3, 3, 2))):
+        with pytest.raises(ValueError, match="do not fit"):
+            dense_crf(energy, np.zeros((2, 3, 3), np.uint8))
+
+
+def test_a_single_speck_is_a_speck_and_a_full_mask_has_no_hole():
+    speck = np.zeros((5, 5), bool)
+    speck[2, 2] = True
+    assert not remove_specks(speck, 2).any()
+    np.testing.assert_array_equal(remove_specks(speck, 1), speck)
+    np.testing.assert_array_equal(keep_largest(speck), speck)
+    assert fill_holes(np.ones((3, 3), bool)).all()
+    assert fill_holes(~speck).all()
+    for row, column in ((0, 2), (4, 2), (2, 0), (2, 4)):  # open to each side in turn
+        notch = np.ones((5, 5), bool)
+        notch[row, column] = False
+        np.testing.assert_array_equal(fill_holes(notch), notch)
