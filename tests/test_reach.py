@@ -63,6 +63,55 @@ def test_nothing_is_reached_by_tests_alone():
     assert stale == [], "these are used now, or gone"
 
 
+def _uncalled(files: Mapping[str, str]) -> set[str]:
+    """Functions and classes, as `module.name`, that neither their own module nor an import of another names.
+
+    Finds what the scan by names does not: a function with the name of another that is used.
+    """
+    own: dict[str, set[str]] = {}
+    named: set[str] = set()
+    for module, source in files.items():
+        body = ast.parse(source).body
+        own[module] = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        for top in body:
+            for node in ast.walk(top):
+                if isinstance(node, ast.ImportFrom):
+                    named |= {f"{node.module}.{alias.name}" for alias in node.names}
+                elif isinstance(node, ast.Name) and node.id != getattr(top, "name", None):
+                    named.add(f"{module}.{node.id}")
+                elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                    named.add(f"*.{node.value.id}.{node.attr}")  # of a module that was imported whole
+    alike = {name.removeprefix("*.") for name in named if name.startswith("*.")}
+    return {
+        f"{module}.{name}"
+        for module, names in own.items()
+        for name in names
+        if f"{module}.{name}" not in named
+        and f"{module.rpartition('.')[0]}.{name}" not in named  # handed on by the package
+        and f"{module.rpartition('.')[2]}.{name}" not in alike
+    }
+
+
+def test_every_function_is_imported_or_called_where_it_stands():
+    files = {}
+    for place in (*PROGRAM, *TOOLS):
+        for file in (ROOT / place).rglob("*.py"):
+            name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            files[f"counterpart.{name}" if place in PROGRAM else name] = file.read_text(encoding="utf-8")
+    found = {name for name in _uncalled(files) if name.startswith("counterpart.")}
+    assert {
+        name
+        for name in found
+        if not name.startswith("counterpart.core.api.")
+        and not any(fnmatch(name.rpartition(".")[2], allowed) for allowed in ALLOWED)
+    } == set()
+
+
+def test_a_function_with_the_name_of_another_that_is_used_would_be_found():
+    files = {"a": "def twice(): pass\n", "b": "def twice(): pass\n", "c": "from a import twice\ntwice()\n"}
+    assert _uncalled(files) == {"b.twice"}
+
+
 def test_a_function_that_is_offered_and_never_called_would_be_found():
     source = "__all__ = ['lonely']\n\n\ndef lonely():\n    return busy()\n\n\ndef busy():\n    pass\n"
     assert _unused({ROOT / "core" / "planted.py": source}) == {"lonely": "core/planted.py:4"}

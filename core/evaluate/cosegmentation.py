@@ -30,7 +30,6 @@ __all__ = [
     "precision",
     "read_truth",
     "read_values",
-    "report",
     "score_folder",
     "score_mask",
     "score_set",
@@ -229,18 +228,3 @@ def score_folder(truth: Sequence[TruthSet], predicted: Path) -> list[SetScores]:
         score_set(one, (read_values(predicted / one.name / f"{item.image.stem}.png") > 0 for item in one.images))
         for one in truth
     ]
-
-
-def report(scores: Sequence[SetScores]) -> dict[str, object]:
-    """Scores as plain values: per set, per image, and the mean over sets."""
-    return {
-        "mean": _plain(mean_scores([one.mean for one in scores])),
-        "sets": {
-            one.name: {"mean": _plain(one.mean), "images": {name: _plain(each) for name, each in one.images}}
-            for one in scores
-        },
-    }
-
-
-def _plain(scores: MaskScores) -> dict[str, float]:
-    return {name: round(getattr(scores, name), 6) for name in MaskScores.__slots__}
