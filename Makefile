@@ -26,11 +26,11 @@ lint:
 	$(PYTHON) dev.py lint
 
 bench:
-	$(PYTHON) dev.py setup --extras test
+	$(PYTHON) dev.py setup --extras test,explore,video
 	$(VENV) -m tests.bench $(ARGS)
 
 quality:
-	$(PYTHON) dev.py setup --extras test
+	$(PYTHON) dev.py setup --extras test,explore,video
 	$(VENV) -m tests.quality $(ARGS)
 
 bundle:
@@ -38,8 +38,8 @@ bundle:
 	$(VENV) -m PyInstaller --noconfirm --log-level WARN pyinstaller.spec
 
 docs-screenshots:
-	$(PYTHON) dev.py setup
-	$(VENV) docs/screenshots.py $(ARGS)
+	$(PYTHON) dev.py setup --extras explore,video
+	$(VENV) -m docs.screenshots $(ARGS)
 
 clean:
 	rm -rf build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -1,6 +1,6 @@
 """`python -m tests.bench [NAME …] [OPTION …]`: speed and memory, as ratios within one run, one process per benchmark.
 
-Options go to every benchmark that is named.
+Options go to every benchmark that is named; all of them know `--quick`, which only shows that they run.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from counterpart.desktop.window.main_window import MainWindow  # noqa: E402
 from tests.bench.bench_tools import PARTS, Table, part_map, path, photograph, timed  # noqa: E402
 from tests.desktop.fakes import FAKE_MODELS, FAKE_TASKS, FakeBackend, FakeJobs  # noqa: E402
 
-HW = (4000, 6000)
+HW, SMALL = (4000, 6000), (400, 600)
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 PATIENCE_S = 120.0
 
@@ -47,6 +47,7 @@ class Bench:
 
     def __init__(self, application: QApplication, folder: Path, hw: tuple[int, int]) -> None:
         self.application, self.hw = application, hw
+        self.size = f"{hw[0] * hw[1] / 1e6:.2g} MP"
         self.rows = itertools.cycle(range(PARTS))
         labels = part_map(hw)
         photos = folder / "photos"
@@ -71,7 +72,7 @@ class Bench:
         self.settle()
 
     def settle(self) -> None:
-        end = time.monotonic() + 0.4
+        end = time.monotonic() + (0.4 if self.hw == HW else 0.02)
         while time.monotonic() < end:
             self.application.processEvents()
 
@@ -102,9 +103,9 @@ class Bench:
         points = self.points(count, step, seed)
         self.send(QEvent.Type.MouseButtonPress, points[0], LEFT, LEFT)
         moves = timed(lambda index: self.send(QEvent.Type.MouseMove, points[index + 1], NONE, LEFT), count)
-        table.add(f"{what}: move", "24 MP", moves)
+        table.add(f"{what}: move", self.size, moves)
         release = timed(lambda _: self.send(QEvent.Type.MouseButtonRelease, points[-1], LEFT, NONE))
-        table.add(f"{what}: letting go", "24 MP", release)
+        table.add(f"{what}: letting go", self.size, release)
 
     def history(self, table: Table, what: str, rounds: int) -> None:
         """Undo and redo of the last gesture."""
@@ -113,7 +114,7 @@ class Bench:
             for name, taken in times.items():
                 taken.extend(timed(lambda _, name=name: self.trigger(name)))
         for name, taken in times.items():
-            table.add(f"{what}: {name}", "24 MP", taken)
+            table.add(f"{what}: {name}", self.size, taken)
 
     def trigger(self, name: str) -> None:
         self.window.actions_[name].trigger()
@@ -126,7 +127,7 @@ def measure_strokes(bench: Bench, table: Table, count: int) -> None:
         window.canvas.fit()
         if zoom != "fit":
             window.canvas.panes[0].view.set_percent(float(zoom.rstrip(" %")))
-            window.canvas.look_at(0, HW[1] / 2, HW[0] / 2)
+            window.canvas.look_at(0, bench.hw[1] / 2, bench.hw[0] / 2)
         bench.settle()
         for radius, step, moves in ((12, 6, 40), (5, 12, count), (40, 12, count), (40, 60, count), (150, 30, count)):
             window.toolbox.choose("brush")
@@ -134,8 +135,8 @@ def measure_strokes(bench: Bench, table: Table, count: int) -> None:
             what = f"brush at {zoom}, radius {radius}, {moves} moves {step} screen pixels apart"
             bench.stroke(table, what, moves, step)
             if moves < count:
-                bench.history(table, "  that stroke", 10)
-        bench.history(table, f"the last stroke at {zoom}", 10)
+                bench.history(table, "  that stroke", min(count, 10))
+        bench.history(table, f"the last stroke at {zoom}", min(count, 10))
 
 
 def measure_others(bench: Bench, table: Table, count: int) -> None:
@@ -156,14 +157,14 @@ def measure_others(bench: Bench, table: Table, count: int) -> None:
         window.toolbox.snap.set_radius(radius)
         points = bench.points(count, 25, seed=5)
         hover = timed(lambda index, at=points: bench.send(QEvent.Type.MouseMove, at[index], NONE, NONE), count)
-        table.add(f"snapped brush, radius {radius}, at fit: hovering", "24 MP", hover)
+        table.add(f"snapped brush, radius {radius}, at fit: hovering", bench.size, hover)
         bench.stroke(table, f"snapped brush, radius {radius}, at fit", count, 25, seed=6)
         bench.history(table, f"the snapped stroke of radius {radius}", 5)
     window.canvas.panes[0].view.set_percent(100)
-    window.canvas.look_at(0, HW[1] / 2, HW[0] / 2)
+    window.canvas.look_at(0, bench.hw[1] / 2, bench.hw[0] / 2)
     points = bench.points(count, 25, seed=7)
     hover = timed(lambda index: bench.send(QEvent.Type.MouseMove, points[index], NONE, NONE), count)
-    table.add("snapped brush at 100 %: hovering", "24 MP", hover)
+    table.add("snapped brush at 100 %: hovering", bench.size, hover)
     bench.stroke(table, "snapped brush at 100 %", count, 25, seed=8)
 
 
@@ -175,15 +176,15 @@ def measure_views(bench: Bench, table: Table, count: int) -> None:
         words = "brightened" if not look.neutral else "as it is"
         for zoom in (100.0, 400.0):
             window.canvas.panes[0].view.set_percent(zoom)
-            window.canvas.look_at(0, HW[1] / 2, HW[0] / 2)
+            window.canvas.look_at(0, bench.hw[1] / 2, bench.hw[0] / 2)
             rng = np.random.default_rng(1)
-            places = rng.uniform(0.3, 0.7, (count, 2)) * (HW[1], HW[0])
+            places = rng.uniform(0.3, 0.7, (count, 2)) * bench.hw[::-1]
 
             def move(index: int, places: np.ndarray = places) -> None:
                 window.canvas.look_at(0, *places[index].tolist())
                 bench.application.processEvents()
 
-            table.add(f"moving the view at {zoom:.0f} %, {words}, with the map", "24 MP", timed(move, count))
+            table.add(f"moving the view at {zoom:.0f} %, {words}, with the map", bench.size, timed(move, count))
     window.viewing.reset()
     window.canvas.fit()
 
@@ -191,30 +192,34 @@ def measure_views(bench: Bench, table: Table, count: int) -> None:
         window.viewing.set_look(Look(0.2 * np.sin(index), 0.05, 1.2))
         bench.application.processEvents()
 
-    table.add("a slider of brightness, whole image seen", "24 MP", timed(slide, count))
+    table.add("a slider of brightness, whole image seen", bench.size, timed(slide, count))
     window.viewing.reset()
     window.actions_["crosshair"].setChecked(True)
     points = bench.points(count, 25)
     crossing = timed(lambda index: bench.send(QEvent.Type.MouseMove, points[index], NONE, NONE), count)
-    table.add("the crosshair follows the pointer", "24 MP", crossing)
+    table.add("the crosshair follows the pointer", bench.size, crossing)
     window.actions_["crosshair"].setChecked(False)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--moves", type=int, default=150)
-    options = parser.parse_args()
+    parser.add_argument(
+        "--quick", action="store_true", help="as little as shows that it runs; its figures mean nothing"
+    )
+    options = parser.parse_args(arguments)
     application = make_application(["bench"])
     with tempfile.TemporaryDirectory() as name:
         os.environ["COUNTERPART_PROJECTS"] = str(Path(name, "projects"))
-        bench = Bench(application, Path(name), HW)
+        bench = Bench(application, Path(name), SMALL if options.quick else HW)
         gc.collect()
         gc.freeze()
         table = Table(options.json)
-        measure_strokes(bench, table, options.moves)
-        measure_others(bench, table, options.moves)
-        measure_views(bench, table, options.moves)
+        moves = 3 if options.quick else options.moves
+        measure_strokes(bench, table, moves)
+        measure_others(bench, table, moves)
+        measure_views(bench, table, moves)
         bench.window.close()
     if options.json:
         print(json.dumps(table.rows, indent=2))

@@ -63,7 +63,9 @@ def typical_ratio(above: list[float], below: list[float]) -> float:
     return round(statistics.median(a / b for a, b in zip(above, below, strict=True)), 3)
 
 
-def measure_times(rounds: int, clock: Callable[[], float]) -> list[dict[str, object]]:
+def measure_times(
+    cases: list[tuple[str, int, int, int]], rounds: int, clock: Callable[[], float]
+) -> list[dict[str, object]]:
     """Encoding from uint8 pixels to stored descriptors of two taps, beside timm's blocks on as many tokens."""
     import numpy as np
     import torch
@@ -71,7 +73,7 @@ def measure_times(rounds: int, clock: Callable[[], float]) -> list[dict[str, obj
     from counterpart.core.features.values import Tap
 
     rows = []
-    for name, side, stride, count in CASES:
+    for name, side, stride, count in cases:
         images = [np.random.default_rng(i).integers(0, 256, (side, side, 3), dtype=np.uint8) for i in range(count)]
         taps = [Tap(9, "key"), Tap(11, "token")]
         ours, bare, tokens = {}, {}, 0
@@ -113,19 +115,19 @@ def peak_kilobytes() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
-def peak_memory(precision: str) -> None:
-    """In a process of its own: encode one image of 12,100 tokens and print the peak resident size."""
+def peak_memory(precision: str, side: int) -> dict[str, int]:
+    """Encode one square image at stride 14; the peak resident size of this process, which should do nothing else."""
     import numpy as np
 
     from counterpart.core.features.values import Tap
 
     encoder, _ = random_encoder("dinov2_vits14", precision)
     before = peak_kilobytes()
-    image = np.random.default_rng(0).integers(0, 256, (MEMORY_SIDE, MEMORY_SIDE, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     raw = encoder.encode([image], encoder.spec([Tap(9, "key"), Tap(11, "token")], 14, None))[0]
     peak = peak_kilobytes()
     rows, cols = raw.maps[0].shape[:2]
-    print(json.dumps({"tokens": rows * cols, "loaded MB": before // 1024, "peak MB": peak // 1024}))
+    return {"tokens": rows * cols, "loaded MB": before // 1024, "peak MB": peak // 1024}
 
 
 def measure_agreement() -> dict[str, object] | None:
@@ -165,25 +167,34 @@ def measure_agreement() -> dict[str, object] | None:
     return out
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run the benchmark and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--quick", action="store_true", help="as little as shows that it runs; its figures mean nothing"
+    )
     parser.add_argument("--peak", choices=["float32", "bfloat16"], help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.peak:
-        peak_memory(options.peak)
+        print(json.dumps(peak_memory(options.peak, MEMORY_SIDE)))
         return
     import torch
 
     torch.set_num_threads(options.threads)
     clock = time.process_time if options.threads == 1 else time.perf_counter
-    report: dict[str, object] = {"threads": options.threads, "times": measure_times(options.rounds, clock)}
-    for precision in ("float32", "bfloat16"):
-        command = [sys.executable, __file__, "--peak", precision]
-        report[f"memory {precision}"] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    report["agreement"] = measure_agreement()
+    report: dict[str, object] = {"threads": options.threads}
+    cases, rounds = (CASES[:1], 1) if options.quick else (CASES, options.rounds)
+    report["times"] = measure_times(cases, rounds, clock)
+    if options.quick:
+        report["memory float32"] = peak_memory("float32", 56)
+    else:
+        for precision in ("float32", "bfloat16"):
+            command = [sys.executable, "-m", "tests.bench.bench_encoder", "--peak", precision]
+            done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+            report[f"memory {precision}"] = json.loads(done.stdout)
+        report["agreement"] = measure_agreement()
     print(json.dumps(report, indent=2))
 
 

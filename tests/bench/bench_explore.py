@@ -6,6 +6,7 @@ same features alone as the baseline. Live layers: one more layer from the same c
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,7 +26,7 @@ def smooth(seed: int) -> np.ndarray:
     return values.astype(np.float16)
 
 
-def filled_cache(folder: Path):
+def filled_cache(folder: Path, images: int):
     """A cache on disk with features of two layers of every image, and what reads them."""
     from counterpart.core.features.cache import FeatureCache
     from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
@@ -35,14 +36,14 @@ def filled_cache(folder: Path):
     spec = FeatureSpec("random", "0" * 64, taps, 14, 448, None)
     geometry = GridGeometry.plan((448, 448), 448, 14, 14)
     cache = FeatureCache(folder)
-    for index in range(IMAGES):
+    for index in range(images):
         maps = tuple(smooth(2 * index + layer) for layer in range(2))
         cache.put(FeatureMap(spec, f"{index:064x}", geometry, maps, (np.zeros(WIDTH, np.float32),) * 2, None))
     cold = FeatureCache(folder)  # nothing of it is in memory
     return taps, [
         lambda index=index, tap=tap: cold.get(f"{index:064x}", spec.single(tap))
         for tap in taps
-        for index in range(IMAGES)
+        for index in range(images)
     ]
 
 
@@ -75,25 +76,32 @@ def coloured(maps: Lazy, tap) -> list[np.ndarray]:
     return [model.colours(maps[index]) for index in range(len(maps))]
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="as little as shows that it runs; its figures mean nothing"
+    )
+    options = parser.parse_args(arguments)
+    images, points = (3, 60) if options.quick else (IMAGES, POINTS)
+
     from counterpart.core.features.tsne import TsneParams, embed_tsne
     from counterpart.core.jobs import JobContext
 
     with tempfile.TemporaryDirectory() as folder:
-        taps, readers = filled_cache(Path(folder))
-        first, second = Lazy(readers[:IMAGES]), Lazy(readers[IMAGES:])
-        reading, _ = timed(lambda: [first[index] for index in range(IMAGES)])
-        fresh = Lazy(filled_cache(Path(folder))[1][IMAGES:])
+        taps, readers = filled_cache(Path(folder), images)
+        first, second = Lazy(readers[:images]), Lazy(readers[images:])
+        reading, _ = timed(lambda: [first[index] for index in range(images)])
+        fresh = Lazy(filled_cache(Path(folder), images)[1][images:])
         colours, _ = timed(lambda: coloured(fresh, taps[1]))
         again, _ = timed(lambda: coloured(second, taps[1]))
-    print(f"reading {IMAGES} images' features from disk      {reading:6.2f} s CPU")
-    print(f"components and colours of {IMAGES} images          {colours:6.2f} s CPU, {colours / reading:.1f} x reading")
+    print(f"reading {images} images' features from disk      {reading:6.2f} s CPU")
+    print(f"components and colours of {images} images          {colours:6.2f} s CPU, {colours / reading:.1f} x reading")
     print(f"another layer                              {again:6.2f} s CPU")
 
     steps: list[float] = []
     several = [explore_map(index) for index in range(5)]
-    params = TsneParams(every=1, limit=POINTS)
+    params = TsneParams(every=1, limit=points)
     context = JobContext(lambda progress: steps.append(time.monotonic()))
     spent, found = timed(lambda: embed_tsne(several, None, params, context))
     gaps = np.diff(steps)

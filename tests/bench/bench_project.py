@@ -115,7 +115,7 @@ def stroke_mask(
     return (int(top), int(left), int(bottom), int(right)), mask.astype(np.bool_)
 
 
-def measure_strokes(folder: Path, hw: tuple[int, int], length: int, strokes: int = 100) -> dict[str, object]:
+def measure_strokes(folder: Path, hw: tuple[int, int], length: int, strokes: int) -> dict[str, object]:
     document = Document.new(folder / f"strokes{hw[0]}-{length}.counterpart")
     document.apply(AddImages(images(folder, 1, hw)))
     for part in range(20):
@@ -133,7 +133,7 @@ def measure_strokes(folder: Path, hw: tuple[int, int], length: int, strokes: int
     return {"megapixels": round(hw[0] * hw[1] / 1e6, 1), "length": length, "paint": spread(paint), "undo": spread(undo)}
 
 
-def measure_large_strokes(folder: Path, hw: tuple[int, int] = (4000, 6000), strokes: int = 10) -> dict[str, object]:
+def measure_large_strokes(folder: Path, hw: tuple[int, int], strokes: int) -> dict[str, object]:
     """A stroke along the whole diagonal, and one over all of an image."""
     import cv2
 
@@ -175,7 +175,7 @@ def measure_size(folder: Path, count: int) -> dict[str, object]:
         early = 0
         for number in document.image_ids:
             reading.append(timed(lambda number=number: document.label_map(number)))
-            if len(reading) == 300:  # the cache of unpacked maps is full
+            if len(reading) == min(300, count):  # the cache of unpacked maps is full
                 early = process.memory_info().rss
         late = process.memory_info().rss
     return {
@@ -187,8 +187,7 @@ def measure_size(folder: Path, count: int) -> dict[str, object]:
     }
 
 
-def measure_next_image(folder: Path) -> dict[str, object]:
-    hw = (2000, 2000)
+def measure_next_image(folder: Path, hw: tuple[int, int]) -> dict[str, object]:
     path = folder / "next.counterpart"
     document = filled(Document.new(path), folder, images=0, parts=8)
     document.apply(AddImages(images(folder, 30, hw)))
@@ -196,25 +195,30 @@ def measure_next_image(folder: Path) -> dict[str, object]:
     document.close()
     with Document.open(path) as document:
         reading = [timed(lambda number=number: document.label_map(number)) for number in document.image_ids]
-    return {"megapixels": 4.0, "read_labels": spread(reading)}
+    return {"megapixels": hw[0] * hw[1] / 1e6, "read_labels": spread(reading)}
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--labelled", type=int, default=1000)
-    options = parser.parse_args()
+    parser.add_argument(
+        "--quick", action="store_true", help="as little as shows that it runs; its figures mean nothing"
+    )
+    options = parser.parse_args(arguments)
+    small, large, strokes = (1000, 1000), (4000, 6000), 100
+    gestures = [(small, 400), (large, 400), (large, 1500), (large, 3500)]
+    if options.quick:
+        options.images, options.labelled, large, strokes = 100, 3, (500, 500), 2
+        gestures = [(large, 300)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         report = {
             "open": measure_opening(folder, options.images),
-            "strokes": [
-                measure_strokes(folder, hw, length)
-                for hw, length in (((1000, 1000), 400), ((4000, 6000), 400), ((4000, 6000), 1500), ((4000, 6000), 3500))
-            ],
-            "large_strokes": measure_large_strokes(folder),
+            "strokes": [measure_strokes(folder, hw, length, strokes) for hw, length in gestures],
+            "large_strokes": measure_large_strokes(folder, large, strokes // 10 or 1),
             "labelled": measure_size(folder, options.labelled),
-            "next_image": measure_next_image(folder),
+            "next_image": measure_next_image(folder, large if options.quick else (2000, 2000)),
         }
     print(json.dumps(report, indent=2))
 

@@ -7,6 +7,7 @@ backbone's shape at the default size.
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import subprocess
@@ -56,8 +57,8 @@ class Clip:
             yield Frame(index, self.name(index), rgb)
 
 
-def memory(count: int) -> None:
-    """Track a whole folder of frames with a tiny backbone, and print the peak of this process in MiB."""
+def memory(count: int) -> float:
+    """Track a whole folder of frames with a tiny backbone; the peak of this process in MiB."""
     import pytest
 
     from counterpart.core.jobs import silent
@@ -72,10 +73,10 @@ def memory(count: int) -> None:
         job = tracking.TrackJob(tracking.TrackJob.for_engine(engine).params, None, 8)
         done = tracking.track_to_files(engine, Path(folder), {0: clip.mask(0)}, job, Path(folder, "out"), silent())
         assert len(done.frames) == count
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def shares(frames: int = 4) -> tuple[float, float]:
+def shares(frames: int, size: int) -> tuple[float, float]:
     """Seconds of processor time per frame: in the encoder, and after it."""
     from counterpart.core.backbone.convert import build_module
     from counterpart.core.backbone.device import place
@@ -94,7 +95,7 @@ def shares(frames: int = 4) -> tuple[float, float]:
     state = {name: (0.02 * rng.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()}
     encoder = VitEncoder(plan, state)
     tap = default_tap(info)
-    job = TrackJob(TrackParams(tap=tap), 448, info.defaults.points_stride)
+    job = TrackJob(TrackParams(tap=tap), size, info.defaults.points_stride)
     spec = plan.spec([tap], job.stride, job.size, False)
     spent = 0.0
 
@@ -113,18 +114,28 @@ def shares(frames: int = 4) -> tuple[float, float]:
     return spent / frames, (time.process_time() - begin - spent) / frames
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and compare with what is aimed at."""
-    if len(sys.argv) > 1:
-        memory(int(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--memory", type=int, metavar="FRAMES", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--quick", action="store_true", help="as little as shows that it runs; its figures mean nothing"
+    )
+    options = parser.parse_args(arguments)
+    if options.memory:
+        print(memory(options.memory))
+        return 0
+    if options.quick:
+        print(f"    2 frames: peak {memory(2):.0f} MiB")
+        print("encoder {:.2f} s, rest {:.2f} s of processor time".format(*shares(1, 56)))
         return 0
     peaks = []
     for count in LENGTHS:
-        command = [sys.executable, "-m", "tests.bench.bench_track", str(count)]
+        command = [sys.executable, "-m", "tests.bench.bench_track", "--memory", str(count)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         peaks.append(float(done.stdout.split()[-1]))
         print(f"{count:5d} frames: peak {peaks[-1]:.0f} MiB", flush=True)
-    encoder, rest = shares()
+    encoder, rest = shares(4, 448)
     share = encoder / (encoder + rest)
     print(f"difference: {peaks[1] - peaks[0]:.0f} MiB (aim: at most 300)")
     print(f"a frame of 854 x 480 at the default size: encoder {encoder:.2f} s, rest {rest:.2f} s of processor time;")

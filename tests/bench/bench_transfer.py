@@ -38,12 +38,17 @@ def feature_map(seed: int):
     return FeatureMap(spec, f"{seed}", geometry, (values.astype(np.float16),), (np.zeros(WIDTH, np.float32),), None)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--templates", type=int, default=5)
-    args = parser.parse_args()
+    parser.add_argument(
+        "--quick", action="store_true", help="as little as shows that it runs; its figures mean nothing"
+    )
+    args = parser.parse_args(arguments)
+    if args.quick:
+        args.images, args.templates = 2, 1
 
     from counterpart.core.features.cache import FeatureCache
     from counterpart.core.jobs import silent

@@ -42,7 +42,7 @@ def on_object(mask: NDArray[np.uint8], index: int, xy: NDArray[np.float64]) -> N
     return mask[at[:, 1], at[:, 0]] == index
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.quality.buddies", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
@@ -51,7 +51,7 @@ def main() -> int:
     parser.add_argument("--k", type=int, default=10, help="best buddies per pair (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the draw of pairs (%(default)s)")
     parser.add_argument("--thresholds", type=float, nargs="*", default=[], help="saliency thresholds to compare")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     folder = args.data / SET
     data = json.loads((folder / "keypoints.json").read_text())
     classes = {Path(r["file"]).name: (data["voc_class_index"][r["cls"]], r["mask"]) for r in data["images"]}

@@ -118,7 +118,7 @@ def write(cases: dict[Case, list[Outcomes]], args: argparse.Namespace) -> None:
     write_json(RESOURCE, {"weights": weights, "bias": round(whole.bias, 5), "source": source}, indent=2)
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Print the table; write and draw where asked to."""
     parser = argparse.ArgumentParser(prog="python -m tests.quality.calibrate", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
@@ -127,7 +127,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--write", action="store_true", help=f"store the fit in {RESOURCE.name}")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the held-out scores (needs matplotlib)")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     cases = measure_cases(args)
     scores = held_out(cases)
     show(scores, cases)

@@ -9,12 +9,14 @@ import argparse
 import dataclasses
 import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from counterpart.core.backbone.registry import DEFAULT_MODEL
 from counterpart.core.cosegment.cosegmentation import cosegment
 from counterpart.core.cosegment.params import CosegmentParams
 from counterpart.core.evaluate.landmarks import inter_ocular, score_landmarks, splits
@@ -106,14 +108,15 @@ def measure(
     return f"{np.mean(means):.1f} ± {np.std(means):.1f} | {np.mean(medians):.1f}"
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> int:
     shared = Path(os.environ.get("COUNTERPART_SHARED") or ROOT.parent / "shared")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=shared / "data")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--labelled", type=int, default=20)
     parser.add_argument("--draws", type=int, default=10)
-    args = parser.parse_args()
-    engine = Engine(cache=FeatureCache(cache_dir()))
+    args = parser.parse_args(arguments)
+    engine = Engine(args.model, cache=FeatureCache(cache_dir()))
     folder = args.data / "celebamask-dev"
     refs = find_images([folder / "images"])
     defaults = engine.defaults
@@ -143,7 +146,8 @@ def main() -> None:
         for title, naming, maps, places, params in rows:
             cells = measure(maps, places, eyes, params, args.labelled, args.draws)
             print(f"| k = {k} | {title} | {naming} | {cells} |", flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

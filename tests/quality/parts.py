@@ -218,7 +218,7 @@ def cost_table(faces: Faces, params: PropagateParams, count: int) -> None:
     print(f"\nCurve of {faces.name} (images corrected: pixels changed → mIoU): {steps}\n", flush=True)
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.quality.parts", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
@@ -229,7 +229,7 @@ def main() -> int:
     parser.add_argument("--strides", type=int, nargs="+", help="distances of patches (the model's own)")
     parser.add_argument("--sets", nargs="+", default=["CelebAMask", "FASSEG"])
     parser.add_argument("--only", choices=["few-shot", "cost"])
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     engine = Engine(args.model, cache=open_cache())
     own = PropagationJob.for_engine(engine)
     jobs = [dataclasses.replace(own, stride=stride) for stride in args.strides or [own.stride]]

@@ -176,7 +176,7 @@ def with_held_out_odds(sets: Sequence[CheckedSet], fitted_on: Sequence[CheckedSe
     ]
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.quality.planted", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
@@ -185,7 +185,7 @@ def main() -> int:
     parser.add_argument(
         "--fit", type=int, nargs="*", metavar="SEED", help="fit on sets with these seeds, classes left out"
     )
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     engine = Engine(args.model, cache=open_cache())
     params = TransferParams.for_model(engine.defaults)
     encode = view_encoder(engine, params, silent())

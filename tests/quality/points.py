@@ -79,7 +79,7 @@ def transfer_table(groups: list[Group], encode: EncodeViews, params: TransferPar
                     handle.write(json.dumps({"templates": templates, "boxes": boxes, "reports": reports}) + "\n")
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.quality.points", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
@@ -87,7 +87,7 @@ def main() -> int:
     parser.add_argument("--templates", type=int, nargs="+", default=[1, 5, 9])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--json", type=Path, help="append the full reports to this file, one JSON object a line")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     engine = Engine(args.model, cache=open_cache())
     params = TransferParams.for_model(engine.defaults)
     encode = view_encoder(engine, params, silent())

@@ -258,7 +258,7 @@ def _mean_spread(rows: Sequence[tuple[float, ...]]) -> list[tuple[float, float]]
     return list(zip(values.mean(axis=0).tolist(), values.std(axis=0).tolist(), strict=True))
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.quality.segmentation", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
@@ -268,7 +268,7 @@ def main() -> int:
     parser.add_argument("--only", choices=["cosegmentation", "corrected", "parts"])
     parser.add_argument("--draws", type=int, default=2, help="of corrected images (%(default)s)")
     parser.add_argument("--limit", type=int, help="only so many sets, where images are corrected")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     engine = Engine(args.model, cache=open_cache())
     if args.only in {None, "cosegmentation"}:
         cosegmentation_tables(engine, args.data, args.seeds)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from counterpart.core.backbone.extractor import extract
+from counterpart.core.backbone.registry import DEFAULT_MODEL
 from counterpart.core.evaluate.video import DavisSequence, VideoScore, davis_sequences, score_video
 from counterpart.core.features.cache import FeatureCache, cache_dir
 from counterpart.core.features.values import FeatureMap, Tap
@@ -95,14 +97,15 @@ def encoder_seconds(engine: Engine, sequence: DavisSequence, tap: Tap, size: int
     return (time.process_time() - begin) / len(images)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> int:
     shared = Path(os.environ.get("COUNTERPART_SHARED") or ROOT.parent / "shared")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=shared / "data")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--size", type=int, default=448)
     parser.add_argument("--only", nargs="*")
-    args = parser.parse_args()
-    engine = Engine(cache=FeatureCache(cache_dir()))
+    args = parser.parse_args(arguments)
+    engine = Engine(args.model, cache=FeatureCache(cache_dir()))
     sequences = [s for s in davis_sequences(args.data / "davis-dev") if not args.only or s.name in args.only]
     final, chosen = Tap(engine.info.depth - 1, "normtoken"), default_tap(engine.info)
     table = [
@@ -138,7 +141,8 @@ def main() -> None:
         f"\nThe default's confidence against J of the frame: correlation {np.corrcoef(said, true)[0, 1]:.2f}, ", end=""
     )
     print(f"mean {said.mean():.2f} said, {true.mean():.2f} true.")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
