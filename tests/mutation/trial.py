@@ -78,11 +78,18 @@ class Coverage:
     failure: str = ""
 
     def of(self, job: Job) -> list[str]:
-        """The tests that run the changed lines, quickest first; for what runs at import, those that use the module."""
+        """The tests that run the changed lines, quickest first.
+
+        What runs at import meets all tests of the files in which one uses the module: the default of a dataclass, for
+        one, is read without a line of the module being run.
+        """
         lines = self.tests.get(str(job.target.file), {})
         first, last = job.mutant.lines
         chosen = lines if job.mutant.at_import else range(first, last + 1)
         found = set().union(*(lines.get(line, ()) for line in chosen))
+        if job.mutant.at_import:
+            files = {test.partition("::")[0] for test in found}
+            found = {test for test in self.seconds if test.partition("::")[0] in files}
         return sorted(found, key=lambda test: (self.seconds.get(test, 0), test))
 
 
