@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from counterpart.core.errors import UsageError
-from counterpart.core.features.saliency import SaliencyParams, background_saliency, cls_saliency, saliency_map
+from counterpart.core.features.saliency import (
+    SaliencyParams,
+    background_saliency,
+    border_tokens,
+    cls_saliency,
+    saliency_map,
+    scale_to_unit,
+)
 from counterpart.core.features.values import FeatureMap
 from tests.core.synthetic import TAP, disc, feature_map, palette, two_part_scene
 
@@ -73,3 +80,39 @@ def test_grids_that_are_all_border(shape):
     saliency = background_saliency(tiny, TAP)
     assert saliency.shape == shape
     assert np.isfinite(saliency).all()
+
+
+def test_the_border_is_one_token_wide():
+    assert border_tokens((3, 4)).tolist() == [[True] * 4, [True, False, False, True], [True] * 4]
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high", "relative", "expected"),
+    [
+        ([0, 1, 2, 3, 4], 1, 3, False, [0, 0, 0.5, 1, 1]),
+        ([1, 2], 2, 1, False, [0, 0]),
+        ([0, 1e-6], 0, 1e-6, False, [0, 0]),  # flat
+        ([0, 3e-6], 0, 3e-6, False, [0, 1]),
+        ([0, 1e-9], 0, 1e-9, True, [0, 1]),  # small, and not flat for its size
+        ([-1, -1 + 5e-7], -1, -1 + 5e-7, True, [0, 0]),
+        ([-1, 1], -1, 1, True, [0, 1]),
+    ],
+)
+def test_scaling_to_the_unit_range(values, low, high, relative, expected):
+    np.testing.assert_allclose(scale_to_unit(np.array(values, float), low, high, relative=relative), expected)
+
+
+def test_saliency_is_the_mean_likeness_to_the_nearest_seeds():
+    # Likeness to the first and third, the seeds: 1, 0.8, 0, 0.6 and 0, 0.6, 1, -0.8.
+    scene = feature_map(np.array([[0, 1, 2, 3]]), np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, -0.8]]), noise=0)
+    seeds = np.array([[True, False, True, False]])
+    one = background_saliency(scene, TAP, 1, seeds)  # likeness 1, 0.8, 1, 0.6 to the nearest
+    unlike = -np.array([1, 0.8, 1, 0.6])
+    low, high = np.percentile(unlike, [2, 98])
+    np.testing.assert_allclose(one[0], np.clip((unlike - low) / (high - low), 0, 1), atol=1e-6)
+    two = background_saliency(scene, TAP, 2, seeds)  # means 0.5, 0.7, 0.5, -0.1 of both
+    unlike = -np.array([0.5, 0.7, 0.5, -0.1])
+    low, high = np.percentile(unlike, [2, 98])
+    np.testing.assert_allclose(two[0], np.clip((unlike - low) / (high - low), 0, 1), atol=1e-6)
+    np.testing.assert_array_equal(background_saliency(scene, TAP, 99, seeds), two)
+    np.testing.assert_array_equal(background_saliency(scene, TAP, 0, seeds), one)
