@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from counterpart.core.backbone.registry import built_in_models
+from counterpart.core.errors import UsageError
 from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import resize_rgb
@@ -69,6 +71,15 @@ def test_a_lesson_counts_the_share_of_each_label_in_each_cell(detail):
     np.testing.assert_allclose(one.shares, shares_of(labels, detail, one.values), atol=1e-3)
     np.testing.assert_allclose(one.tokens, unit(features.maps[0].reshape(30, -1)), atol=1e-3)
     assert one.own == 30
+
+
+def test_a_token_is_known_by_all_of_its_cells_together():
+    features, _ = scene()
+    labels = np.full((40, 48), 2, np.uint8)
+    labels[:8, :8] = 255
+    labels[:4, :4] = 2  # one cell of four
+    one = lesson(features, labels, dataclasses.replace(ONE, detail=2), ignore=255)
+    assert len(one.tokens) == 29
 
 
 @pytest.mark.parametrize(("asked", "used"), [(2, 2), (3, 2), (5, 4), (7, 4), (8, 8)])
@@ -375,7 +386,55 @@ def test_a_label_that_only_the_others_have_counts_as_predicted():
     assert found[0].true.sum() == pytest.approx(1)
 
 
+def test_lessons_that_are_mirrored_finer_or_without_a_part_are_judged_like_others():
+    params = dataclasses.replace(ONE, detail=2, mirror=True)
+    lessons = []
+    for seed in range(3):
+        features, labels = scene(seed)
+        flipped, _ = scene(seed + 10)
+        lessons.append(lesson(features, labels if seed else 0 * labels, params, mirrored=flipped))
+    found = {one.index: one for one in hold_out(lessons, dataclasses.replace(params, detail=1), silent())}
+    assert sorted(found) == [0, 1, 2]
+    assert found[0].true[:, 0].sum() == pytest.approx(1)  # all of it is background
+    mostly = lessons[1].shares[:30].astype(np.float64).mean(axis=1).argmax(axis=1)
+    for value in range(4):
+        assert found[1].true[:, value].sum() == pytest.approx((mostly == value).mean())
+
+
 # Settings --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("last", "layers"),
+    [
+        (Tap(11, "token"), [8, 10, 11]),
+        (Tap(3, "token"), [0, 2, 3]),
+        (Tap(2, "token"), [1, 2]),
+        (Tap(0, "token"), [0]),
+        (Tap(11, "key"), [11]),
+    ],
+)
+def test_earlier_blocks_serve_beside_the_descriptors_of_parts(last, layers):
+    info = built_in_models()[0]
+    defaults = dataclasses.replace(info.defaults, parts_tap=last)
+    assert PropagateParams.for_model(defaults).taps == tuple(Tap(layer, last.facet) for layer in layers)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"temperature": 0.0}, {"balance": -0.01}, {"balance": 1.01}, {"dims": 0}, {"neighbours": 0}, {"memory": 0}],
+)
+def test_settings_that_cannot_predict_are_refused(change):
+    with pytest.raises(UsageError):
+        PropagateParams(**change)
+
+
+def test_the_least_settings_are_taken():
+    found = PropagateParams(
+        temperature=0.001, balance=0.0, dims=1, neighbours=1, memory=1, detail=1, images=1, working_size=1
+    )
+    assert (found.dims, found.neighbours, found.memory, found.images) == (1, 1, 1, 1)
+    assert PropagateParams(balance=1.0).balance == 1
 
 
 def test_a_preview_keeps_what_is_already_quicker():

@@ -349,25 +349,37 @@ def test_a_point_that_is_not_there_is_scored_nothing():
         assert found.score[0] == pytest.approx(1, abs=1e-3)
 
 
-def one_row(rgb):
-    """Frames after the first have lost their upper and lower rows: tokens there are like the corner's."""
-    values = np.eye(ROWS * COLS).reshape(ROWS, COLS, -1)
-    if rgb[0, 0, 0]:
-        keep = np.arange(ROWS) == 3
-        values[~keep] = values[0, 0]
-    return features(values)
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_score_of_a_point_is_the_share_of_its_hill_that_arrived(axis):
+    """Of a hill of width one token, read within two tokens, the middle line arrives: 1 of 1 + 2 e^-1/2 + 2 e^-2.
 
+    Frames after the first have lost all other rows, or columns: tokens there are like the corner's.
+    """
 
-def test_the_score_of_a_point_is_the_share_of_its_hill_that_arrived():
-    """Of a hill of width one token, read within two tokens, the middle row arrives: 1 of 1 + 2 e^-1/2 + 2 e^-2."""
+    def encode(rgb):
+        values = np.eye(ROWS * COLS).reshape(ROWS, COLS, -1)
+        if rgb[0, 0, 0]:
+            lost = np.arange(values.shape[axis]) != 3
+            values[(slice(None),) * axis + (lost,)] = values[0, 0]
+        return features(values)
+
     centre = GEOMETRY.token_centres().reshape(ROWS, COLS, 2)[3, 3]
     shown = frames(2)
     shown[1][:] = 255
-    _, found = PointTracker(shown, {0: places(centre)}, EXACT, one_row, silent())
+    _, found = PointTracker(shown, {0: places(centre)}, EXACT, encode, silent())
     assert found.xy[0].tolist() == pytest.approx(centre.tolist(), abs=1e-3)
-    far = math.exp(-0.5 * (3**2 + 3**2))  # what the corner, at 3 tokens each way, had of the hill, fills the other rows
-    row = sum(math.exp(-0.5 * c * c) for c in range(-2, 3))
-    assert found.score[0] == pytest.approx((row + 20 * far) / (row * row), rel=1e-3)
+    far = math.exp(
+        -0.5 * (3**2 + 3**2)
+    )  # what the corner, at 3 tokens each way, had of the hill, fills the other lines
+    line = sum(math.exp(-0.5 * c * c) for c in range(-2, 3))
+    assert found.score[0] == pytest.approx((line + 20 * far) / (line * line), rel=1e-3)
+
+
+@pytest.mark.parametrize("beside", [(0, 3), (0, -3), (3, 0), (-3, 0)])
+def test_a_hill_further_off_than_two_tokens_does_not_move_the_top(beside):
+    values = hill((4, 5)) + 0.9 * hill((4 + 1.5 * beside[0], 5 + 1.5 * beside[1]), sigma=0.5)
+    top, _ = hill_tops(values.astype(np.float32)[..., None])
+    np.testing.assert_allclose(top[0], (4, 5), atol=0.02)
 
 
 @pytest.mark.parametrize(("height", "found"), [(0.04, False), (0.06, True)])

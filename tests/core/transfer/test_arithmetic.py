@@ -28,6 +28,7 @@ from counterpart.core.transfer.heatmaps import TargetMaps, compete, similarity_m
 from counterpart.core.transfer.placing import ExpectedPlaces, expected_places
 from counterpart.core.transfer.prediction import KeypointPrediction, weigh
 from counterpart.core.transfer.prior import facing_vote, hough_vote
+from counterpart.core.transfer.sides import side_agreement
 from counterpart.core.transfer.views import View
 from tests.core.transfer_scenes import CELL, SKELETON, TAP, TWIN, features, target, template
 
@@ -102,6 +103,8 @@ def test_the_window_of_a_box(box, window):
 def test_a_margin_may_be_given_and_an_image_of_a_pixel_has_no_window():
     assert box_window((99.5, 49.5, 100, 60), (200, 400), 0.0) == (100, 50, 200, 110)
     assert box_window((-0.5, -0.5, 1, 1), (1, 40)) is None
+    assert box_window((9.5, -0.5, 10, 2), (2, 40)) == (8, 0, 22, 2)
+    assert box_window((-0.5, 9.5, 2, 10), (40, 2)) == (0, 8, 2, 22)
 
 
 def test_points_span_a_window_with_a_margin_of_a_quarter():
@@ -182,6 +185,19 @@ def test_a_template_keeps_what_its_points_look_like_and_how_they_lie(visible):
             np.testing.assert_allclose(found.samples[number, k], around, atol=1e-5)
     plain = PreparedTemplate.of(source, SWAP, dataclasses.replace(PARAMS, mirror_templates=False))
     assert len(plain.visible) == 1
+
+
+def test_a_template_needs_a_view_and_as_many_points_as_flags():
+    source = small_template()
+    for change in ({"views": ()}, {"visible": np.ones(2, bool)}, {"xy": np.zeros((3, 3))}):
+        with pytest.raises(ValueError, match="a template of"):
+            dataclasses.replace(source, **change)
+
+
+def test_a_template_serves_by_its_first_view_and_that_mirrored():
+    source = small_template()
+    more = dataclasses.replace(source, views=(*source.views, source.views[0]))
+    assert len(PreparedTemplate.of(more, SWAP, PARAMS).visible) == 2
 
 
 def test_a_single_point_has_the_size_of_a_pixel():
@@ -496,7 +512,7 @@ def test_evidence_is_similarity_then_the_layouts_vote(count):
 def test_the_tolerance_is_a_share_of_the_box_of_the_vote_or_of_six_tenths_of_the_image():
     bank = TemplateBank([template(seed=1)], TWIN, PARAMS)
     wanted, _ = target(seed=5)
-    boxed = weigh(bank, Target(wanted.views, (0.0, 0.0, 40.0, 96.0)), PARAMS)
+    boxed = weigh(bank, Target(wanted.views, (200.0, 150.0, 40.0, 96.0)), PARAMS)
     assert boxed.size == 96
     np.testing.assert_allclose(boxed.radius_rc, [1.2, 1.2])
     plain = weigh(bank, wanted, dataclasses.replace(PARAMS, prior=False))
@@ -554,6 +570,7 @@ def test_sides_seem_swapped_where_most_twins_do():
     assert not prediction(0, 0).swapped_sides
     absent = dataclasses.replace(prediction(0.9, 0.9, 0.1), visibility=np.array([0, 0, 2], np.uint8))
     assert not absent.swapped_sides
+    assert dataclasses.replace(prediction(0.9, 0.9), visibility=np.array([1, 1], np.uint8)).swapped_sides
     assert absent.doubtful.tolist() == [False] * 3
 
 
@@ -679,20 +696,23 @@ def test_entries_come_by_falling_doubt_and_a_swap_is_one():
     assert len(found.queue()) == 7
 
 
-def test_what_is_checked_is_the_mass_about_a_point_given_looks_and_the_other_points():
-    instances = [template(nose=nose, seed=s, noise=0.4) for s, nose in enumerate([(6, 5), (9, 8), (4, 7)])]
+@pytest.mark.parametrize("box", [None, (0.0, 3.0, 60.0, 110.0)])
+def test_what_is_checked_is_the_mass_about_a_point_given_looks_and_the_other_points(box):
+    instances = [template(nose=nose, seed=s, noise=0.4) for s, nose in enumerate([(6, 5), (9, 8), (4, 7), (8, 3)])]
     visible = np.arange(8) != 4
-    instances[1] = dataclasses.replace(instances[1], visible=visible)
+    xy = instances[1].xy + 5.0  # between tokens
+    xy[7] = (-20.0, 30.0)  # beside the image
+    instances[1] = dataclasses.replace(instances[1], xy=xy, visible=visible, box=box)
     found = check_points(instances, SKELETON, PARAMS, silent())
     own = instances[1]
-    bank = TemplateBank([instances[0], instances[2]], TWIN, PARAMS)
-    size = max(np.ptp(own.xy[visible], axis=0))
-    looks = weigh(bank, Target(own.views), PARAMS).appearance
+    bank = TemplateBank([instances[0], *instances[2:]], TWIN, PARAMS)
+    size = max(np.ptp(own.xy[visible], axis=0)) if box is None else 110.0
+    looks = weigh(bank, Target(own.views, box), PARAMS).appearance
     others = expected_places(own.xy, visible, bank, size).maps(own.views[0])
     joint = looks.astype(np.float64) * (others + 1e-3 / others[0].size)
     joint /= joint.sum(axis=(1, 2), keepdims=True)
     mass = disc_sums(joint.astype(np.float32), np.full(2, 0.1 * size / CELL))
-    rc = np.rint(own.views[0].to_grid(own.xy)).astype(int)
+    rc = np.clip(np.rint(own.views[0].to_grid(own.xy)), 0, [19, 23]).astype(int)
     here = np.log(mass[:, rc[:, 0], rc[:, 1]] + 1e-6)  # of each keypoint's distribution, at each point
     assert (found.twin[1] == [-1, 2, 1, -1, -1, 6, 5, -1]).all()
     for k in np.flatnonzero(visible):
@@ -703,6 +723,12 @@ def test_what_is_checked_is_the_mass_about_a_point_given_looks_and_the_other_poi
         assert found.exchange[1, b] == pytest.approx(exchange, abs=2e-2)
     assert np.isnan(found.suggestion[1, 4]).all()
     assert found.surprise[1, 4] == 0
+    plain = [PreparedTemplate.of(each, TWIN, PARAMS) for each in instances]  # of both views, the first
+    layouts, seen = (np.stack([getattr(each, name)[0] for each in plain]) for name in ("layouts", "visible"))
+    rest = [0, 2, 3]
+    agreement = side_agreement(layouts[1], seen[1], layouts[rest], seen[rest], TWIN)
+    np.testing.assert_allclose(found.agreement[1, [1, 2, 5, 6]], agreement[[1, 2, 5, 6]], atol=1e-9)
+    assert not found.agreement[1, [0, 3, 4, 7]].any()
 
 
 def test_no_more_than_two_dozen_other_instances_are_compared_with(monkeypatch):

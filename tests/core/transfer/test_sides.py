@@ -77,3 +77,58 @@ def test_landmarks_by_the_hundred_are_compared_with_a_few():
     others = face + rng.normal(0, 0.02, (5, *face.shape))
     found = side_agreement(exchanged(face, (20, 21)), np.ones(200, bool), others, np.ones((5, 200), bool), twin)
     assert set(np.flatnonzero(found < 0)) == {20, 21}
+
+
+def products(xy, seen, pairs, single):
+    """Of each pair, by kind: inner products, cross products and how much longer joining across is; 0 where missing."""
+    middles = [(xy[k], seen[k]) for k in single] + [((xy[a] + xy[b]) / 2, seen[a] and seen[b]) for a, b in pairs]
+    out = []
+    for a, b in pairs:
+        here = seen[a] and seen[b]
+        inner, cross, longer = [], [], []
+        for c, d in pairs:
+            use = here and seen[c] and seen[d] and (a, b) != (c, d)
+            inner.append((xy[a] - xy[b]) @ (xy[c] - xy[d]) if use else 0)
+            joined = [np.linalg.norm(xy[i] - xy[j]) for i, j in ((a, d), (b, c), (a, c), (b, d))]
+            longer.append(joined[0] + joined[1] - joined[2] - joined[3] if use else 0)
+        for i, (start, there) in enumerate(middles):
+            for end, too in middles[i + 1 :]:
+                apart, along = xy[a] - xy[b], start - end
+                cross.append(apart[0] * along[1] - apart[1] * along[0] if here and there and too else 0)
+        out.append([np.array(inner), np.array(cross), np.array(longer)])
+    return out
+
+
+@pytest.mark.parametrize("count", [3, 6])
+def test_agreement_is_a_ridge_regression_that_says_one_of_all_others(count):
+    """Kinds weigh alike: each is scaled to a mean square of 1 an instance; the ridge is 3 of an instance's square."""
+    others, shown = herd(count)
+    shown[0, [4, 9]] = False
+    xy, seen = exchanged(animal(20), (4, 5)), np.ones(10, bool)
+    seen[0] = False
+    found = side_agreement(xy, seen, others, shown, TWIN)
+    known = [products(each, there, PAIRS, (0, 1)) for each, there in zip(others, shown, strict=True)]
+    own = products(xy, seen, PAIRS, (0, 1))
+    for index, (a, b) in enumerate(PAIRS):
+        usable = [one[index] for one, there in zip(known, shown, strict=True) if there[a] and there[b]]
+        if len(usable) < 3:
+            assert found[a] == found[b] == 0
+            continue
+        units = [np.sqrt(sum((one[kind] ** 2).sum() for one in usable) / len(usable)) for kind in range(3)]
+        rows = np.array([np.concatenate([one[kind] / units[kind] for kind in range(3)]) for one in usable])
+        asked = np.concatenate([own[index][kind] / units[kind] for kind in range(3)])
+        ridge = 3 * (rows**2).sum() / len(rows)
+        weights = np.linalg.solve(rows.T @ rows + ridge * np.eye(rows.shape[1]), rows.sum(axis=0))
+        assert found[a] == pytest.approx(asked @ weights, rel=1e-6)
+        assert found[b] == found[a]
+
+
+def test_a_lone_pair_is_told_by_the_middle_and_two_pairs_by_each_other():
+    """With nose and tail, cross products; without them, inner products and lengths."""
+    seen = np.zeros(10, bool)
+    seen[[0, 1, 2, 3]] = True
+    others, _ = herd()
+    lone = side_agreement(animal(20), seen, others, np.broadcast_to(seen, (7, 10)), TWIN)
+    assert (lone[[2, 3]] > 0).all()
+    seen[:2] = False
+    assert not side_agreement(animal(20), seen, others, np.broadcast_to(seen, (7, 10)), TWIN).any()
