@@ -196,7 +196,7 @@ def best_buddies(
         foreground_b: Likewise for b.
     """
     count = len(neighbours.ab)
-    if count == 0 or len(neighbours.ba) == 0:
+    if count == 0:  # where one of the images has no token, neither has neighbours
         return BestBuddies(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
     tokens = np.arange(count)
     keep = neighbours.ba[neighbours.ab] == tokens

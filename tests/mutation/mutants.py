@@ -202,6 +202,10 @@ class _Finder:
         if isinstance(node, ast.Call) and _name(node.func) in {"cast", "TypeVar", "Literal", "field"}:
             return
         for name, value in ast.iter_fields(node):
+            if name == "args" and isinstance(node, ast.Call) and _name(node.func) in {"reshape", "view"}:
+                value = [
+                    None if ast.unparse(each) == "-1" else each for each in node.args
+                ]  # any negative says the same
             yield from self._values(node, name, value)
 
     def _mutant(self, parent: ast.AST, field: str, index: int | None, old: ast.AST, new: ast.AST) -> Mutant:

@@ -38,6 +38,7 @@ def changes(source):
         ("x = not a", ["not a → a"]),
         ("x = a[b:c]", ["b:c → :c", "b:c → b:"]),
         ("x = a if b else c", ["a if b else c → c if b else a"]),
+        ("x = a.reshape(-1, 2)", ["2 → 3", "2 → 1"]),
         ("x = np.zeros(n)", ["np.zeros(n) → np.ones(n)"]),
         ("x = np.zeros((0, n))", ["0 → 1"]),
         ("x = np.argmax(a)", ["np.argmax(a) → np.argmin(a)"]),

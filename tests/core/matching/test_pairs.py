@@ -96,7 +96,9 @@ def test_ties_go_to_the_first_token():
 @pytest.mark.parametrize("shapes", [((0, 3), (2, 2)), ((2, 2), (0, 0)), ((0, 0), (0, 0))])
 def test_empty_grids_have_no_buddies(shapes):
     a, b = (np.zeros((*hw, 4), np.float32) for hw in shapes)
-    assert len(best_buddies(nearest_neighbours(a, b))) == 0
+    found = nearest_neighbours(a, b)
+    assert [len(part) for part in (found.ab, found.ba, found.score_ab, found.score_ba)] == [0] * 4
+    assert len(best_buddies(found, np.ones(a.shape[:2], bool), np.ones(b.shape[:2], bool))) == 0
 
 
 def test_one_token_each_are_buddies():
@@ -190,6 +192,13 @@ def test_paper_selection_takes_the_most_salient_pair_of_each_cluster():
     salience = np.array([0.1, 0.2, 0.9, 0.3, 0.4, 0.8, 0.5, 0.7])
     chosen = select_pairs(image, image, everything, salience, MatchParams(pairs=2, hierarchy=0))
     np.testing.assert_array_equal(chosen, [2, 5])  # even tokens are segment 0, odd ones segment 1
+
+
+def test_paper_selection_is_in_the_order_of_the_pairs():
+    image = as_features(noise_map((10, 10), 3))
+    every = BestBuddies(np.arange(100), np.arange(100), np.ones(100, np.float32))
+    chosen = select_pairs(image, image, every, np.ones(100), MatchParams(pairs=9, hierarchy=0))
+    assert (np.diff(chosen) > 0).all()
 
 
 def test_same_seed_same_pairs():
@@ -331,6 +340,7 @@ def test_distances_count_in_the_longest_side_of_each_image():
     assert select_pairs(small, large, swapped, salience, MatchParams(2, selection="farthest")).tolist() == [0, 1]
     # As large as each other in their own units: 3/4 of the one weighs as much as 3/4 of the other.
     even = BestBuddies(np.array([0, 3, 0]), np.array([0, 0, 3]), np.ones(3, np.float32))
+    large = as_features(noise_map((1, 4), 0), patch=16)
     for best, salience in ((1, [1, 0.91, 0.9]), (2, [1, 0.9, 0.91])):
         chosen = select_pairs(small, large, even, np.array(salience), MatchParams(2, selection="farthest"))
         assert chosen.tolist() == [0, best]
