@@ -112,8 +112,9 @@ def test_a_flow_leaves_the_number_of_threads_as_it_was():
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize(("row", "col"), [(0, 3), (3, 0)])
 @pytest.mark.parametrize(("radius", "reached"), [(0.49, True), (0.34, False)])
-def test_a_radius_is_a_share_of_the_shorter_side(radius, reached):
+def test_a_radius_is_a_share_of_the_shorter_side(radius, reached, row, col):
     """Shorter side 48, tokens 8 wide: 0.49 is 2.94 tokens, about 3; 0.34 is 2.04, about 2. The object moves by 3."""
 
     def encode(rgb):
@@ -122,10 +123,11 @@ def test_a_radius_is_a_share_of_the_shorter_side(radius, reached):
         return features(values)
 
     shown = frames(2)
-    shown[0][:CELL, :CELL] = shown[1][:CELL, 3 * CELL : 4 * CELL] = 255
+    top, left = row * CELL, col * CELL
+    shown[0][:CELL, :CELL] = shown[1][top : top + CELL, left : left + CELL] = 255
     params = TrackParams(top_k=1, context=0, radius=radius, dims=0, cells=1, edges=False)
     _, found = MaskTracker(shown, {0: rectangle(0, 0, CELL, CELL)}, params, encode, silent())
-    assert found.labels[4, 3 * CELL + 4] == reached
+    assert found.labels[top + 4, left + 4] == reached
 
 
 # Deciding --------------------------------------------------
