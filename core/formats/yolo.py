@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import yaml  # type: ignore[import-untyped,unused-ignore]
 
 from counterpart.core.errors import FormatError, UsageError
 from counterpart.core.files import atomic_folder
@@ -72,6 +71,8 @@ def _class_names(parts: Sequence[PartLabel]) -> list[str]:
 
 
 def _data_yaml(names: Sequence[str], more: dict[str, object]) -> str:
+    import yaml  # type: ignore[import-untyped,unused-ignore]
+
     data = {"path": ".", "train": "images", "val": "images", "nc": len(names), "names": dict(enumerate(names)), **more}
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
     return str(text)
@@ -306,6 +307,8 @@ def _yaml(path: Path) -> object:
     Raises:
         FormatError: It cannot be read or is not YAML; the line is named where it is known.
     """
+    import yaml
+
     text = read_text(path)
     if len(text) > _MOST_YAML:
         raise FormatError("this is too long for a data.yaml", path=path, hint="Choose a YOLO data set")
