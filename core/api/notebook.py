@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from counterpart.core.matching.pairs import Matches
     from counterpart.core.parts.codebook import Codebook
     from counterpart.core.pipeline.engine import Engine
-    from counterpart.core.pipeline.keypoints.transfer_files import TransferRun
+    from counterpart.core.pipeline.keypoints.transfer import TransferRun
     from counterpart.core.pipeline.parts.masks import MaskRun
     from counterpart.core.project.document import Document
     from counterpart.core.project.points import Skeleton
@@ -161,7 +161,7 @@ class LabelMaps(Sequence["NDArray[np.unsignedinteger]"]):
         Raises:
             OutputError: A file cannot be written.
         """
-        from counterpart.core.pipeline.output_paths import check_writable
+        from counterpart.core.pipeline.outputs import check_writable
         from counterpart.core.pipeline.parts.mask_files import write_masks
 
         folder = Path(folder)
@@ -271,8 +271,8 @@ def match(
         MatchJob,
         match_features,
         match_images,
+        match_places_of,
         match_points,
-        mates_of,
     )
 
     engine = engine or _default_engine()
@@ -286,7 +286,7 @@ def match(
         maps = engine.arrays([_pixels(a), _pixels(b)], job.taps(engine), job.size, job.stride, ctx)
         if places is None:
             return match_features(engine, maps, job, ctx).matches
-        return mates_of(maps, [(x, y) for x, y in places.tolist()], job).matches
+        return match_places_of(maps, [(x, y) for x, y in places.tolist()], job).matches
 
 
 def transfer(
@@ -319,7 +319,8 @@ def transfer(
         ImageError: No template can be used.
         ModelNotInstalledError: The model is not installed.
     """
-    from counterpart.core.pipeline.keypoints.transfer_files import TransferJob, read_templates, transfer_keypoints
+    from counterpart.core.pipeline.keypoints.transfer import TransferJob, transfer_keypoints
+    from counterpart.core.pipeline.keypoints.transfer_files import read_templates
 
     engine, refs = engine or _default_engine(), _refs(images)
     with _job(progress) as ctx:

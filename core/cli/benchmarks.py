@@ -198,7 +198,7 @@ def _add_spair(kinds: Subparsers) -> None:
 
 def _spair(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.pipeline.evaluate.benchmarks.spair import SpairJob, measure_spair
-    from counterpart.core.pipeline.keypoints.transfer_files import TransferJob
+    from counterpart.core.pipeline.keypoints.transfer import TransferJob
     from counterpart.core.pipeline.matches.matching import MatchJob
 
     engine = engine_from(args)

@@ -35,7 +35,8 @@ def declare_check(parser: argparse.ArgumentParser) -> None:
 
 def _check(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.pipeline.keypoints.project_keypoints import check_annotated
-    from counterpart.core.pipeline.keypoints.transfer_files import TransferJob, read_templates
+    from counterpart.core.pipeline.keypoints.transfer import TransferJob
+    from counterpart.core.pipeline.keypoints.transfer_files import read_templates
 
     engine = engine_from(args)
     own = TransferJob.for_model(engine.defaults)

@@ -56,7 +56,7 @@ def _keypoints(args: argparse.Namespace, ctx: JobContext) -> Outcome:
         evaluate_keypoints,
         evaluate_keypoints_file,
     )
-    from counterpart.core.pipeline.keypoints.transfer_files import TransferJob
+    from counterpart.core.pipeline.keypoints.transfer import TransferJob
     from counterpart.core.transfer import TransferParams
 
     engine = engine_from(args)

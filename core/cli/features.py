@@ -25,7 +25,7 @@ from counterpart.core.wording import counted
 
 if TYPE_CHECKING:
     from counterpart.core.pipeline.engine import Engine
-    from counterpart.core.pipeline.explore.exploration import View, Viewed
+    from counterpart.core.pipeline.explore.view_files import View, Viewed
 
 __all__ = ["declare_explore", "declare_extract"]
 
@@ -117,7 +117,7 @@ def _point(text: str) -> tuple[float, float]:
 
 
 def _view(args: argparse.Namespace, engine: Engine, tap: Tap) -> View:
-    from counterpart.core.pipeline.explore.exploration import View
+    from counterpart.core.pipeline.explore.view_files import View
 
     chosen = resolution(args, engine.defaults.segment_size, engine.defaults.segment_stride)
     return View(tap_or(args, tap), chosen.size, chosen.stride)
@@ -135,7 +135,7 @@ def _viewed(viewed: Viewed, out: Path) -> Outcome:
 def _pca(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.features.pca import PcaParams
     from counterpart.core.images.reading import find_images
-    from counterpart.core.pipeline.explore.exploration import pca_to_files
+    from counterpart.core.pipeline.explore.view_files import pca_to_files
 
     engine = engine_from(args)
     params = PcaParams(foreground="component" if args.foreground else "none")
@@ -145,7 +145,7 @@ def _pca(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 def _clusters(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.images.reading import find_images
-    from counterpart.core.pipeline.explore.exploration import clusters_to_files
+    from counterpart.core.pipeline.explore.view_files import clusters_to_files
 
     engine = engine_from(args)
     view = _view(args, engine, engine.defaults.cosegment_tap)
@@ -155,7 +155,7 @@ def _clusters(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 def _saliency(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.images.reading import find_images
-    from counterpart.core.pipeline.explore.exploration import saliency_to_files
+    from counterpart.core.pipeline.explore.view_files import saliency_to_files
 
     engine = engine_from(args)
     view = _view(args, engine, engine.defaults.saliency_tap)
@@ -165,7 +165,7 @@ def _saliency(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 def _similarity(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.images.reading import find_images
-    from counterpart.core.pipeline.explore.exploration import similarity_to_files
+    from counterpart.core.pipeline.explore.view_files import similarity_to_files
 
     engine = engine_from(args)
     view = _view(args, engine, engine.defaults.match_tap)
@@ -177,7 +177,7 @@ def _similarity(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 def _tsne(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.features.tsne import TsneParams
     from counterpart.core.images.reading import find_images
-    from counterpart.core.pipeline.explore.exploration import tsne_to_files
+    from counterpart.core.pipeline.explore.view_files import tsne_to_files
 
     engine = engine_from(args)
     if args.every < 1:

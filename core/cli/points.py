@@ -36,7 +36,7 @@ def declare_match(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--bin", type=int, metavar="N", help="levels of log-binning (paper: 2)")
     group.add_argument("--threshold", type=float, metavar="T", help="both ends must be more salient than this")
     group.add_argument(
-        "--at", nargs="+", type=_place, metavar="X,Y", help="the mates of these places of A instead of the best pairs"
+        "--at", nargs="+", type=_place, metavar="X,Y", help="the matches of these places of A instead of the best pairs"
     )
     group.add_argument("--selection", choices=["kmeans", "farthest"], help="how k pairs are chosen among best buddies")
     add_engine_options(parser)
@@ -101,13 +101,8 @@ def _match(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 def _transfer(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.images.reading import find_images
-    from counterpart.core.pipeline.keypoints.transfer_files import (
-        TransferJob,
-        read_boxes,
-        read_templates,
-        transfer_keypoints,
-        write_transferred,
-    )
+    from counterpart.core.pipeline.keypoints.transfer import TransferJob, transfer_keypoints
+    from counterpart.core.pipeline.keypoints.transfer_files import read_boxes, read_templates, write_transferred
     from counterpart.core.transfer import TransferParams
 
     engine = engine_from(args)

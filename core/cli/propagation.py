@@ -73,7 +73,7 @@ def declare_split(parser: argparse.ArgumentParser) -> None:
 
 def _split(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.images.reading import find_images
-    from counterpart.core.pipeline.output_paths import check_writable
+    from counterpart.core.pipeline.outputs import check_writable
     from counterpart.core.pipeline.parts.label_files import read_label_folder
     from counterpart.core.pipeline.parts.mask_files import write_masks
     from counterpart.core.pipeline.parts.splitting import SplitJob, split_run
@@ -143,10 +143,10 @@ def propagation_job(args: argparse.Namespace, engine: Engine) -> PropagationJob:
 
 def _propagate(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.images.reading import find_images
-    from counterpart.core.pipeline.output_paths import check_writable
+    from counterpart.core.pipeline.outputs import check_writable
     from counterpart.core.pipeline.parts.label_files import read_label_folder
     from counterpart.core.pipeline.parts.mask_files import write_masks
-    from counterpart.core.pipeline.parts.propagation import propagate
+    from counterpart.core.pipeline.parts.propagated_masks import propagate
 
     engine = engine_from(args)
     refs = find_images(args.images, args.out)

@@ -1,4 +1,4 @@
-"""The mate of a place: where in another image is what lies here, and how far the way back leads astray."""
+"""The match of a place: where in another image is what lies here, and how far the way back leads astray."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from counterpart.core.features.similarity import token_similarities
 from counterpart.core.features.values import FeatureMap
 from counterpart.core.matching.pairs import Matches, MatchParams, soft_cycle
 
-__all__ = ["find_mates"]
+__all__ = ["match_places"]
 
 
-def find_mates(a: FeatureMap, b: FeatureMap, xy: ArrayLike, params: MatchParams) -> Matches:
+def match_places(a: FeatureMap, b: FeatureMap, xy: ArrayLike, params: MatchParams) -> Matches:
     """Find for places of a the places of b that are most like them.
 
     A place between tokens is compared through the tokens around it, and the best token of b is refined by a parabola
-    through its neighbours, so that the mate follows the pointer smoothly. Unlike `match_pair`, this answers for every
+    through its neighbours, so that the match follows the pointer smoothly. Unlike `match_pair`, this answers for every
     place asked; the cycle error tells whether the answer is worth anything.
 
     Args:

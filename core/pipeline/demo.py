@@ -9,7 +9,7 @@ from counterpart.core.errors import ProjectError
 from counterpart.core.images.reading import find_images
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
-from counterpart.core.pipeline.output_paths import check_writable
+from counterpart.core.pipeline.outputs import check_writable
 from counterpart.core.pipeline.parts.discovery import PartsJob, find_parts
 from counterpart.core.pipeline.parts.mask_files import WrittenMask, write_masks
 from counterpart.core.pipeline.parts.masks import MaskRun, take_over

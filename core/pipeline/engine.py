@@ -1,10 +1,12 @@
-"""The engine: one model, where it runs, and the cache of what it computed. Used from one thread at a time."""
+"""The engine: one model, where it runs, the cache of what it computed, and what is noted about its results."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +19,13 @@ from counterpart.core.features.values import FeatureMap, Tap
 from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
+from counterpart.core.project.model import Provenance
 
 if TYPE_CHECKING:
     from counterpart.core.backbone.encoder import Encoder
     from counterpart.core.backbone.plan import EncoderPlan
 
-__all__ = ["Engine", "open_cache"]
+__all__ = ["Engine", "failed_images", "open_cache", "plain"]
 
 
 def open_cache(folder: str | Path | None = None) -> FeatureCache:
@@ -33,7 +36,7 @@ def open_cache(folder: str | Path | None = None) -> FeatureCache:
 
 
 class Engine:
-    """Features on demand. Costs nothing until features are asked for that the cache lacks.
+    """Features on demand. Costs nothing until features are asked for that the cache lacks. For one thread at a time.
 
     Args:
         model: Registry name.
@@ -145,3 +148,25 @@ class Engine:
         from counterpart.core.backbone.extractor import extract_arrays
 
         return extract_arrays(images, self.plan.spec(taps, stride, size, saliency), self.encoder(), ctx)
+
+    def provenance(self, job: str, params: Any) -> Provenance:
+        """Where predictions of this model come from.
+
+        Args:
+            job: Kind of job, `parts`, `transfer`.
+            params: Everything that determined them: a dataclass, or a mapping of plain values.
+        """
+        text = json.dumps(params if isinstance(params, Mapping) else plain(params))
+        return Provenance(job, text, self.info.name, self.plan.weights_sha256)
+
+
+def plain(value: Any) -> dict[str, Any]:
+    """A dataclass as values that JSON holds."""
+    out: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(value), default=str))
+    return out
+
+
+def failed_images(refs: Mapping[int, ImageRef], ctx: JobContext) -> dict[int, str]:
+    """Why images of a project could not be used, by id: of the failures so far, those that name one of their files."""
+    where = {ref.path: image for image, ref in refs.items()}
+    return {where[error.path]: str(error) for error in ctx.failures if error.path in where}

@@ -9,7 +9,8 @@ from counterpart.core.propagate.checks import (
     usual_parts,
 )
 from counterpart.core.propagate.doubt import doubt_map, familiarity, image_doubt, next_to_label, unlike_the_rest
-from counterpart.core.propagate.model import Lesson, PartModel, PartScores, fit, lesson, pixels, predict, widen
+from counterpart.core.propagate.lessons import Lesson, lesson
+from counterpart.core.propagate.model import PartModel, PartScores, fit, pixels, predict, widen
 from counterpart.core.propagate.params import PropagateParams
 from counterpart.core.propagate.quality import HeldOut, QualityEstimate, estimate_quality, expected_table, hold_out
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from counterpart.core.errors import UsageError
 from counterpart.core.evaluate.parts import iou_per_part
 from counterpart.core.jobs import JobContext
-from counterpart.core.propagate.model import Lesson, PartScores, fit, vote
+from counterpart.core.propagate.lessons import Lesson
+from counterpart.core.propagate.model import PartScores, fit, vote
 from counterpart.core.propagate.params import PropagateParams
 
 __all__ = ["HeldOut", "QualityEstimate", "estimate_quality", "expected_table", "hold_out"]

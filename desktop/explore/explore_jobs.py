@@ -17,7 +17,7 @@ from counterpart.core.jobs import JobContext
 from counterpart.desktop.jobs.backend import Backend, ModelChoice
 
 if TYPE_CHECKING:
-    from counterpart.core.pipeline.explore.exploration import Viewed
+    from counterpart.core.pipeline.explore.view_files import Viewed
     from counterpart.core.pipeline.explore.views import GridPicture, TokenPoints, View
 
 __all__ = ["ExploreParams", "ExploreRequest", "Explored", "ViewKind", "explore_job", "save_job"]
@@ -125,9 +125,9 @@ def save_job(found: Explored, folder: Path) -> Callable[[Backend, JobContext], V
     """
 
     def run(backend: Backend, ctx: JobContext) -> Viewed:
-        from counterpart.core.pipeline.explore import exploration as files
+        from counterpart.core.pipeline.explore import view_files as files
         from counterpart.core.pipeline.explore.views import Views
-        from counterpart.core.pipeline.output_paths import check_writable
+        from counterpart.core.pipeline.outputs import check_writable
 
         params, refs = found.request.params, list(found.request.refs.values())
         check_writable(folder, refs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +14,7 @@ from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
 from counterpart.core.parts.codebook import Codebook
-from counterpart.core.pipeline.engine import Engine
-from counterpart.core.pipeline.failures import failed_images
+from counterpart.core.pipeline.engine import Engine, failed_images
 from counterpart.core.pipeline.parts.masks import MaskRun
 from counterpart.core.project.model import Colour, Provenance
 from counterpart.core.project.tiles import PackedLabels, pack_labels
@@ -119,8 +117,7 @@ def mask_job(find: Find) -> MakeMaskJob:
             found, codebook = find(engine, list(refs.values()), request, ctx.stage(0.0, _FOUND))
             masks, doubts = _label_maps(found, ids, ctx.stage(_FOUND, 1.0))
             failed = failed_images(refs, ctx)
-            plan = engine.plan
-            provenance = Provenance(found.kind, json.dumps(found.params), choice.name, plan.weights_sha256)
+            provenance = engine.provenance(found.kind, found.params)
             note = f"{found.note[:1].upper()}{found.note[1:]}." if found.note else ""
             return MaskResult(masks, {0: 0, **found.names}, provenance, doubts, failed, note, codebook)
 

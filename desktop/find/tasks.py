@@ -9,7 +9,7 @@ from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
 from counterpart.core.parts.codebook import Codebook
 from counterpart.core.pipeline.engine import Engine
-from counterpart.core.pipeline.keypoints.transfer_files import TransferJob
+from counterpart.core.pipeline.keypoints.transfer import TransferJob
 from counterpart.core.pipeline.parts.discovery import PartsJob, find_parts
 from counterpart.core.pipeline.parts.masks import CosegmentJob, MaskRun, find_object
 from counterpart.desktop.find.mask_jobs import MakeMaskJob, MakePreviewJob, MaskRequest, mask_job, preview_job

@@ -19,7 +19,7 @@ from counterpart.core.pipeline.keypoints.project_keypoints import (
     serves,
     snapshot,
 )
-from counterpart.core.pipeline.keypoints.transfer_files import TransferJob
+from counterpart.core.pipeline.keypoints.transfer import TransferJob
 from counterpart.core.project.commands import ClearKeypoints, ConfirmKeypoints, MoveKeypoint, SwapKeypoints
 from counterpart.core.project.document import Document
 from counterpart.core.project.points import KeypointSet, Skeleton

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QObject, Slot
 
-from counterpart.core.pipeline.keypoints.transfer_files import TransferJob
+from counterpart.core.pipeline.keypoints.transfer import TransferJob
 from counterpart.core.project.commands import Command
 from counterpart.desktop.explore.similarity_probe import SimilarityProbe
 from counterpart.desktop.explore.similarity_select import SelectOptions, SimilaritySelect

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,12 +13,11 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.keypoints.project_keypoints import (
     PointTransfer,
     Snapshot,
-    provenance_params,
     serves,
     snapshot,
     transfer_in_project,
 )
-from counterpart.core.pipeline.keypoints.transfer_files import TransferJob
+from counterpart.core.pipeline.keypoints.transfer import TransferJob
 from counterpart.core.project.commands import PredictKeypoints
 from counterpart.core.project.document import Document
 from counterpart.core.project.model import Provenance
@@ -49,8 +47,7 @@ def transfer_job(
     def run(backend: Backend, ctx: JobContext) -> tuple[PointTransfer, Provenance]:
         engine = backend.engine(choice)
         found = transfer_in_project(engine, points, targets, job, ctx)
-        weights = engine.plan.weights_sha256
-        return found, Provenance("transfer", provenance_params(job), choice.name, weights)
+        return found, engine.provenance("transfer", job)
 
     return run
 
@@ -61,12 +58,11 @@ def landmark_job(choice: ModelChoice, points: Snapshot, targets: Mapping[int, Im
     def run(backend: Backend, ctx: JobContext) -> tuple[PointTransfer, Provenance]:
         from counterpart.core.pipeline.keypoints.landmarks import LandmarkJob
         from counterpart.core.pipeline.keypoints.project_landmarks import landmarks_in_project
-        from counterpart.core.pipeline.parts.masks import plain
 
         engine = backend.engine(choice)
         job = LandmarkJob.for_engine(engine)
         found = landmarks_in_project(engine, points, targets, job, ctx)
-        return found, Provenance("landmarks", json.dumps(plain(job)), choice.name, engine.plan.weights_sha256)
+        return found, engine.provenance("landmarks", job)
 
     return run
 

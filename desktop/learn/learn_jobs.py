@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,6 @@ from counterpart.core.errors import ImageError, UsageError
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.model import Provenance
 from counterpart.core.project.tiles import PackedLabels, pack_labels
 from counterpart.desktop.find.mask_jobs import MaskResult
 from counterpart.desktop.jobs.backend import Backend, ModelChoice
@@ -220,10 +218,7 @@ def apply_job(memory: LearnMemory, request: LearnRequest) -> Callable[[Backend, 
                 continue
             masks[image] = pack_labels(state.labels(update.model, place, rgb))
             doubts[image] = update.doubts[place]
-        engine = backend.engine(request.choice)
-        provenance = Provenance(
-            "propagate", json.dumps(_plain(state.job)), request.choice.name, engine.plan.weights_sha256
-        )
+        provenance = backend.engine(request.choice).provenance("propagate", state.job)
         for text in update.warnings:
             ctx.warn(text)
         note = f"Learned {len(update.model.values) - 1} parts from {len(lessons)} images, updated {len(masks)}."
@@ -231,12 +226,6 @@ def apply_job(memory: LearnMemory, request: LearnRequest) -> Callable[[Backend, 
         return MaskResult(masks, labels, provenance, doubts, failed, note)
 
     return run
-
-
-def _plain(job: Any) -> dict[str, Any]:
-    from counterpart.core.pipeline.parts.masks import plain
-
-    return plain(job)
 
 
 def check_job(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 
 import numpy as np
@@ -51,8 +50,7 @@ def match_job(
         engine = backend.engine(choice)
         job = MatchJob.for_engine(engine, pairs)
         found = match_images(engine, a, b, job, ctx)
-        params = json.dumps(dataclasses.asdict(job), default=str)
-        return found, Provenance("match", params, choice.name, engine.plan.weights_sha256)
+        return found, engine.provenance("match", job)
 
     return run
 

@@ -14,6 +14,7 @@ from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import JobContext
+from counterpart.core.pipeline.engine import Engine
 from counterpart.core.project.model import Provenance
 from counterpart.core.project.tiles import pack_labels
 from counterpart.desktop.find.mask_jobs import MaskRequest, MaskResult, PreviewResult
@@ -64,6 +65,8 @@ class FakePlan:
 
 class FakeEngine:
     """Stands for `Engine`."""
+
+    provenance = Engine.provenance
 
     def __init__(self, name: str) -> None:
         from counterpart.core.backbone.registry import model_info

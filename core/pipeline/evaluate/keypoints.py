@@ -23,7 +23,7 @@ from counterpart.core.evaluate.keypoints import (
 )
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
-from counterpart.core.pipeline.keypoints.transfer_files import TransferJob
+from counterpart.core.pipeline.keypoints.transfer import TransferJob
 from counterpart.core.project.points import Skeleton
 from counterpart.core.transfer.calibration import Calibration
 from counterpart.core.transfer.encode import encode_views

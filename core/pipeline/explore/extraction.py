@@ -18,7 +18,7 @@ from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
-from counterpart.core.pipeline.output_paths import check_writable, output_paths
+from counterpart.core.pipeline.outputs import check_writable, output_paths
 
 __all__ = ["ExtractParams", "Extracted", "extract_to_files"]
 

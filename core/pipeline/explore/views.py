@@ -1,7 +1,7 @@
 """Views of the feature space as pictures on the token grid: what the window lays over images and files are made of.
 
 Each function gathers the features of a set and gives a picture per image, small (one pixel per token), with the
-geometry that says where it lies. Writing them to files is `core.pipeline.explore.exploration`'s.
+geometry that says where it lies. Writing them to files is `core.pipeline.explore.view_files`'s.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ __all__ = [
     "arrange_tokens",
     "cluster_views",
     "component_views",
+    "saliency_of",
     "saliency_views",
 ]
 
@@ -153,8 +154,6 @@ def saliency_views(
     Raises:
         UsageError: The features carry no attention, or there is no such head.
     """
-    from counterpart.core.pipeline.explore.saliency import saliency_of
-
     tap = engine.defaults.saliency_tap
     features = _features(engine, refs, View(tap, view.size, view.stride), [tap], ctx.stage(0.0, 0.9))
 
@@ -216,3 +215,14 @@ def arrange_tokens(
     result = embed_tsne(features, view.tap, params, ctx.stage(0.4, 1.0), preview=preview)
     geometries = tuple(features[index].geometry for index in range(len(features)))
     return TokenPoints(result, features.indices, geometries)
+
+
+def saliency_of(engine: Engine, feature_map: FeatureMap) -> NDArray[np.float32]:
+    """(rows, columns) float32 saliency in [0, 1] by the model's own method.
+
+    The features must hold the model's `saliency_tap`.
+    """
+    from counterpart.core.features.saliency import SaliencyParams, saliency_map
+
+    best = engine.defaults
+    return saliency_map(feature_map, SaliencyParams(best.saliency_method, best.saliency_heads, best.saliency_tap))

@@ -19,7 +19,7 @@ from counterpart.core.landmarks.model import Landmarks
 from counterpart.core.landmarks.predictor import part_map
 from counterpart.core.parts.codebook import Codebook
 from counterpart.core.pipeline.engine import Engine
-from counterpart.core.pipeline.keypoints.transfer_files import Transferred, TransferRun
+from counterpart.core.pipeline.keypoints.transfer import Transferred, TransferRun
 from counterpart.core.pipeline.parts.discovery import PartsJob, PartsRun, find_known_parts, find_parts
 from counterpart.core.project.points import Skeleton
 from counterpart.core.transfer import KeypointPrediction

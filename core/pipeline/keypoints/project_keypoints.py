@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,10 +14,9 @@ from counterpart.core.evaluate.keypoint_quality import KeypointQuality
 from counterpart.core.evaluate.keypoints import Annotated
 from counterpart.core.images.reading import ImageRef, image_size
 from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.engine import Engine
+from counterpart.core.pipeline.engine import Engine, failed_images
 from counterpart.core.pipeline.evaluate.keypoints import evaluate_keypoints_loo
-from counterpart.core.pipeline.failures import failed_images
-from counterpart.core.pipeline.keypoints.transfer_files import TransferJob, Transferred, transfer_keypoints
+from counterpart.core.pipeline.keypoints.transfer import TransferJob, Transferred, transfer_keypoints
 from counterpart.core.project.points import Box, KeypointSet, Origin, Skeleton
 from counterpart.core.project.view import ProjectView
 from counterpart.core.transfer.bank import Template
@@ -242,11 +240,6 @@ def _swapped(item: Transferred, skeleton: Skeleton) -> list[tuple[int, int]]:
         for index, twin in enumerate(order)
         if index < twin and found.visibility[index] and found.visibility[twin] and found.swap[index] > 0.5
     ]
-
-
-def provenance_params(job: TransferJob) -> str:
-    """The parameters as they are stored with the results."""
-    return json.dumps(dataclasses.asdict(job), default=str)
 
 
 # Doubt --------------------------------------------------------------------------------------------------------------

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.engine import Engine
-from counterpart.core.pipeline.failures import failed_images
+from counterpart.core.pipeline.engine import Engine, failed_images
 from counterpart.core.pipeline.keypoints.landmarks import LandmarkJob, find_landmarks, learn_landmarks
 from counterpart.core.pipeline.keypoints.project_keypoints import (
     PointTransfer,

@@ -16,10 +16,18 @@ from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
 from counterpart.core.matching.pairs import Matches, MatchParams, match_pair, match_saliency
-from counterpart.core.matching.single_points import find_mates
+from counterpart.core.matching.single_points import match_places
 from counterpart.core.pipeline.engine import Engine
 
-__all__ = ["MatchJob", "MatchRun", "match_features", "match_images", "match_points", "mates_of", "write_matches"]
+__all__ = [
+    "MatchJob",
+    "MatchRun",
+    "match_features",
+    "match_images",
+    "match_places_of",
+    "match_points",
+    "write_matches",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +117,17 @@ def match_features(engine: Engine, features: Sequence[FeatureMap], job: MatchJob
 def match_points(
     engine: Engine, a: ImageRef, b: ImageRef, xy: Sequence[tuple[float, float]], job: MatchJob, ctx: JobContext
 ) -> MatchRun:
-    """The mates in b of given places of a, in their order.
+    """The matches in b of given places of a, in their order.
 
     Raises:
         ImageError: One of the images cannot be used.
         UsageError: A place lies outside image a.
         JobCancelledError: Cancelled.
     """
-    return mates_of(_features(engine, a, b, job, ctx), xy, job, a.path)
+    return match_places_of(_features(engine, a, b, job, ctx), xy, job, a.path)
 
 
-def mates_of(
+def match_places_of(
     features: Sequence[FeatureMap], xy: Sequence[tuple[float, float]], job: MatchJob, path: Path | None = None
 ) -> MatchRun:
     """The same from the features of the two images; `path` names the first in a message.
@@ -131,7 +139,7 @@ def mates_of(
     for x, y in xy:
         if not (-0.5 <= x <= hw_a[1] - 0.5 and -0.5 <= y <= hw_a[0] - 0.5):
             raise UsageError(f"({x:g}, {y:g}) lies outside the image of {hw_a[1]} x {hw_a[0]} pixels", path=path)
-    return MatchRun(find_mates(features[0], features[1], xy, job.params), hw_a, hw_b)
+    return MatchRun(match_places(features[0], features[1], xy, job.params), hw_a, hw_b)
 
 
 def write_matches(

@@ -16,8 +16,8 @@ from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import JobContext
 from counterpart.core.parts import PartsImage, PartsParams, PartsResult, apply_codebook, discover_parts, part_pixels
 from counterpart.core.parts.codebook import Codebook
-from counterpart.core.pipeline.engine import Engine
-from counterpart.core.pipeline.parts.masks import CosegmentJob, MaskRun, doubt_of, odd_ones, plain
+from counterpart.core.pipeline.engine import Engine, plain
+from counterpart.core.pipeline.parts.masks import CosegmentJob, MaskRun, doubt_of, odd_ones
 from counterpart.core.wording import counted
 
 __all__ = ["PartsJob", "PartsRun", "find_known_parts", "find_parts"]

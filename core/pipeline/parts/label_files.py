@@ -15,7 +15,7 @@ from counterpart.core.formats.indexed_png import LEGEND
 from counterpart.core.formats.pictures import read_label_picture
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.output_paths import output_paths
+from counterpart.core.pipeline.outputs import output_paths
 from counterpart.core.pipeline.parts.propagation import GivenLabels, ReadLabels
 from counterpart.core.project.model import MAX_PART_ID, parse_colour
 from counterpart.core.project.palette import Colour

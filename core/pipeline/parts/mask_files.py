@@ -16,8 +16,7 @@ from counterpart.core.formats.pictures import encode_label_png
 from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
-from counterpart.core.pipeline.explore.pictures import write_png
-from counterpart.core.pipeline.output_paths import output_paths
+from counterpart.core.pipeline.outputs import output_paths, write_png
 from counterpart.core.pipeline.parts.masks import MaskRun
 from counterpart.core.pipeline.parts.overlays import overlay
 

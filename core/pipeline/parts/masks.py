@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +17,10 @@ from counterpart.core.features.values import Tap
 from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.engine import Engine
+from counterpart.core.pipeline.engine import Engine, plain
 from counterpart.core.project.commands import ReplaceMasks
 from counterpart.core.project.document import Document
-from counterpart.core.project.model import Colour, Provenance
+from counterpart.core.project.model import Colour
 from counterpart.core.project.palette import colour_at
 from counterpart.core.project.tiles import pack_labels
 from counterpart.core.wording import counted
@@ -171,12 +169,6 @@ def doubt_of(score: NDArray[np.floating]) -> float:
     return 1.0 if inside == 0 else min(undecided / inside, 1.0)
 
 
-def plain(value: Any) -> dict[str, Any]:
-    """A dataclass as values that JSON holds."""
-    out: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(value), default=str))
-    return out
-
-
 def take_over(document: Document, run: MaskRun, engine: Engine, ctx: JobContext) -> None:
     """Put the masks of a run into a project, as one step that can be undone; images that it lacks are added.
 
@@ -197,5 +189,5 @@ def take_over(document: Document, run: MaskRun, engine: Engine, ctx: JobContext)
         ctx.step(index, len(run), f"Keeping {ref.name}")
         results[ids[ref.name]] = pack_labels(run.labels(index, ctx))
         doubts[ids[ref.name]] = run.doubts[index]
-    provenance = Provenance(run.kind, json.dumps(run.params), engine.info.name, engine.plan.weights_sha256)
+    provenance = engine.provenance(run.kind, run.params)
     document.apply(ReplaceMasks(results, {0: 0, **run.names}, provenance=provenance, doubts=doubts, title="Find parts"))

@@ -19,8 +19,8 @@ from counterpart.core.features.values import FeatureMap, Tap
 from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.engine import Engine
-from counterpart.core.pipeline.parts.masks import MaskRun, plain
+from counterpart.core.pipeline.engine import Engine, plain
+from counterpart.core.pipeline.parts.masks import MaskRun
 from counterpart.core.project.palette import Colour, colour_at
 from counterpart.core.wording import counted
 

@@ -16,7 +16,7 @@ from counterpart.core.formats.pictures import encode_label_png, read_label_pictu
 from counterpart.core.images.video import FrameSource, open_frames
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
-from counterpart.core.pipeline.output_paths import check_writable
+from counterpart.core.pipeline.outputs import check_writable
 from counterpart.core.pipeline.video.track_job import TrackJob, frame_encoder
 from counterpart.core.project.palette import colour_at
 from counterpart.core.track import MaskTracker

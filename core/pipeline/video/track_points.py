@@ -14,7 +14,7 @@ from counterpart.core.files import write_json
 from counterpart.core.images.video import FrameSource, open_frames
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
-from counterpart.core.pipeline.output_paths import check_writable
+from counterpart.core.pipeline.outputs import check_writable
 from counterpart.core.pipeline.video.track_job import TrackJob, frame_encoder
 from counterpart.core.project.points import Skeleton
 from counterpart.core.track import PointTracker

@@ -6,8 +6,6 @@ the one step that puts the result into the document.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 from counterpart.core.errors import JobCancelledError
 from counterpart.core.features.values import FeatureMap
 from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.engine import Engine
+from counterpart.core.pipeline.engine import Engine, plain
 from counterpart.core.pipeline.video.project_frames import LabelAnchors, ProjectFrames
 from counterpart.core.pipeline.video.track_job import TrackJob
 from counterpart.core.pipeline.video.track_plan import Slot, TrackPlan
@@ -81,9 +79,8 @@ def track_project(
         UsageError: An annotated frame cannot be read.
         JobCancelledError: Cancelled before any frame was finished.
     """
-    params = {**dataclasses.asdict(job), "annotated": [plan.refs[index].name for index in plan.annotated]}
-    provenance = Provenance("track", json.dumps(params, default=str), engine.info.name, engine.plan.weights_sha256)
-    result = TrackResult(provenance)
+    params = {**plain(job), "annotated": [plan.refs[index].name for index in plan.annotated]}
+    result = TrackResult(engine.provenance("track", params))
     frames = ProjectFrames(plan.refs, plan.hw)
     encode = _cached_encoder(engine, job, frames, ctx)
     share = 0.75 if plan.masks and plan.points else 1.0 if plan.masks else 0.0

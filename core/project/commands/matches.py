@@ -221,7 +221,7 @@ class MoveMatchEnd(Command):
 
 @dataclass(eq=False)
 class AddMatch(Command):
-    """Add a match by hand; it is accepted, unless its mate was merely proposed."""
+    """Add a match by hand; it is accepted, unless its other end was merely proposed."""
 
     image_a: int
     image_b: int

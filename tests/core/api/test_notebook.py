@@ -149,7 +149,7 @@ def test_matches_are_those_of_the_command_line_for_files_and_arrays(engine, fold
         np.testing.assert_array_equal(found.xy_b, want.xy_b)
 
 
-def test_mates_of_given_places_come_in_their_order(engine, folder):
+def test_match_places_of_given_places_come_in_their_order(engine, folder):
     places = [[70.0, 20.0], [10.0, 60.0]]
     by_file = counterpart.match(folder / "a.png", folder / "b.png", engine=engine, at=places)
     by_array = counterpart.match(photo(80, 96, 0), photo(80, 96, 1), engine=engine, at=places)

@@ -16,7 +16,7 @@ from counterpart.core.formats.base import ExportOptions
 from counterpart.core.formats.exporting import export_project
 from counterpart.core.images.reading import ImageRef, find_images
 from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.output_paths import check_writable
+from counterpart.core.pipeline.outputs import check_writable
 from counterpart.core.project.document import Document
 
 

@@ -6,7 +6,7 @@ import pytest
 from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.matching.pairs import MatchParams
-from counterpart.core.matching.single_points import find_mates
+from counterpart.core.matching.single_points import match_places
 
 PLAIN = MatchParams(hierarchy=0)
 HW = (160, 200)
@@ -32,7 +32,7 @@ def smooth(shift_rc=(0.0, 0.0)):
 def test_a_place_is_its_own_mate():
     image = features(smooth())
     places = [(40.0, 52.0), (101.5, 77.25), (150.0, 120.0)]
-    found = find_mates(image, image, places, PLAIN)
+    found = match_places(image, image, places, PLAIN)
     pitch = image.geometry.token_pitch_xy[0]
     assert found.xy_b == pytest.approx(np.array(places), abs=0.3 * pitch)
     assert (found.score > 0.97).all()
@@ -44,7 +44,7 @@ def test_a_moved_image_moves_the_mate_by_parts_of_a_token(shift):
     a, b = features(smooth()), features(smooth(shift))
     pitch_xy = a.geometry.token_pitch_xy
     places = np.array([(90.0, 80.0), (101.0, 77.0)])
-    found = find_mates(a, b, places, PLAIN)
+    found = match_places(a, b, places, PLAIN)
     assert found.xy_b == pytest.approx(places + np.array(shift)[::-1] * pitch_xy, abs=0.3 * pitch_xy[0])
 
 
@@ -52,16 +52,16 @@ def test_the_way_back_is_short_from_a_place_of_its_own_and_long_from_a_stripe():
     unique = features(smooth())
     stripes = features(np.repeat(smooth()[:, :1], 40, axis=1))
     place = [(100.0, 80.0)]
-    sharp = find_mates(unique, unique, place, PLAIN).cycle_error[0]
-    vague = find_mates(stripes, stripes, place, PLAIN).cycle_error[0]
+    sharp = match_places(unique, unique, place, PLAIN).cycle_error[0]
+    vague = match_places(stripes, stripes, place, PLAIN).cycle_error[0]
     assert sharp < 40 < vague
 
 
 def test_places_at_the_very_edge_have_mates_too():
     image = features(smooth())
-    found = find_mates(image, image, [(-0.5, -0.5), (199.0, 159.0)], MatchParams(hierarchy=1))
+    found = match_places(image, image, [(-0.5, -0.5), (199.0, 159.0)], MatchParams(hierarchy=1))
     assert np.isfinite(found.xy_b).all()
-    assert len(find_mates(image, image, np.zeros((0, 2)), PLAIN)) == 0
+    assert len(match_places(image, image, np.zeros((0, 2)), PLAIN)) == 0
 
 
 def one_hot(rows=3, cols=5):
@@ -89,7 +89,7 @@ def one_hot(rows=3, cols=5):
 )
 def test_the_mate_between_tokens_lies_at_the_top_of_a_parabola(xy, mate, score, error):
     image = one_hot()
-    found = find_mates(image, image, [xy], PLAIN)
+    found = match_places(image, image, [xy], PLAIN)
     assert found.xy_b[0] == pytest.approx(mate, abs=1e-5)
     assert found.score[0] == pytest.approx(score, abs=1e-6)
     assert found.cycle_error[0] == pytest.approx(error, abs=1e-5)
@@ -97,6 +97,6 @@ def test_the_mate_between_tokens_lies_at_the_top_of_a_parabola(xy, mate, score, 
 
 def test_no_places_have_no_mates():
     image = one_hot()
-    found = find_mates(image, image, [], PLAIN)
+    found = match_places(image, image, [], PLAIN)
     assert found.xy_a.shape == found.xy_b.shape == (0, 2)
     assert found.score.shape == found.cycle_error.shape == (0,)

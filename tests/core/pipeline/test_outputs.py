@@ -10,7 +10,7 @@ import pytest
 
 from counterpart.core.errors import OutputError
 from counterpart.core.images.reading import ImageRef
-from counterpart.core.pipeline.output_paths import check_writable, output_paths
+from counterpart.core.pipeline.outputs import check_writable, output_paths
 from counterpart.core.pipeline.parts.overlays import label_borders, overlay
 
 

@@ -24,7 +24,8 @@ from counterpart.core.propagate import (
     predict,
     widen,
 )
-from counterpart.core.propagate.model import descriptors, vote
+from counterpart.core.propagate.lessons import descriptors
+from counterpart.core.propagate.model import vote
 from counterpart.core.propagate.quality import HeldOut
 from counterpart.core.refine import guided_filter
 from tests.core.part_scores import scores

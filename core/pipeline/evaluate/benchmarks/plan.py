@@ -16,7 +16,7 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
 from counterpart.core.pipeline.evaluate.benchmarks.items import ItemStore
 from counterpart.core.pipeline.evaluate.benchmarks.table import Table
-from counterpart.core.pipeline.output_paths import check_writable
+from counterpart.core.pipeline.outputs import check_writable
 
 __all__ = ["Plan", "keep", "mean_of", "open_store", "settings"]
 

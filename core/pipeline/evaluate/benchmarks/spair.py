@@ -20,7 +20,7 @@ from counterpart.core.pipeline.evaluate.benchmarks.items import run_items
 from counterpart.core.pipeline.evaluate.benchmarks.plan import Plan, keep, mean_of, open_store, settings
 from counterpart.core.pipeline.evaluate.benchmarks.published import PUBLISHED, SPAIR_CATEGORIES
 from counterpart.core.pipeline.evaluate.benchmarks.table import Row, Table
-from counterpart.core.pipeline.keypoints.transfer_files import TransferJob, transfer_keypoints
+from counterpart.core.pipeline.keypoints.transfer import TransferJob, transfer_keypoints
 from counterpart.core.pipeline.matches.matching import MatchJob
 from counterpart.core.project.points import Skeleton
 from counterpart.core.wording import counted

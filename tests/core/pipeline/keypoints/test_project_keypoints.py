@@ -9,7 +9,7 @@ from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.keypoints import project_keypoints as keypoints
 from counterpart.core.pipeline.keypoints.project_keypoints import Placed, Snapshot, snapshot, transfer_in_project
-from counterpart.core.pipeline.keypoints.transfer_files import TransferJob, Transferred, TransferRun
+from counterpart.core.pipeline.keypoints.transfer import TransferJob, Transferred, TransferRun
 from counterpart.core.project.commands import AddInstance, AddSkeleton
 from counterpart.core.project.document import Document
 from counterpart.core.project.points import KeypointSet, Origin, Skeleton

@@ -15,6 +15,7 @@ from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import find_images, read_image
 from counterpart.core.jobs import CancelToken, JobContext, silent
+from counterpart.core.pipeline.engine import Engine
 from counterpart.core.pipeline.video.track_job import TrackJob
 from counterpart.core.pipeline.video.track_plan import plan_track, span_from
 from counterpart.core.pipeline.video.track_project import track_command, track_project
@@ -38,6 +39,8 @@ COUNT = 9
 
 class ColourEngine:
     """Stands for an engine: descriptors are mean colours of cells, which suffices for a bright blob."""
+
+    provenance = Engine.provenance
 
     def __init__(self):
         from counterpart.core.backbone.registry import model_info

@@ -1,15 +1,21 @@
-"""Where the results of an image go: its relative path mirrored under the output folder."""
+"""Results of images as files: each image's relative path mirrored under the output folder, pictures as PNG."""
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from counterpart.core.errors import OutputError, UsageError
+from counterpart.core.files import output_errors, write_bytes
 from counterpart.core.images.reading import ImageRef
 
-__all__ = ["check_writable", "output_paths"]
+__all__ = ["check_writable", "output_paths", "write_png"]
 
 
 def output_paths(refs: Sequence[ImageRef], folder: Path, suffix: str) -> list[Path]:
@@ -39,8 +45,6 @@ def check_writable(folder: Path, refs: Sequence[ImageRef] = ()) -> None:
         UsageError: A result would replace a photograph.
         OutputError: They cannot be written.
     """
-    from counterpart.core.files import output_errors
-
     if folder.exists() and not folder.is_dir():
         raise OutputError("this is a file, not a folder", path=folder, hint="Choose another --out")
     with output_errors(folder):
@@ -53,3 +57,15 @@ def check_writable(folder: Path, refs: Sequence[ImageRef] = ()) -> None:
         path = images.get(os.path.normcase(os.path.realpath(target)))
         if path is not None:
             raise UsageError("a result would replace this image", path=path, hint="Choose another folder for --out")
+
+
+def write_png(path: Path, pixels: NDArray[np.uint8] | NDArray[np.bool_]) -> None:
+    """Write (height, width) uint8 or bool, or (height, width, 3) uint8, as a PNG; bool becomes 0 and 255.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    values = np.where(pixels, 255, 0).astype(np.uint8) if pixels.dtype == np.bool_ else pixels
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(values)).save(buffer, "PNG")
+    write_bytes(path, buffer.getvalue())

@@ -19,7 +19,6 @@ from counterpart.core.files import write_text
 from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
-from counterpart.core.pipeline.explore.pictures import write_png
 from counterpart.core.pipeline.explore.views import (
     TokenPoints,
     View,
@@ -27,8 +26,9 @@ from counterpart.core.pipeline.explore.views import (
     arrange_tokens,
     cluster_views,
     component_views,
+    saliency_of,
 )
-from counterpart.core.pipeline.output_paths import check_writable, output_paths
+from counterpart.core.pipeline.outputs import check_writable, output_paths, write_png
 
 __all__ = [
     "View",
@@ -94,8 +94,6 @@ def saliency_to_files(
     engine: Engine, refs: Sequence[ImageRef], view: View, out: Path, ctx: JobContext, *, heads: bool = False
 ) -> Viewed:
     """Saliency of each image as a grey PNG at image size; with `heads`, one coloured picture per attention head too."""
-    from counterpart.core.pipeline.explore.saliency import saliency_of
-
     check_writable(out, refs)
     taps = [view.tap, engine.defaults.saliency_tap]
     features = engine.features(refs, taps, view.size, view.stride, ctx.stage(0.0, 0.8))
