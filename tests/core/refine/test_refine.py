@@ -409,3 +409,24 @@ def test_a_single_speck_is_a_speck_and_a_full_mask_has_no_hole():
         notch = np.ones((5, 5), bool)
         notch[row, column] = False
         np.testing.assert_array_equal(fill_holes(notch), notch)
+
+
+def test_the_band_of_grab_cut_reaches_its_radius_to_either_side():
+    from counterpart.core.refine.grabcut import _band
+
+    mask = np.zeros((21, 21), bool)
+    mask[6:15, 6:15] = True
+    inner, outer = _band(mask, 2)
+    assert np.flatnonzero(inner[10]).tolist() == list(range(8, 13))
+    assert np.flatnonzero(outer[10]).tolist() == list(range(4, 17))
+    np.testing.assert_array_equal(inner, inner[::-1, ::-1])
+    assert _band(np.ones((9, 9), bool), 2)[0].all()  # the image's border is no border of the mask
+
+
+def test_a_guide_is_averaged_down_to_the_size_of_a_small_map():
+    # Cells of three columns, one of them white: the first in even cells, the middle one in odd. All have one mean.
+    guide = np.zeros((12, 24, 3), np.uint8)
+    guide[:, 0::6] = guide[:, 4::6] = 255
+    values = np.tile(np.arange(8) % 2, (4, 1)).astype(np.float32)
+    flat = np.full_like(guide, 85)
+    np.testing.assert_allclose(guided_filter(guide, values, 1), guided_filter(flat, values, 1), atol=1e-3)
