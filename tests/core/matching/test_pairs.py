@@ -98,7 +98,8 @@ def test_empty_grids_have_no_buddies(shapes):
     a, b = (np.zeros((*hw, 4), np.float32) for hw in shapes)
     found = nearest_neighbours(a, b)
     assert [len(part) for part in (found.ab, found.ba, found.score_ab, found.score_ba)] == [0] * 4
-    assert len(best_buddies(found, np.ones(a.shape[:2], bool), np.ones(b.shape[:2], bool))) == 0
+    none = best_buddies(found, np.ones(a.shape[:2], bool), np.ones(b.shape[:2], bool))
+    assert [len(part) for part in (none.a, none.b, none.score)] == [0] * 3
 
 
 def test_one_token_each_are_buddies():
