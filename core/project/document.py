@@ -225,12 +225,7 @@ class Document(ProjectView):
     def _check_writable(self, command: Command) -> None:
         if self._notifying:
             raise RuntimeError(f"{command.text!r} came while a change was being told")
-        if self.read_only:
-            raise OutputError(
-                f"the project is read-only: {self.why_read_only}",
-                path=self.path,
-                hint="Save it under another name to work on it",
-            )
+        self._store.check_writable()
 
     def _check_turn(self, state: int) -> None:
         if state != self._state:

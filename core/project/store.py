@@ -71,6 +71,19 @@ class Store:
         self._pending = {name: Overlay(table) for name, table in TABLES.items()}
         self._identity = identity(path)
 
+    def check_writable(self) -> None:
+        """Refuse, with what to do, where rows cannot be written.
+
+        Raises:
+            OutputError: The project is read-only.
+        """
+        if self.read_only:
+            raise OutputError(
+                f"the project is read-only: {self.why_read_only}",
+                path=self.path,
+                hint="Save it under another name to work on it",
+            )
+
     @property
     def read_only(self) -> bool:
         """Whether rows can be written at all."""
@@ -268,8 +281,7 @@ class Store:
         """
         if not any(len(pending) for pending in self._pending.values()):
             return
-        if self.read_only:
-            raise OutputError(f"the project is read-only: {self.why_read_only}", path=self.path)
+        self.check_writable()
         if self._identity != identity(self.path):
             raise OutputError(
                 "the project file was moved, replaced or deleted by another program",

@@ -12,7 +12,7 @@ from counterpart.core.jobs import CancelToken, JobContext, silent
 from counterpart.core.project.commands import RelinkImages
 from counterpart.core.project.document import Document
 from counterpart.core.project.model import ImageRecord
-from counterpart.core.project.relink import find_moved, learn_facts, missing_images
+from counterpart.core.project.relink import find_moved, learn_facts
 
 
 @pytest.fixture
@@ -23,6 +23,10 @@ def photos(tmp_path):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 255, (20, 30, 3)).astype(np.uint8)).save(folder / name)
     return folder
+
+
+def lost_images(document):
+    return [record for record in document.images() if not document.image_path(record.id).exists()]
 
 
 @pytest.fixture
@@ -42,7 +46,7 @@ def test_facts_are_those_of_the_files(document):
         assert record.sha256 == read_image(file).sha256
         assert record.size_bytes == file.stat().st_size
         assert record.hw == (20, 30)
-    assert missing_images(document) == []
+    assert lost_images(document) == []
 
 
 def test_renamed_and_moved_files_are_found_by_content(document, photos, tmp_path):
@@ -51,14 +55,14 @@ def test_renamed_and_moved_files_are_found_by_content(document, photos, tmp_path
     (photos / "a.png").rename(new / "b.png")
     (photos / "b.png").rename(new / "a.png")
     (photos / "sub" / "c.png").unlink()
-    lost = missing_images(document)
+    lost = lost_images(document)
     assert [record.name for record in lost] == ["a.png", "b.png", "sub/c.png"]
     found = find_moved(lost, tmp_path / "elsewhere", silent())
     assert found.places == {1: new / "b.png", 2: new / "a.png"}
     assert found.guesses == {}
     assert found.missing == (3,)
     document.apply(RelinkImages(found.places))
-    assert [record.id for record in missing_images(document)] == [3]
+    assert [record.id for record in lost_images(document)] == [3]
     assert read_image(document.image_path(1)).sha256 == document.image(1).sha256
 
 
