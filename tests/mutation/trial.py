@@ -163,6 +163,7 @@ class _Server:
         if child == 0:
             os.close(reading)
             self.tracer.tracing = True
+            _with_few_examples(session.items)
             failed = _run_items(session, session.items)
             with os.fdopen(writing, "wb") as pipe:
                 pickle.dump((failed, self.tracer.coverage()), pipe)
@@ -202,6 +203,17 @@ class _Server:
                     _kill(child)  # whatever it started
                     self.say((index, os.waitstatus_to_exitcode(status) != 0))
             time.sleep(0.002)
+
+
+def _with_few_examples(items: list[pytest.Item]) -> None:
+    """Let hypothesis be brief where only the lines matter that a test runs: tracing makes each example slow."""
+    from hypothesis import settings
+
+    for item in items:
+        function, name = getattr(item, "function", None), "_hypothesis_internal_use_settings"
+        usual = getattr(function, name, None)
+        if usual is not None:
+            setattr(function, name, settings(usual, max_examples=min(usual.max_examples, 20)))
 
 
 def _kill(child: int) -> None:
