@@ -1,9 +1,8 @@
 """COCO instance JSON: one annotation for each part of each image, as run lengths or as polygons.
 
 Category ids are part ids, image ids those of the project: both stay the same from one export to the next. Run lengths
-    are
-exact. Polygons are in the corner convention, as COCO's own tools rasterise them; holes are kept by a seam that joins
-them to the outline. Boxes are [x, y, width, height] of pixel edges, (0, 0) being the image's corner.
+are exact. Polygons are in the corner convention, as COCO's own tools rasterise them; holes are kept by a seam that
+joins them to the outline. Boxes are [x, y, width, height] of pixel edges, (0, 0) being the image's corner.
 """
 
 from __future__ import annotations

@@ -198,8 +198,7 @@ def merged_row(current: Row | None, source: Row | None, target: Row | None) -> R
     """The current row with the step from `source` to `target` taken.
 
     Columns that the step leaves alone keep their current value: facts about a file that were learnt after a command are
-        not
-    forgotten when the command is undone.
+    not forgotten when the command is undone.
     """
     if current is None or source is None or target is None:
         return target

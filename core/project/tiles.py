@@ -4,9 +4,8 @@ Tiles make the cost of saving a stroke independent of the image's size; runs mak
 hundred bytes and let labels be exchanged without unpacking pixels. A tile of background alone is not stored
 at all. Every blob carries a checksum, so that damage is noticed where it is and not drawn.
 
-Layout of a blob, little endian: kind (1 byte: 1 runs, 2 pixels), bytes per label (1), height (2), width (2),
-    CRC-32 of the
-uncompressed payload (4), then the payload through zlib: for runs, the four byte planes of the lengths and the
+Layout of a blob, little endian: kind (1 byte: 1 runs, 2 pixels), bytes per label (1), height (2), width (2), CRC-32 of
+the uncompressed payload (4), then the payload through zlib: for runs, the four byte planes of the lengths and the
 values; for pixels (where runs would be longer), the values themselves.
 """
 

@@ -205,9 +205,8 @@ class ReplaceMasks(Command):
     """Take over a job's masks of many images, in one step.
 
     What a person drew, confirmed or locked is never overwritten: parts that are `edited` or `reviewed` on an image,
-        pixels
-    that were painted or erased by hand, images that are reviewed or skipped. Images that changed after the job began
-    are left alone and named in `outcome.skipped`, to be offered.
+    pixels that were painted or erased by hand, images that are reviewed or skipped. Images that changed after the job
+    began are left alone and named in `outcome.skipped`, to be offered.
 
     Attributes:
         results: New label maps by image. Packed ones (`core.project.tiles.pack_labels`, on the worker) are quickest.
