@@ -149,6 +149,12 @@ def test_an_image_of_no_size_is_left_out(tmp_path, height, width):
     assert report.skipped == [("a.json", "the image's width and height are not known")]
 
 
+def test_an_image_that_no_memory_holds_is_left_out(tmp_path):
+    image, _, report = read(tmp_path, imageHeight=20_001, imageWidth=20_000)
+    assert image is None
+    assert report.skipped == [("a.json", "an image of 20000 x 20001 pixels is too large")]
+
+
 def test_an_image_is_called_after_its_json_where_the_project_has_one_such(tmp_path):
     one = shape("wing", [[0, 0], [1, 1]], "rectangle")
     assert read(tmp_path, one, imagePath="../elsewhere.jpg")[0].name == "a.json"
@@ -241,7 +247,7 @@ def test_masks_are_written_as_pictures_of_their_boxes(tmp_path):
         np.testing.assert_array_equal(np.asarray(picture), [[1, 0, 1], [1, 1, 1]])
     assert (report.images, report.annotations) == (1, 2)
     assert report.skipped == [("b.jpg", "it has no annotations")]
-    assert report.notes == []
+    assert report.notes == report.lost == []
 
 
 def test_outlines_are_written_along_pixel_edges(tmp_path):
@@ -267,6 +273,8 @@ def test_instances_are_written_as_points_with_a_number_each(tmp_path):
         ("tail", "point", [[2.5, 2.5]], 2, {}),
     ]
     assert report.lost == [("a.jpg", "scores of transferred points")]
+    _, report = written(tmp_path / "sure", AnnotatedImage("a.jpg", HW, keypoints=(first,)))
+    assert report.lost == []
 
 
 def test_an_image_of_unknown_size_is_not_written(tmp_path):

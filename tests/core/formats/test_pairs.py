@@ -101,7 +101,7 @@ def test_keypoints_are_numbered_and_may_be_listed_in_another_order(tmp_path):
     annotation(tmp_path, "b", kps={"2": [1, 2], "0": [3, 4], "1": None}, kps_names=["tail", "ear", "nose"])
     annotation(tmp_path, "c", category=None, kps={"1": [1, 1]})
     annotation(tmp_path, "d", kps={"0": [1, 1]}, kps_names=["nose"])
-    annotation(tmp_path, "e", kps={"x": [1, 1]})
+    annotation(tmp_path, "e", kps={"0": [1, 1], "x": [1, 1]})
     dataset, report = format_tools.read("spair", tmp_path, SOURCE)
     found = {image.name: image.keypoints[0].xy.tolist() for image in dataset.images}
     np.testing.assert_array_equal(found["a.jpg"], [[4, 6], [np.nan, np.nan], [9.5, 19]])
@@ -110,6 +110,8 @@ def test_keypoints_are_numbered_and_may_be_listed_in_another_order(tmp_path):
     assert [(skeleton.name, skeleton.names) for skeleton in dataset.skeletons] == [
         ("bird", ("nose", "ear", "tail")), ("folder", ("0", "1"))
     ]  # fmt: skip
+    assert [skeleton.id for skeleton in dataset.skeletons] == [1, 2]
+    assert [found.skeleton for image in dataset.images for found in image.keypoints] == [1, 1, 2]
     assert dataset.images[0].hw == HW
     assert report.skipped == [
         ("d.json", "its keypoints are not those of the other images of bird"),
