@@ -66,7 +66,9 @@ def test_six_thousand_descriptors_are_trained_on_at_most():
     assert len(work([four_tokens()])._sample()) == 4
 
 
-@pytest.mark.parametrize(("asked", "sizes"), [(10, [4, 6, 8, 10, 12]), (2, [2]), (5, [2, 3, 4, 5, 6])])
+@pytest.mark.parametrize(
+    ("asked", "sizes"), [(10, [4, 6, 8, 10, 12]), (2, [2]), (5, [2, 3, 4, 5, 6]), (7, [3, 4, 6, 7, 8])]
+)
 def test_coarser_and_finer_clusterings_vote_too(asked, sizes):
     run = work([], dataclasses.replace(SEEDED, clusters=asked))
     run.samples = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32)
@@ -130,7 +132,7 @@ def test_the_linear_score_adds_to_saliency():
     np.testing.assert_allclose(model.probability(scene), sigmoid(np.array([[0.75, 1.75]])), rtol=1e-5)
 
 
-@pytest.mark.parametrize(("neighbours", "anew"), [(10, True), (60, False)])
+@pytest.mark.parametrize(("neighbours", "anew"), [(10, True), (36, True), (37, False)])
 def test_an_object_at_the_border_is_not_background_for_itself(neighbours, anew):
     segments = np.zeros((10, 12), int)
     segments[3:10, 4:8] = 1  # touches the lower border with four of its forty tokens
