@@ -388,3 +388,41 @@ def test_an_entry_larger_than_the_folder_s_bound_does_not_stay(tmp_path):
     assert not cache.put(made)
     assert files(tmp_path) == []
     assert cache.stats().disk_bytes == 0
+
+
+def test_a_cleared_cache_holds_nothing_and_says_what_was_freed(tmp_path):
+    cache = FeatureCache(tmp_path)
+    cache.put(features(spec_of(KEY, TOKEN)))
+    held = sum(path.stat().st_size for path in files(tmp_path))
+    assert cache.on_disk_bytes() == held
+    assert cache.clear() == held
+    assert files(tmp_path) == []
+    assert cache.get(IMAGE, spec_of(KEY)) is None
+    assert (cache.stats().memory_bytes, cache.stats().disk_bytes) == (0, 0)
+    assert FeatureCache(None).clear() == 0
+
+
+def test_what_is_there_is_known_without_reading(tmp_path):
+    made = features(spec_of(KEY, saliency_layer=None))
+    for cache, elsewhere in ((FeatureCache(tmp_path), True), (FeatureCache(None), False)):
+        assert not cache.has(IMAGE, made.spec)
+        cache.put(made)
+        assert cache.has(IMAGE, made.spec)
+        assert not cache.has(IMAGE, spec_of(KEY, TOKEN, saliency_layer=None))
+        assert cache.on_disk(IMAGE, made.spec) is elsewhere
+        cache.forget()
+        assert cache.has(IMAGE, made.spec) is elsewhere
+
+
+def test_a_digest_is_remembered_until_the_file_changes(tmp_path):
+    file = tmp_path / "a.png"
+    file.write_bytes(b"one")
+    cache, ref = FeatureCache(None), ImageRef(file, "a.png")
+    assert cache.image_digest(ref) is None
+    cache.remember_digest(ref, "d" * 64)
+    assert cache.image_digest(ref) == "d" * 64
+    file.write_bytes(b"longer")
+    assert cache.image_digest(ref) is None
+    gone = ImageRef(tmp_path / "gone.png", "gone.png")
+    cache.remember_digest(gone, "e" * 64)
+    assert cache.image_digest(gone) is None
