@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from counterpart.core.errors import FormatError
 from counterpart.core.formats import spair
@@ -87,6 +88,32 @@ def test_accepted_matches_are_a_category_of_their_own(tmp_path):
     assert (found.name_a, found.name_b) == ("b.jpg", "d.jpg")
     np.testing.assert_array_equal(found.matches.xy_b, [[9, 8], [5, 4]])
     assert (found.matches.state == MatchState.ACCEPTED).all()
+
+
+def test_copies_are_jpegs_those_that_are_upright_as_they_are(tmp_path):
+    rng = np.random.default_rng(0)
+    kinds = {"plain.jpg": {}, "turned.jpg": {"exif": 6}, "upright.jpg": {"exif": 1}, "b.png": {}}
+    sources = {}
+    for name, how in kinds.items():
+        picture = Image.fromarray(rng.integers(0, 255, (40, 50, 3)).astype(np.uint8))
+        exif = picture.getexif()
+        if how:
+            exif[0x0112] = how["exif"]
+        picture.save(tmp_path / name, exif=exif)
+        sources[name] = AnnotatedImage(name, HW, file=tmp_path / name, keypoints=(instance((1, 1), (2, 2), (3, 3)),))
+    gone = AnnotatedImage("gone.jpg", HW, file=tmp_path / "gone.jpg", keypoints=(instance((1, 1), (2, 2), (3, 3)),))
+    dataset = Dataset(skeletons=(BIRD,), images=[*sources.values(), gone])
+    report = format_tools.write("spair", dataset, tmp_path / "out", copy_images=True)
+    copies = tmp_path / "out/JPEGImages/sea_bird"
+    assert sorted(file.name for file in copies.iterdir()) == ["b.jpg", "plain.jpg", "turned.jpg", "upright.jpg"]
+    for name in ("plain.jpg", "upright.jpg"):
+        assert (copies / name).read_bytes() == (tmp_path / name).read_bytes()
+    with Image.open(copies / "turned.jpg") as picture:
+        assert picture.size == (40, 50)  # a quarter turn
+        assert picture.getexif().get(0x0112, 1) == 1
+    with Image.open(copies / "b.jpg") as picture:
+        assert picture.format == "JPEG"
+    assert report.lost == [("gone.jpg", "the image itself: its file could not be read")]
 
 
 def annotation(folder, name, category="bird", **fields):

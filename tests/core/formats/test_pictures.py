@@ -164,6 +164,23 @@ def test_davis_numbers_the_frames_of_each_folder(tmp_path):
     assert report.lost == [("bear/4.jpg", "keypoints")]
 
 
+def test_davis_copies_images_as_jpegs_and_counts_what_became_one(tmp_path):
+    rng = np.random.default_rng(0)
+    images = []
+    for name in ("bear/1.jpg", "bear/2.png", "bear/3.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (*HW, 3)).astype(np.uint8)).save(tmp_path / name)
+        images.append(AnnotatedImage(name, HW, file=tmp_path / name, labels=pack_labels(labels_of(1))))
+    images.append(AnnotatedImage("bear/gone.png", HW, file=tmp_path / "gone.png", labels=pack_labels(labels_of(1))))
+    dataset = Dataset(parts=PARTS, images=images)
+    report = format_tools.write("davis", dataset, tmp_path / "out", copy_images=True)
+    copies = tmp_path / "out/JPEGImages/480p/bear"
+    assert sorted(file.name for file in copies.iterdir()) == ["00000.jpg", "00001.jpg", "00002.jpg"]
+    assert (copies / "00000.jpg").read_bytes() == (tmp_path / "bear/1.jpg").read_bytes()
+    assert "2 images were converted to JPEG, which DAVIS expects" in report.notes
+    assert report.lost == [("bear/gone.png", "the image itself: its file could not be read")]
+
+
 def test_davis_of_2017_has_objects_by_number_and_void(tmp_path):
     save(tmp_path / "Annotations/480p/bear/00000.png", labels_of(1, 2, 255))
     dataset, report = format_tools.read("davis", tmp_path, SOURCE)

@@ -146,6 +146,42 @@ def test_outlines_are_written_as_shares_under_stable_class_numbers(tmp_path):
     assert report.skipped == [("b.png", "it has no labels")]
 
 
+def test_the_highest_class_is_looked_for_in_every_line_of_every_file(tmp_path):
+    lines = [rectangle(1, 0, 0, 5, 5), rectangle(3, 5, 0, 10, 5), rectangle(0, 10, 0, 15, 5)]
+    dataset, _ = read(tmp_path, "yolo-seg", None, lines)
+    assert [part.name for part in dataset.parts] == ["class 0", "class 1", "class 2", "class 3"]
+    assert dataset.images[0].labels.areas == {2: 25, 4: 25, 1: 25}
+
+
+@pytest.mark.parametrize("kind", ["yolo-seg", "yolo-pose"])
+def test_labels_of_images_that_are_nowhere_are_named(tmp_path, kind):
+    folder = tmp_path / "yolo"
+    (folder / "labels").mkdir(parents=True)
+    (folder / "labels" / "strange.txt").write_text(rectangle(0, 0, 0, 5, 5))
+    (folder / "data.yaml").write_text(yaml.safe_dump(POSE))
+    dataset, report = format_tools.read(kind, folder, SOURCE)
+    assert dataset.images == []
+    assert report.skipped == [("strange.txt", "there is no image of that name, so its size is not known")]
+
+
+def test_what_a_file_of_poses_cannot_hold_is_said(tmp_path):
+    bird, fish = Skeleton(("a",), name="bird", id=1), Skeleton(("a",), name="fish", id=2)
+    own, other = KeypointSet.make([[1, 2]], skeleton=1), KeypointSet.make([[3, 4]], skeleton=2)
+    images = [
+        AnnotatedImage("a.jpg", HW, keypoints=(own, other)),
+        AnnotatedImage("b.png", HW, keypoints=(own,), labels=pack_labels(filled(p1=(0, 0, 1, 1)))),
+        AnnotatedImage("c.png", HW, keypoints=(other,)),
+        AnnotatedImage("d.png", keypoints=(own,)),
+    ]
+    report = format_tools.write("yolo-pose", Dataset(skeletons=(bird, fish), images=images), tmp_path / "out")
+    assert report.lost == [
+        ("a.jpg", "instances that are not of the skeleton bird"),
+        ("b.png", "masks (export them as yolo-seg)"),
+    ]
+    assert report.skipped == [("c.png", "it has no keypoints"), ("d.png", "its size is not known")]
+    assert (report.images, report.annotations) == (2, 2)
+
+
 # Pose
 
 POSE = {"names": ["bird"], "kpt_shape": [4, 3]}
