@@ -134,6 +134,11 @@ def test_tps_is_read_in_the_images_pixels(tmp_path):
     assert (report.skipped, report.lost) == ([], [])
 
 
+def test_tps_landmarks_on_the_corner_are_there(tmp_path):
+    dataset, _ = read(tmp_path, "tps", "LM=2\n0 0\n-1 -1\nIMAGE=a.jpg\n")
+    np.testing.assert_array_equal(dataset.images[0].keypoints[0].xy, [[-0.5, 39.5], [np.nan, np.nan]])
+
+
 def test_tps_takes_the_names_of_the_only_skeleton_of_as_many_points(tmp_path):
     text = "LM=2\n0.5 0.5\n49.5 39.5\nIMAGE=a.jpg\n"
     three = Skeleton(("a", "b", "c"), name="three", id=3)

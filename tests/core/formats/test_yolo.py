@@ -144,6 +144,10 @@ def test_outlines_are_written_as_shares_under_stable_class_numbers(tmp_path):
     assert (data["nc"], data["names"]) == (3, {0: "wing", 1: "unused-2", 2: "tail"})
     assert (report.images, report.annotations) == (1, 2)
     assert report.skipped == [("b.png", "it has no labels")]
+    assert report.lost == []
+    with_points = AnnotatedImage("a.jpg", HW, labels=pack_labels(labels), keypoints=(KeypointSet.make([[1, 2]]),))
+    report = format_tools.write("yolo-seg", Dataset(parts=parts, images=[with_points]), tmp_path / "points")
+    assert report.lost == [("a.jpg", "keypoints (export them as yolo-pose)")]
 
 
 def test_the_highest_class_is_looked_for_in_every_line_of_every_file(tmp_path):
@@ -171,7 +175,7 @@ def test_what_a_file_of_poses_cannot_hold_is_said(tmp_path):
         AnnotatedImage("a.jpg", HW, keypoints=(own, other)),
         AnnotatedImage("b.png", HW, keypoints=(own,), labels=pack_labels(filled(p1=(0, 0, 1, 1)))),
         AnnotatedImage("c.png", HW, keypoints=(other,)),
-        AnnotatedImage("d.png", keypoints=(own,)),
+        AnnotatedImage("d.png", (0, 50), keypoints=(own,)),
     ]
     report = format_tools.write("yolo-pose", Dataset(skeletons=(bird, fish), images=images), tmp_path / "out")
     assert report.lost == [
