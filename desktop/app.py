@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     window.show()
     if chosen.paths:
         paths = [path.absolute() for path in chosen.paths]
-        QTimer.singleShot(0, lambda: window.session.open_any(paths))
+        QTimer.singleShot(0, lambda: window.bench.session.open_any(paths))
     try:
         return application.exec()
     finally:

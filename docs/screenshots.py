@@ -31,11 +31,11 @@ from counterpart.core.project.points import MatchState
 from counterpart.core.resources import resource_path
 from counterpart.desktop.app import make_application
 from counterpart.desktop.explore.explore_jobs import ViewKind
+from counterpart.desktop.images.locate_dialog import LocateDialog
 from counterpart.desktop.keypoints.instance_drawing import LEFT, MIDDLE, RIGHT
 from counterpart.desktop.parts.statistics_dialog import StatisticsDialog
 from counterpart.desktop.project.export_dialog import ExportDialog
 from counterpart.desktop.project.import_dialog import ImportDialog
-from counterpart.desktop.project.locate_dialog import LocateDialog
 from counterpart.desktop.shell.settings import Settings
 from counterpart.desktop.widgets.theme import apply_theme
 from counterpart.desktop.window.main_window import MainWindow
@@ -87,21 +87,21 @@ class Studio:
 
     def open(self) -> None:
         """Open the photographs, cow first."""
-        self.window.session.open_folder(self.photos)
-        self.wait("the first image", lambda: self.window.canvas.panes[0].photo is not None)
+        self.window.bench.session.open_folder(self.photos)
+        self.wait("the first image", lambda: self.window.bench.canvas.panes[0].photo is not None)
 
     def find_parts(self) -> None:
         """Run Parts with its defaults, as a person would who presses the button."""
         done: list[str] = []
-        self.window.desk.finished.connect(done.append)
-        self.window.run_panel.button.click()
+        self.window.bench.jobs.ended.connect(done.append)
+        self.window.finding.panel.button.click()
         self.wait("the parts", lambda: bool(done))
         self.show(MAIN)
         self.settle(1.5)
 
     def image(self, name: str) -> int:
         """An image's number by its name."""
-        document = self.window.session.document
+        document = self.window.bench.session.document
         assert document is not None
         record = document.find_image(name)
         assert record is not None, name
@@ -109,113 +109,113 @@ class Studio:
 
     def show(self, name: str) -> None:
         """Show an image on the left."""
-        self.window.images.select(self.image(name))
-        self.wait(name, lambda: self.window.canvas.panes[0].image_key == self.image(name))
+        self.window.images.panel.select(self.image(name))
+        self.wait(name, lambda: self.window.bench.canvas.panes[0].image_key == self.image(name))
 
     def name_parts(self, name: str, words: dict[str, tuple[float, float]]) -> None:
         """Call the parts by what lies at places of one photograph, so that the pictures need no key."""
-        document = self.window.session.document
+        document = self.window.bench.session.document
         assert document is not None
         found = document.label_map(self.image(name))
         assert found is not None
         for word, (x, y) in words.items():
             part = int(found.labels[round(y * (found.labels.shape[0] - 1)), round(x * (found.labels.shape[1] - 1))])
             if part and all(each.name != word for each in document.parts):
-                self.window.session.do(EditPart(part, name=word))
+                self.window.bench.session.do(EditPart(part, name=word))
         self.settle()
 
     def pair(self) -> None:
         """Two images side by side, their correspondences found, two of them accepted."""
         window = self.window
-        window.show_right(self.image(OTHER))
-        self.wait("the matches", lambda: window.pairs.matches is not None and not window.runner.busy)
-        matches = window.pairs.matches
+        window.images.show_right(self.image(OTHER))
+        self.wait("the matches", lambda: window.matches.editor.matches is not None and not window.bench.jobs.busy)
+        matches = window.matches.editor.matches
         assert matches is not None
         best = np.argsort(-matches.score)[:2]
-        left, right = window.pairs.pair
-        window.session.do(SetMatchState(left, right, [int(each) for each in best], MatchState.ACCEPTED))
-        window.matches.table.scrollToTop()
+        left, right = window.matches.editor.pair
+        window.bench.session.do(SetMatchState(left, right, [int(each) for each in best], MatchState.ACCEPTED))
+        window.matches.panel.table.scrollToTop()
         self.settle(1.0)
 
     def pin(self, x: float, y: float) -> None:
         """Pin the similarity map of a place of the left image, given in shares of its width and height."""
         window = self.window
-        window.toolbox.choose("similarity")
-        photo = window.canvas.panes[0].photo
+        window.bench.toolbox.choose("similarity")
+        photo = window.bench.canvas.panes[0].photo
         assert photo is not None
         height, width = photo.hw
-        at = QPointF(*window.canvas.panes[0].view.to_widget((x * width, y * height)))
+        at = QPointF(*window.bench.canvas.panes[0].view.to_widget((x * width, y * height)))
         self.mouse(QEvent.Type.MouseMove, at, Qt.MouseButton.NoButton)
         self.mouse(QEvent.Type.MouseButtonPress, at, Qt.MouseButton.LeftButton)
         self.mouse(QEvent.Type.MouseButtonRelease, at, Qt.MouseButton.LeftButton)
-        self.wait("the similarity map", lambda: window.canvas.panes[1].heat is not None)
+        self.wait("the similarity map", lambda: window.bench.canvas.panes[1].heat is not None)
         self.settle(2.0)
 
     def learn(self) -> None:
         """Two images reviewed, and what follows from them for the others."""
         window = self.window
         names = (MAIN, "horse.jpg")
-        window.session.do(SetReviewState([self.image(name) for name in names], "reviewed"))
-        window.layout_.show_tab(window.learn)
-        window.learn.button.click()
-        self.wait("the update", lambda: window.partwork.learner.learned is not None)
+        window.bench.session.do(SetReviewState([self.image(name) for name in names], "reviewed"))
+        window.bench.layout.show_tab(window.learn.panel)
+        window.learn.panel.button.click()
+        self.wait("the update", lambda: window.learn.learner.learned is not None)
         self.show("ibex.jpg")
         self.settle(1.0)
 
     def explore(self, kind: ViewKind) -> None:
         """A view of the feature space."""
         window = self.window
-        window.toolbox.choose("select")
-        window.commands.set_paired(False)
-        window.layout_.show_tab(window.explore)
-        window.explore.choose_kind(kind)
-        window.explore.button.click()
-        self.wait(kind, lambda: not window.runner.busy)
+        window.bench.toolbox.choose("select")
+        window.images.set_paired(False)
+        window.bench.layout.show_tab(window.explore.panel)
+        window.explore.panel.choose_kind(kind)
+        window.explore.panel.button.click()
+        self.wait(kind, lambda: not window.bench.jobs.busy)
         self.settle(1.0)
 
     def points_of(self, left: float, top: float, right: float, bottom: float) -> None:
         """Mark a region of the image, given in shares of its width and height, for its points to light up."""
-        photo = self.window.canvas.panes[0].photo
+        photo = self.window.bench.canvas.panes[0].photo
         assert photo is not None
         height, width = photo.hw
-        self.window.explorer.region.marked.emit(0, left * width, top * height, right * width, bottom * height)
+        self.window.explore.explorer.region.marked.emit(0, left * width, top * height, right * width, bottom * height)
         self.settle()
 
     def correct(self, x: float, y: float) -> None:
         """Take the snapped brush, go closer, and point at a place given in shares of width and height."""
         window = self.window
-        window.notice.hide()
-        window.parts.choose_row(0)
-        window.toolbox.choose("snap")
-        self.wait("the regions", lambda: window.maskwork.snaps.get(window.images.current) is not None)
-        self.wait("their features", lambda: "features and colour" in window.options.hint.toolTip())
-        photo = window.canvas.panes[0].photo
+        window.bench.layout.notice.hide()
+        window.parts.panel.choose_row(0)
+        window.bench.toolbox.choose("snap")
+        self.wait("the regions", lambda: window.parts.regions.get(window.images.panel.current) is not None)
+        self.wait("their features", lambda: "features and colour" in window.parts.options.hint.toolTip())
+        photo = window.bench.canvas.panes[0].photo
         assert photo is not None
         height, width = photo.hw
-        window.canvas.zoom_in(2.2)
-        window.canvas.look_at(0, x * width, y * height)
-        window.actions_["crosshair"].setChecked(True)
-        at = QPointF(*window.canvas.panes[0].view.to_widget((x * width, y * height)))
+        window.bench.canvas.zoom_in(2.2)
+        window.bench.canvas.look_at(0, x * width, y * height)
+        window.bench.actions["crosshair"].setChecked(True)
+        at = QPointF(*window.bench.canvas.panes[0].view.to_widget((x * width, y * height)))
         self.mouse(QEvent.Type.MouseMove, at, Qt.MouseButton.NoButton)
         self.settle()
 
     def rest(self) -> None:
         """Put the tool down and see the whole image."""
-        self.window.actions_["crosshair"].setChecked(False)
-        self.window.toolbox.choose("select")
-        self.window.canvas.fit()
+        self.window.bench.actions["crosshair"].setChecked(False)
+        self.window.bench.toolbox.choose("select")
+        self.window.bench.canvas.fit()
         self.settle()
 
     def mouse(self, kind: QEvent.Type, at: QPointF, button: Qt.MouseButton) -> None:
         """Send a mouse event to the canvas."""
-        canvas = self.window.canvas
+        canvas = self.window.bench.canvas
         held = button if kind == QEvent.Type.MouseButtonPress else Qt.MouseButton.NoButton
         event = QMouseEvent(kind, at, canvas.mapToGlobal(at), button, held, Qt.KeyboardModifier.NoModifier)
         QApplication.sendEvent(canvas, event)
 
     def dialog(self, action: str) -> QDialog:
         """The dialog that an action opens."""
-        self.window.actions_[action].trigger()
+        self.window.bench.actions[action].trigger()
         self.settle(0.6)
         return next(each for each in self.window.findChildren(QDialog) if each.isVisible())
 
@@ -288,9 +288,9 @@ def shoot_dialogs(studio: Studio, shot: Callable[..., None]) -> None:
     shot("settings", settings)
     settings.reject()
     studio.settle()
-    document = studio.window.session.document
+    document = studio.window.bench.session.document
     assert document is not None
-    studio.window.annotator.set_state([studio.image("goat.jpg"), studio.image("horse.jpg")], "reviewed")
+    studio.window.images.set_state([studio.image("goat.jpg"), studio.image("horse.jpg")], "reviewed")
     counted = studio.dialog("statistics")
     assert isinstance(counted, StatisticsDialog)
     studio.wait("the statistics", lambda: counted.found is not None)
@@ -313,16 +313,16 @@ def shoot_dialogs(studio: Studio, shot: Callable[..., None]) -> None:
 def shoot_relinking(studio: Studio, shot: Callable[..., None]) -> None:
     """Images that were moved, and the dialog that finds them."""
     window = studio.window
-    document = window.session.document
+    document = window.bench.session.document
     assert document is not None
-    window.commands.set_paired(False)
+    window.images.set_paired(False)
     studio.wait("what identifies the images", lambda: all(record.sha256 for record in document.images()))
     elsewhere = studio.photos.parent / "elsewhere"
     elsewhere.mkdir()
     for name in ("horse.jpg", "ibex.jpg", "pig.jpg"):
         (studio.photos / name).rename(elsewhere / f"2024-{name}")
-    window.relinks.look()
-    studio.wait("the missing images", lambda: len(window.relinks.missing) == 3)
+    window.images.missing.look()
+    studio.wait("the missing images", lambda: len(window.images.missing.missing) == 3)
     finding = studio.dialog("relink")
     assert isinstance(finding, LocateDialog)
     finding.folder.setText(str(elsewhere))
@@ -333,8 +333,8 @@ def shoot_relinking(studio: Studio, shot: Callable[..., None]) -> None:
     finding.reject()
     for file in elsewhere.iterdir():
         file.rename(studio.photos / file.name.removeprefix("2024-"))
-    window.relinks.look()
-    studio.wait("the images to be back", lambda: not window.relinks.missing)
+    window.images.missing.look()
+    studio.wait("the images to be back", lambda: not window.images.missing.missing)
 
 
 def take(studio: Studio, out: Path, wanted: set[str], suffix: str = "") -> None:
@@ -354,10 +354,10 @@ def take(studio: Studio, out: Path, wanted: set[str], suffix: str = "") -> None:
     studio.correct(0.37, 0.56)
     shot("tools")
     studio.rest()
-    window.actions_["theme"].trigger()
+    window.bench.actions["theme"].trigger()
     studio.settle(1.0)
     shot("window-light")
-    window.actions_["theme"].trigger()
+    window.bench.actions["theme"].trigger()
     studio.settle(1.0)
     for action, name in (("export", "export"), ("shortcuts", "shortcuts")):
         dialog = studio.dialog(action)
@@ -369,10 +369,10 @@ def take(studio: Studio, out: Path, wanted: set[str], suffix: str = "") -> None:
         studio.settle()
     studio.learn()
     shot("learn")
-    window.learn.auto.setChecked(False)
-    window.partwork.learner.drop()
-    window.actions_["undo"].trigger()
-    window.layout_.show_tab(window.parts)
+    window.learn.panel.auto.setChecked(False)
+    window.learn.learner.drop()
+    window.bench.actions["undo"].trigger()
+    window.bench.layout.show_tab(window.parts.panel)
     studio.show(MAIN)
     shoot_dialogs(studio, shot)
     studio.pair()

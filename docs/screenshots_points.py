@@ -31,29 +31,29 @@ def take_points(studio: Studio, shot: Callable[[str], None]) -> None:
     _open_anew(studio)
     _place(studio)
     done: list[str] = []
-    window.desk.finished.connect(done.append)
+    window.bench.jobs.ended.connect(lambda job, _outcome: done.append(job.kind))
     studio.show("goat.jpg")
-    window.toolbox.choose("keypoint")
-    window.keypoints.transfer_button.click()
+    window.bench.toolbox.choose("keypoint")
+    window.keypoints.panel.transfer_button.click()
     studio.wait("the keypoints", lambda: "keypoints" in done)
-    window.notice.hide()
-    points = window.pointwork.points.active(studio.image("goat.jpg"))
+    window.bench.layout.notice.hide()
+    points = window.keypoints.view.active(studio.image("goat.jpg"))
     assert points is not None
-    at = QPointF(*window.canvas.panes[0].view.to_widget(points.xy[0]))
+    at = QPointF(*window.bench.canvas.panes[0].view.to_widget(points.xy[0]))
     studio.mouse(QEvent.Type.MouseMove, at, Qt.MouseButton.NoButton)
     shot("keypoints")
-    window.show_right(studio.image("pig.jpg"))
+    window.images.show_right(studio.image("pig.jpg"))
     studio.show("horse.jpg")
-    studio.wait("the pig", lambda: window.canvas.panes[1].image_key == studio.image("pig.jpg"))
+    studio.wait("the pig", lambda: window.bench.canvas.panes[1].image_key == studio.image("pig.jpg"))
     studio.settle(2.0)
     shot("targets")
-    window.commands.set_paired(False)
-    checks = window.pointwork.checks
-    window.layout_.show_tab(checks.panel)
+    window.images.set_paired(False)
+    checks = window.keypoints.checks
+    window.bench.layout.show_tab(checks.panel)
     studio.settle(0.5)
     first = checks.panel.queue.model.rows[0]
     checks.panel.queue.table.selectRow(0)
-    studio.wait("the most doubtful point", lambda: window.canvas.panes[0].image_key == first.image)
+    studio.wait("the most doubtful point", lambda: window.bench.canvas.panes[0].image_key == first.image)
     studio.settle(1.0)
     shot("check")
 
@@ -64,7 +64,7 @@ def _open_anew(studio: Studio) -> None:
     if not folder.exists():
         shutil.copytree(studio.photos, folder)
     studio.photos = folder
-    studio.window.commands.set_paired(False)
+    studio.window.images.set_paired(False)
     studio.open()
     studio.settle(1.0)
 
@@ -72,7 +72,7 @@ def _open_anew(studio: Studio) -> None:
 def _place(studio: Studio) -> None:
     file = resource_path("samples", "keypoints.json")
     dataset = read_coco_keypoints(file, Source(), JobContext(), ImportReport("coco-keypoints", file))
-    session = studio.window.session
+    session = studio.window.bench.session
     add = AddSkeleton(dataset.skeletons[0])
     session.do(add)
     for image in dataset.images:

@@ -19,7 +19,7 @@ from counterpart.desktop.canvas.crosshair import paint_crosshair
 from counterpart.desktop.canvas.minimap import Minimap
 from counterpart.desktop.canvas.photo import Photo
 from counterpart.desktop.canvas.stage import Stage
-from counterpart.desktop.canvas.tools import Pointer, Tool
+from counterpart.desktop.canvas.tool import Pointer, Tool
 from counterpart.desktop.widgets.theme import small_font
 
 __all__ = ["Canvas"]

@@ -35,6 +35,7 @@ class Stage(QWidget):
 
     Signals:
         zoomed: The view of a pane changed: its magnification in percent.
+        count_changed: Number of panes shown now.
 
     Attributes:
         panes: Both panes, shown or not.
@@ -45,6 +46,7 @@ class Stage(QWidget):
     """
 
     zoomed = Signal(float)
+    count_changed = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -80,6 +82,7 @@ class Stage(QWidget):
             self._count = count
             self._arrange()
             self._view_changed(0)
+            self.count_changed.emit(count)
 
     def shown(self) -> list[Pane]:
         """The panes that are shown."""

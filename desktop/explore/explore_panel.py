@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import (
@@ -18,7 +19,9 @@ from PySide6.QtWidgets import (
 from counterpart.core.backbone.registry import ModelInfo
 from counterpart.core.features.values import FACETS, Facet, Tap
 from counterpart.desktop.explore.explore_jobs import ExploreParams, ViewKind
+from counterpart.desktop.explore.point_colours import Colouring
 from counterpart.desktop.explore.scatter import Scatter
+from counterpart.desktop.images.scopes import Scope
 from counterpart.desktop.widgets.controls import NumberField, Segments, field_label, heading, icon_button, line, muted
 from counterpart.desktop.widgets.icons import icon
 from counterpart.desktop.widgets.theme import GRID, colours
@@ -42,6 +45,7 @@ _KINDS: tuple[tuple[ViewKind, str, str, str], ...] = (
     ),
 )
 _FACET_WORDS = {"key": "Keys", "query": "Queries", "value": "Values", "token": "Tokens", "normtoken": "Final tokens"}
+_COLOURINGS: tuple[Colouring, ...] = ("image", "part", "folder")
 _LIVE_MS = 150
 
 
@@ -162,7 +166,7 @@ class ExplorePanel(QWidget):
             combo.activated.connect(self._soon)
         self.foreground.toggled.connect(self._soon)
         self.opacity.changed.connect(lambda percent: self.opacity_changed.emit(percent / 100))
-        self.colour_by.chosen.connect(lambda index: self.colour_changed.emit(("image", "part", "folder")[index]))
+        self.colour_by.chosen.connect(lambda index: self.colour_changed.emit(_COLOURINGS[index]))
 
     @Slot()
     def _soon(self) -> None:
@@ -177,9 +181,14 @@ class ExplorePanel(QWidget):
         return _KINDS[self.kind.index][0]
 
     @property
-    def scope_name(self) -> str:
+    def scope_name(self) -> Scope:
         """Which images are looked at."""
-        return str(self.scope.currentData() or "all")
+        return cast("Scope", self.scope.currentData() or "all")
+
+    @property
+    def colouring(self) -> Colouring:
+        """What colours the points."""
+        return _COLOURINGS[self.colour_by.index]
 
     @property
     def params(self) -> ExploreParams:

@@ -2,80 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog
 
 from counterpart.core.backbone.registry import model_info
 from counterpart.core.jobs import Progress
-from counterpart.core.project.document import Document
-from counterpart.core.project.palette import colour_at
 from counterpart.core.wording import counted
-from counterpart.desktop.canvas.canvas import Canvas
 from counterpart.desktop.canvas.grid_paint import GridPaint, lit, tinted
-from counterpart.desktop.canvas.toolbox import Toolbox
 from counterpart.desktop.explore.explore_jobs import Explored, ExploreRequest, explore_job, save_job
 from counterpart.desktop.explore.explore_panel import ExplorePanel
+from counterpart.desktop.explore.point_colours import GREY, point_colours
 from counterpart.desktop.explore.region_tool import RegionTool
-from counterpart.desktop.images.images_panel import ImagesPanel
-from counterpart.desktop.images.viewer import Viewer
-from counterpart.desktop.jobs.backend import ModelChoice
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
-from counterpart.desktop.project.session import Session
+from counterpart.desktop.images.scopes import SCOPES
+from counterpart.desktop.jobs.job_runner import Job, Outcome
 from counterpart.desktop.widgets.theme import colours
+from counterpart.desktop.workbench import Workbench
 
 __all__ = ["Explorer"]
 
-_KIND, _SAVE = "explore", "explore files"
-_GREY = (128, 132, 140)
-_SCOPES = (("all", "All"), ("listed", "Shown in the list"))
+_OFFERED = ("all", "listed")
+"""Scopes that are offered."""
 
 
 class Explorer(QObject):
     """Between the panel, the worker, the canvas and the image list.
 
     Args:
-        choice: The model that computes; None while it is not installed.
-        scopes: Gives the images of a scope by its name.
-        count: Gives how many they are.
-        go_to: Shows an image.
+        bench: What rooms share.
+        panel: Says what is looked at, and shows the points.
 
-    Signals:
-        notice: Kind and text for the person.
+    Attributes:
+        region: Marks a region of an image while points are shown.
     """
 
-    notice = Signal(str, str)
     _formed = Signal(object)
 
-    def __init__(
-        self,
-        session: Session,
-        panel: ExplorePanel,
-        viewer: Viewer,
-        canvas: Canvas,
-        images: ImagesPanel,
-        runner: JobRunner,
-        toolbox: Toolbox,
-        choice: Callable[[], ModelChoice | None],
-        scopes: Callable[[str], list[int]],
-        count: Callable[[str], int],
-        window: QWidget,
-    ) -> None:
-        super().__init__(window)
-        self._session, self._panel, self._viewer, self._canvas = session, panel, viewer, canvas
-        self._images, self._runner, self._toolbox, self._window = images, runner, toolbox, window
-        self._choice, self._scopes, self._count = choice, scopes, count
+    def __init__(self, bench: Workbench, panel: ExplorePanel) -> None:
+        super().__init__(panel)
+        self._bench, self._panel = bench, panel
         self._active = False
         self._job: Job | None = None
         self._found: Explored | None = None
         self._ids: tuple[int, ...] = ()
         self._marks: dict[int, tuple[float, float]] = {}
-        self.region = RegionTool(canvas)
+        self.region = RegionTool(bench.canvas)
         panel.run_wanted.connect(self.run)
         panel.changed.connect(self._again)
         panel.kind_changed.connect(self._kind_changed)
@@ -87,9 +62,6 @@ class Explorer(QObject):
         panel.scatter.picked.connect(self._point_picked)
         self.region.marked.connect(self._region_marked)
         self._formed.connect(self._preview)
-        runner.succeeded.connect(self._succeeded)
-        runner.progressed.connect(self._progressed)
-        runner.ended.connect(self._ended)
 
     # Coming and going ---------------------------------------------------------------------------------------
 
@@ -104,27 +76,28 @@ class Explorer(QObject):
             self._show()
         else:
             self._give_tool_back()
-            self._clear()
+            self._take_away()
 
     def clear(self) -> None:
         """Forget everything: another project."""
         if self._job is not None:
-            self._runner.cancel(self._job)
+            self._bench.jobs.cancel(self._job)
         self._job, self._found, self._ids, self._marks = None, None, (), {}
         self._panel.set_saveable(False)
         self._panel.note.setText("")
         self._panel.scatter.set_points(np.zeros((0, 2)), np.zeros((0, 3), dtype=np.uint8))
-        self._clear()
+        self._take_away()
 
+    @Slot()
     def refresh_ready(self) -> None:
         """Whether there is something to look at."""
-        choice = self._choice()
+        bench, choice = self._bench, self._bench.models.choice
         if choice is not None:
             self._panel.set_model(model_info(choice.name))
-        self._panel.set_scopes([(name, text, self._count(name)) for name, text in _SCOPES])
-        document = self._session.document
+        self._panel.set_scopes([(name, text, bench.scopes.count(name)) for name, text in SCOPES if name in _OFFERED])
+        document = bench.document
         if document is None or len(document) == 0:
-            self._panel.set_ready(False, "Open a folder of images first")
+            self._panel.set_ready(False, bench.needs.project.reason)
         elif choice is None:
             self._panel.set_ready(False, "Install a model in the Run panel first")
         else:
@@ -132,12 +105,13 @@ class Explorer(QObject):
 
     def _take_tool(self) -> None:
         if self._panel.view_kind == "tsne":
-            self._canvas.set_tool(self.region)
+            self._bench.canvas.set_tool(self.region)
 
     def _give_tool_back(self) -> None:
-        if self._canvas.tool is self.region:
-            checked = next((name for name in self._toolbox.all if self._toolbox.is_chosen(name)), "select")
-            self._canvas.set_tool(self._toolbox.all[checked])
+        canvas, toolbox = self._bench.canvas, self._bench.toolbox
+        if canvas.tool is self.region:
+            chosen = (tool for name, tool in toolbox.all.items() if toolbox.is_chosen(name))
+            canvas.set_tool(next(chosen, toolbox.select))
 
     @Slot(str)
     def _kind_changed(self, _kind: str) -> None:
@@ -148,7 +122,7 @@ class Explorer(QObject):
         if self._found is not None and self._found.request.params.kind == self._panel.view_kind:
             self._show()
         else:
-            self._clear()
+            self._take_away()
             self._again()
 
     # Asking -------------------------------------------------------------------------------------------------
@@ -160,14 +134,14 @@ class Explorer(QObject):
             self.run()
 
     def _request(self) -> ExploreRequest | None:
-        document, choice = self._session.document, self._choice()
-        if document is None or choice is None:
+        choice = self._bench.models.choice
+        if self._bench.document is None or choice is None:
             return None
-        images = self._scopes(self._panel.scope_name)
+        images = self._bench.scopes.images(self._panel.scope_name)
         if not images:
-            self.notice.emit("warning", "There are no images to look at. Choose others under Images.")
+            self._bench.messages.tell("warning", "There are no images to look at. Choose others under Images.")
             return None
-        return ExploreRequest(choice, {image: document.image_ref(image) for image in images}, self._panel.params)
+        return ExploreRequest(choice, self._bench.scopes.refs(images), self._panel.params)
 
     @Slot()
     def run(self) -> None:
@@ -176,18 +150,24 @@ class Explorer(QObject):
         if request is None:
             return
         if self._job is not None:
-            self._runner.cancel(self._job)
+            self._bench.jobs.cancel(self._job)
         forming = self._formed.emit if request.params.kind == "tsne" else None
         self._panel.note.setText("Computing …")
-        self._job = Job(self._panel.button.text(), explore_job(request, forming), _KIND, tag=request)
-        self._runner.submit(self._job)
+        job = Job(self._panel.button.text(), explore_job(request, forming), "explore")
+        self._job = job
+        self._bench.jobs.submit(
+            job,
+            lambda outcome: self._computed(job, outcome),
+            ended=lambda outcome: self._ended(job, outcome),
+            progressed=lambda progress: self._progressed(job, progress),
+        )
 
     @Slot()
     def ask_save(self) -> None:
         """Ask for a folder, then write what is shown into it."""
         if self._found is None:
             return
-        dialog = QFileDialog(self._window, "Folder for the pictures")
+        dialog = QFileDialog(self._bench.window, "Folder for the pictures")
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.fileSelected.connect(lambda folder: self.save(Path(folder)))
@@ -195,17 +175,21 @@ class Explorer(QObject):
 
     def save(self, folder: Path) -> None:
         """Write what is shown into a folder, as the command line does."""
-        if self._found is not None:
-            self._runner.submit(Job("Saving pictures", save_job(self._found, folder), _SAVE, tag=folder))
+        if self._found is None:
+            return
+
+        def told(outcome: Outcome) -> None:
+            text = f"{counted(len(outcome.result.files), 'file')} written to {folder}."
+            self._bench.messages.tell("info", text)
+
+        self._bench.jobs.submit(Job("Saving pictures", save_job(self._found, folder), "explore files"), told)
 
     # Answers ------------------------------------------------------------------------------------------------
 
-    @Slot(object, object)
     def _progressed(self, job: Job, progress: Progress) -> None:
         if job is self._job and progress.text:
             self._panel.note.setText(f"{progress.text} …")
 
-    @Slot(object, object)
     def _ended(self, job: Job, outcome: Outcome) -> None:
         if job is not self._job:
             return
@@ -213,12 +197,8 @@ class Explorer(QObject):
         if outcome.result is None:
             self._panel.note.setText("" if outcome.cancelled else "It could not be computed.")
 
-    @Slot(object, object)
-    def _succeeded(self, job: Job, outcome: Outcome) -> None:
-        if job.kind == _SAVE:
-            self.notice.emit("info", f"{counted(len(outcome.result.files), 'file')} written to {job.tag}.")
-            return
-        if job is not self._job or not isinstance(outcome.result, Explored):
+    def _computed(self, job: Job, outcome: Outcome) -> None:
+        if job is not self._job:
             return
         self._found = outcome.result
         self._ids = tuple(outcome.result.request.refs)
@@ -226,7 +206,8 @@ class Explorer(QObject):
         self._panel.set_saveable(True)
         self._panel.note.setText(_words(outcome))
         if outcome.failures:
-            self.notice.emit("warning", f"{len(outcome.failures)} images could not be used: {outcome.failures[0]}")
+            text = f"{len(outcome.failures)} images could not be used: {outcome.failures[0]}"
+            self._bench.messages.tell("warning", text)
         points = outcome.result.points
         if points is not None:
             self._panel.scatter.set_points(points.result.xy, self._point_colours(), keep=True)
@@ -236,34 +217,19 @@ class Explorer(QObject):
     def _preview(self, xy: NDArray[np.float32]) -> None:
         """The scatter forms before the eyes."""
         if self._job is not None:
-            grey = np.full((len(xy), 3), _GREY, dtype=np.uint8)
+            grey = np.full((len(xy), 3), GREY, dtype=np.uint8)
             self._panel.scatter.set_points(xy, grey, keep=True)
 
     # Showing ------------------------------------------------------------------------------------------------
 
     @Slot()
-    def image_shown(self) -> None:
-        """A pane shows another image; the thumbnails stay as they are."""
-        if self._active:
-            self._lay(self._paints())
-
-    @Slot()
     def _show(self) -> None:
-        """Lay what was found over the images shown and their thumbnails."""
-        if not self._active:
-            return
-        paints = self._paints()
-        self._lay(paints)
-        self._images.set_heats(paints)
+        """Lay what was found over the images."""
+        if self._active:
+            self._bench.maps.put("explore", self._paints())
 
-    def _lay(self, paints: Mapping[int, GridPaint]) -> None:
-        for pane in range(self._canvas.count):
-            self._canvas.set_heat(pane, paints.get(self._viewer.image(pane)))
-
-    def _clear(self) -> None:
-        for pane in (0, 1):
-            self._canvas.set_heat(pane, None)
-        self._images.set_heats({})
+    def _take_away(self) -> None:
+        self._bench.maps.put("explore", {})
 
     def _paints(self) -> dict[int, GridPaint]:
         found = self._found
@@ -294,25 +260,14 @@ class Explorer(QObject):
 
     # Points and patches -------------------------------------------------------------------------------------
 
-    def _point_colours(self) -> NDArray[np.uint8]:
-        """(N, 3) uint8 by what the panel says."""
-        found, document = self._found, self._session.document
-        assert found is not None
-        assert found.points is not None
-        points = found.points
-        by = ("image", "part", "folder")[self._panel.colour_by.index]
-        images = [self._ids[position] for position in points.positions]
-        if by == "part" and document is not None:
-            return _part_colours(found, images, document)
-        keys = images if by == "image" or document is None else _folders(images, document)
-        order = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        table = np.array([colour_at(order[key]) for key in keys], dtype=np.uint8).reshape(-1, 3)
-        return np.asarray(table[points.result.image])
-
     @Slot(str)
     def _recolour(self, _by: str) -> None:
         if self._found is not None and self._found.points is not None:
             self._panel.scatter.set_colours(self._point_colours())
+
+    def _point_colours(self) -> NDArray[np.uint8]:
+        assert self._found is not None
+        return point_colours(self._found, self._bench.document, self._panel.colouring)
 
     @Slot(object)
     def _points_selected(self, chosen: NDArray[np.bool_]) -> None:
@@ -334,7 +289,7 @@ class Explorer(QObject):
         """A point was clicked: show its image, with a ring around its patch."""
         image = self._mark(point)
         if image:
-            self._images.select(image)
+            self._bench.images.select(image)
         self._show()
 
     def _mark(self, point: int) -> int:
@@ -353,7 +308,7 @@ class Explorer(QObject):
         found = self._found
         if found is None or found.points is None:
             return
-        points, image = found.points, self._viewer.image(pane)
+        points, image = found.points, self._bench.viewer.image(pane)
         xy = points.image_xy()
         owner = np.array([self._ids[position] for position in points.positions])[points.result.image]
         # A patch reaches as far as its token's cell, so a click between two centres still finds one.
@@ -367,29 +322,6 @@ class Explorer(QObject):
             self._show()
             return
         self._points_selected(chosen)
-
-
-def _part_colours(found: Explored, images: list[int], document: Document) -> NDArray[np.uint8]:
-    assert found.points is not None
-    points = found.points
-    xy = np.rint(points.image_xy()).astype(np.int64)
-    out = np.full((len(xy), 3), _GREY, dtype=np.uint8)
-    table = {part.id: part.colour for part in document.parts}
-    for index, image in enumerate(images):
-        label_map = document.label_map(image)
-        mine = np.flatnonzero(points.result.image == index)
-        if label_map is None:
-            continue
-        height, width = label_map.hw
-        x, y = np.clip(xy[mine].T, 0, [[width - 1], [height - 1]])
-        labels = label_map.labels[y, x]
-        for part, colour in table.items():
-            out[mine[labels == part]] = colour
-    return out
-
-
-def _folders(images: list[int], document: Document) -> list[str]:
-    return [str(Path(document.image(image).path).parent) for image in images]
 
 
 def _words(outcome: Outcome) -> str:

@@ -6,7 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from counterpart.desktop.canvas.canvas import Canvas
-from counterpart.desktop.canvas.tools import Pointer, Tool
+from counterpart.desktop.canvas.tool import Pointer, Tool
 
 __all__ = ["RegionTool"]
 

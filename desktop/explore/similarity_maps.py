@@ -2,8 +2,8 @@
 
 Features come from the engine, once per image; they are asked for in an interactive slot, so that a long job
 delays them by one of its steps at most. The maps themselves are one small product of features that are at
-hand; they are made on a light thread of their own, the latest request winning, so that the map follows the
-pointer whatever else is going on.
+hand; they are made on a thread beside it, the latest request winning, so that the map follows the pointer
+whatever else is going on.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Signal
 
 from counterpart.core.features.similarity import SimilarityField
 from counterpart.core.features.values import FeatureMap
@@ -42,8 +43,8 @@ class SimilarityMaps(QObject):
     """Answers probes with maps over images.
 
     Args:
-        runner: Has the engine.
-        light: Runs the products; its engine is not used.
+        jobs: Has the engine.
+        side_jobs: Runs the products; its engine is not used.
         refs_of: Image references by id.
         parent: Owner.
 
@@ -59,21 +60,19 @@ class SimilarityMaps(QObject):
 
     def __init__(
         self,
-        runner: JobRunner,
-        light: JobRunner,
+        jobs: JobRunner,
+        side_jobs: JobRunner,
         refs_of: Callable[[list[int]], Mapping[int, ImageRef]],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._runner, self._light, self._refs_of = runner, light, refs_of
+        self._jobs, self._side_jobs, self._refs_of = jobs, side_jobs, refs_of
         self._choice = ModelChoice()
         self._features: OrderedDict[int, FeatureMap] = OrderedDict()
         self._failed: set[int] = set()
         self._pending: frozenset[int] = frozenset()
         self._wanted: tuple[_Probe, tuple[int, ...]] | None = None
         self._field: tuple[tuple[int, ...], SimilarityField] | None = None
-        runner.answered.connect(self._on_features)
-        light.answered.connect(self._on_maps)
 
     def set_choice(self, choice: ModelChoice) -> None:
         """Another model: what was computed before counts no more."""
@@ -119,21 +118,19 @@ class SimilarityMaps(QObject):
         request = FeaturesRequest.for_points(self._choice, refs)
         self._pending = frozenset(missing)
         self.waiting.emit(True)
-        self._runner.ask(_FEATURES, Job("Similarity", features_job(request), tag=(self._choice, missing)))
+        answered = partial(self._have_features, self._choice, missing)
+        self._jobs.ask(_FEATURES, Job("Similarity", features_job(request)), answered)
 
-    @Slot(str, object, object)
-    def _on_features(self, slot: str, job: Job, outcome: Outcome) -> None:
-        if slot != _FEATURES or job.tag[0] != self._choice:
-            return
-        if outcome.cancelled:
+    def _have_features(self, choice: ModelChoice, missing: list[int], outcome: Outcome) -> None:
+        if choice != self._choice:
             return
         self._pending = frozenset()
         self.waiting.emit(False)
         if outcome.failure is not None:
-            self._failed.update(job.tag[1])
+            self._failed.update(missing)
             self.failed.emit(outcome.failure.text)
             return
-        self._failed.update(set(job.tag[1]) - set(outcome.result))
+        self._failed.update(set(missing) - set(outcome.result))
         self._features.update(outcome.result)
         while len(self._features) > _KEPT:
             self._features.popitem(last=False)
@@ -150,13 +147,9 @@ class SimilarityMaps(QObject):
             field = ready[1] if ready is not None else SimilarityField(features)
             return field, field.at(images.index(probe.image), probe.xy)
 
-        self._light.ask(_MAPS, Job("Similarity", maps, tag=(probe, images, features)))
+        self._side_jobs.ask(_MAPS, Job("Similarity", maps), partial(self._have_maps, probe, images, features))
 
-    @Slot(str, object, object)
-    def _on_maps(self, slot: str, job: Job, outcome: Outcome) -> None:
-        if slot != _MAPS or outcome.cancelled:
-            return
-        probe, images, features = job.tag
+    def _have_maps(self, probe: _Probe, images: tuple[int, ...], features: list[FeatureMap], outcome: Outcome) -> None:
         if outcome.failure is not None:
             self.failed.emit(outcome.failure.text)
             return

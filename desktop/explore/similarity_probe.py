@@ -1,55 +1,44 @@
-"""Shows similarity maps: follows the pointer, keeps a pinned place, tells the canvas and the image list."""
+"""Shows similarity maps: follows the pointer, keeps a pinned place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QObject, Signal, Slot
 
-from counterpart.desktop.canvas.canvas import Canvas
 from counterpart.desktop.canvas.pane import Heat
-from counterpart.desktop.canvas.tools import ProbeTool
 from counterpart.desktop.explore.similarity_maps import SimilarityMaps
-from counterpart.desktop.images.viewer import Viewer
+from counterpart.desktop.explore.similarity_tool import SimilarityTool
+from counterpart.desktop.workbench import Workbench
 
 __all__ = ["SimilarityProbe"]
 
 
 class SimilarityProbe(QObject):
-    """Between the similarity tool, the prober and what shows maps.
+    """Between the similarity tool, those who make maps and those who show them.
 
     Args:
-        others: Further images to look at while a place is pinned: those whose thumbnails can be seen.
+        bench: What rooms share.
+        tool: Says where to look.
+        maps: Makes the maps.
 
     Signals:
-        heats: A `Heat` by image for the image list, empty when there is none.
         pinned_maps: A `Heat` by pane while a place is pinned, empty when none is.
-        says: A line for the status bar.
     """
 
-    heats = Signal(object)
     pinned_maps = Signal(object)
-    says = Signal(str)
 
-    def __init__(
-        self,
-        canvas: Canvas,
-        viewer: Viewer,
-        tool: ProbeTool,
-        prober: SimilarityMaps,
-        others: Callable[[], list[int]],
-        parent: QObject | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self._canvas, self._viewer, self._prober, self._others = canvas, viewer, prober, others
+    def __init__(self, bench: Workbench, tool: SimilarityTool, maps: SimilarityMaps) -> None:
+        super().__init__(tool)
+        self._bench, self._maps = bench, maps
+        self._canvas, self._viewer = bench.canvas, bench.viewer
+        self._says = bench.status.show_place
         self._active = False
         self._pinned: tuple[int, tuple[float, float]] | None = None
         self._source_pane = 0
         tool.probed.connect(self._probed)
         tool.left.connect(self._left)
-        prober.answered.connect(self._answered)
-        prober.waiting.connect(self._waiting)
-        prober.failed.connect(self.says)
+        maps.answered.connect(self._answered)
+        maps.waiting.connect(self._waiting)
+        maps.failed.connect(self._says)
 
     @property
     def pinned(self) -> bool:
@@ -65,9 +54,10 @@ class SimilarityProbe(QObject):
     def unpin(self) -> None:
         """Forget the pinned place and take the maps away."""
         self._pinned = None
-        self._prober.stop()
+        self._maps.stop()
         self._clear()
 
+    @Slot()
     def image_shown(self) -> None:
         """A pane shows another image: a pinned place is looked for there too."""
         if self._active and self._pinned is not None:
@@ -76,12 +66,10 @@ class SimilarityProbe(QObject):
             self._clear()
 
     def _clear(self) -> None:
-        for pane in (0, 1):
-            self._canvas.set_heat(pane, None)
+        self._bench.maps.put("similarity", {})
         self._canvas.set_probe(None, None)
-        self.heats.emit({})
         self.pinned_maps.emit({})
-        self.says.emit("")
+        self._says("")
 
     @Slot(int, float, float, bool)
     def _probed(self, pane: int, x: float, y: float, pin: bool) -> None:
@@ -104,13 +92,13 @@ class SimilarityProbe(QObject):
     def _ask(self, image: int, xy: tuple[float, float]) -> None:
         targets = [self._viewer.image(pane) for pane in range(self._canvas.count)]
         if self._pinned is not None:
-            targets += self._others()
-        self._prober.probe(image, xy, targets)
+            targets += self._bench.images.visible_images()
+        self._maps.probe(image, xy, targets)
 
     @Slot()
     def _left(self) -> None:
         if self._pinned is None:
-            self._prober.stop()
+            self._maps.stop()
             self._clear()
 
     @Slot(int, object, object)
@@ -119,21 +107,19 @@ class SimilarityProbe(QObject):
             return
         shown = range(self._canvas.count)
         source = next((pane for pane in shown if self._viewer.image(pane) == image), None)
-        for pane in shown:
-            # With two images the one pointed at stays as it is: the answer lies in the other.
-            hide = self._canvas.count == 2 and pane == source
-            self._canvas.set_heat(pane, None if hide else heats.get(self._viewer.image(pane)))
+        # With two images the one pointed at stays as it is: the answer lies in the other.
+        bare = {source} if self._canvas.count == 2 and source is not None else set()
+        self._bench.maps.put("similarity", heats, small=heats if self.pinned else {}, bare=bare)
         if source is not None:
-            self._canvas.set_probe(source, xy, pinned=self._pinned is not None)
-        if self._pinned is not None:
-            self.heats.emit(heats)
-            panes = {pane: self._canvas.panes[pane].heat for pane in shown}
+            self._canvas.set_probe(source, xy, pinned=self.pinned)
+        if self.pinned:
+            panes = {pane: heats.get(self._viewer.image(pane)) for pane in shown if pane not in bare}
             self.pinned_maps.emit({pane: heat for pane, heat in panes.items() if heat is not None})
         others = [heats[key] for key in heats if key != image]
         best = max((float(heat.values.max()) for heat in others), default=None)
         if best is not None:
-            self.says.emit(f"Best likeness in the other image {best:.2f}")
+            self._says(f"Best likeness in the other image {best:.2f}")
 
     @Slot(bool)
     def _waiting(self, waiting: bool) -> None:
-        self.says.emit("Computing features …" if waiting and self._active else "")
+        self._says("Computing features …" if waiting and self._active else "")

@@ -6,8 +6,8 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QWidget
 
 from counterpart.core.tools.region import Region
-from counterpart.desktop.canvas.canvas import Canvas
 from counterpart.desktop.canvas.pane import Heat
+from counterpart.desktop.images.map_layers import MapLayers
 from counterpart.desktop.parts.label_editor import LabelEditor
 from counterpart.desktop.widgets.controls import NumberField, muted
 from counterpart.desktop.widgets.theme import GRID
@@ -42,6 +42,11 @@ class SelectOptions(QWidget):
 class SimilaritySelect(QObject):
     """Previews and makes selections of the similarity maps that the canvas shows.
 
+    Args:
+        layers: What the maps are laid with; they step back while a selection is previewed.
+        editor: Paints the selection.
+        options: What the person sets.
+
     Signals:
         selected: The selection was made: the pinned place has served.
     """
@@ -49,10 +54,10 @@ class SimilaritySelect(QObject):
     selected = Signal()
 
     def __init__(
-        self, canvas: Canvas, editor: LabelEditor, options: SelectOptions, parent: QObject | None = None
+        self, layers: MapLayers, editor: LabelEditor, options: SelectOptions, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._canvas, self._editor, self._options = canvas, editor, options
+        self._layers, self._editor, self._options = layers, editor, options
         self._heats: dict[int, Heat] = {}
         self._shown: set[int] = set()
         self._soon = QTimer(self)
@@ -96,8 +101,6 @@ class SimilaritySelect(QObject):
             self._soon.start()
         else:
             self._drop()
-            for pane, heat in self._heats.items():
-                self._canvas.set_heat(pane, heat)
 
     @Slot()
     def _show(self) -> None:
@@ -107,14 +110,18 @@ class SimilaritySelect(QObject):
                 self._options.preview.setChecked(False)
                 return
             self._shown.add(pane)
-            self._canvas.set_heat(pane, None)
+            self._layers.uncover(self._shown)
             self._editor.preview(pane, self.region(pane))
 
     def _drop(self) -> None:
         self._soon.stop()
         for pane in self._shown:
             self._editor.abort(pane)
+        self._forget()
+
+    def _forget(self) -> None:
         self._shown.clear()
+        self._layers.uncover(())
 
     @Slot()
     def select(self) -> None:
@@ -125,5 +132,5 @@ class SimilaritySelect(QObject):
                 return
             self._editor.preview(pane, self.region(pane))
             self._editor.commit(pane, self._editor.title("Select alike as"))
-        self._shown.clear()
+        self._forget()
         self.selected.emit()

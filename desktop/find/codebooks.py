@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Signal, Slot
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtCore import QObject, Slot
+from PySide6.QtWidgets import QFileDialog
 
 from counterpart.core.errors import CounterpartError
 from counterpart.core.images.reading import ImageRef
@@ -21,8 +22,9 @@ from counterpart.core.project.tiles import PackedLabels, pack_labels
 from counterpart.desktop.find.mask_jobs import MaskRequest, mask_job
 from counterpart.desktop.find.runs import Runs, Ticket
 from counterpart.desktop.jobs.backend import Backend, ModelChoice
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
-from counterpart.desktop.project.session import LOOKING_ONLY, Session
+from counterpart.desktop.jobs.job_runner import Job, Outcome
+from counterpart.desktop.project.session import LOOKING_ONLY
+from counterpart.desktop.workbench import Workbench
 
 if TYPE_CHECKING:
     from counterpart.core.pipeline.engine import Engine
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Codebooks", "split_job"]
 
-_SPLIT = "split"
 _FILTER = "Codebooks (*.safetensors)"
 
 
@@ -65,36 +66,24 @@ class Codebooks(QObject):
     """Carries out what concerns the parts of the whole set.
 
     Args:
-        desk: Knows the parts that were found last, and takes label maps over.
-        images: The images that a codebook is applied to.
-
-    Signals:
-        notice: Kind and text for the person.
+        bench: What rooms share.
+        runs: Knows the parts that were found last, and takes label maps over.
     """
 
-    notice = Signal(str, str)
-
-    def __init__(
-        self,
-        session: Session,
-        runner: JobRunner,
-        desk: Runs,
-        images: Callable[[], list[int]],
-        window: QWidget,
-    ) -> None:
-        super().__init__(window)
-        self._session, self._runner, self._desk, self._images, self._window = session, runner, desk, images, window
-        runner.succeeded.connect(self._succeeded)
+    def __init__(self, bench: Workbench, runs: Runs) -> None:
+        super().__init__(runs)
+        self._bench, self._runs = bench, runs
+        self._tell = bench.messages.tell
 
     def _ready(self) -> tuple[Document, ModelChoice] | None:
-        document, choice = self._session.document, self._desk.choice
+        document, choice = self._bench.document, self._bench.models.choice
         if document is None:
             return None
         if document.read_only:
-            self.notice.emit("warning", LOOKING_ONLY)
+            self._tell("warning", LOOKING_ONLY)
             return None
         if choice is None:
-            self.notice.emit("warning", "This needs a model. Install one in the Run panel.")
+            self._tell("warning", "This needs a model. Install one in the Run panel.")
             return None
         return document, choice
 
@@ -107,64 +96,58 @@ class Codebooks(QObject):
             return
         document, choice = ready
         if part not in {each.id for each in document.parts}:
-            self.notice.emit("warning", "Choose the part to split first: click it in the legend.")
+            self._tell("warning", "Choose the part to split first: click it in the legend.")
             return
         known = document.part(part)
         if known.locked:
-            self.notice.emit("warning", f"The part {known.name} is locked. Unlock it first.")
+            self._tell("warning", f"The part {known.name} is locked. Unlock it first.")
             return
         labels: dict[int, PackedLabels] = {}
         for image in document.images_with_part(part):
             try:
                 packed = document.packed_labels(image)
             except CounterpartError as error:
-                self.notice.emit("warning", str(error))
+                self._tell("warning", str(error))
                 continue
             if packed is not None:
                 labels[image] = packed
         if not labels:
-            self.notice.emit("warning", f"No image has the part {known.name}.")
+            self._tell("warning", f"No image has the part {known.name}.")
             return
         refs = {image: document.image_ref(image) for image in labels}
-        tag = (document, document.revision, part)
-        job = Job(f"Splitting {known.name}", split_job(choice, refs, labels, part), _SPLIT, tag=tag)
-        self._runner.submit(job)
+        job = Job(f"Splitting {known.name}", split_job(choice, refs, labels, part), "split")
+        self._bench.jobs.submit(job, partial(self._was_split, document, document.revision, part))
 
-    @Slot(object, object)
-    def _succeeded(self, job: Job, outcome: Outcome) -> None:
-        if job.kind != _SPLIT:
-            return
-        owner, revision, part = job.tag
-        document = self._session.document
-        if document is None or document is not owner:
+    def _was_split(self, document: Document, revision: int, part: int, outcome: Outcome) -> None:
+        if self._bench.document is not document:
             return
         name = next((each.name for each in document.parts if each.id == part), "")
         if not name:
-            self.notice.emit("warning", "The part was deleted while it was being split: nothing was changed.")
+            self._tell("warning", "The part was deleted while it was being split: nothing was changed.")
             return
         command = SplitPart(part, outcome.result, revision)
-        if not self._session.do(command):
+        if not self._bench.session.do(command):
             return
         created = ", ".join(document.part(each).name for each in command.outcome.created)
         text = f"{name} was split on {len(command.outcome.changed)} images: what looks different is {created} now."
         if command.outcome.skipped:
             text += f" {len(command.outcome.skipped)} images were changed meanwhile and stay as they are."
-        self.notice.emit("info", text)
+        self._tell("info", text)
 
     # Codebooks ----------------------------------------------------------------------------------------------
 
     @Slot()
     def ask_save(self) -> None:
         """Ask where to keep the parts that were found last."""
-        document = self._session.document
-        codebook = self._desk.known_parts(document) if document is not None else None
+        document = self._bench.document
+        codebook = self._runs.known_parts(document) if document is not None else None
         if codebook is None:
-            self.notice.emit(
+            self._tell(
                 "warning",
                 "A codebook keeps parts as they were found. Press Find parts first; deleting one of them ends it.",
             )
             return
-        dialog = QFileDialog(self._window, "Save codebook")
+        dialog = QFileDialog(self._bench.window, "Save codebook")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("safetensors")
         dialog.setNameFilter(_FILTER)
@@ -176,16 +159,16 @@ class Codebooks(QObject):
         try:
             codebook.save(file)
         except CounterpartError as error:
-            self.notice.emit("error", str(error))
+            self._tell("error", str(error))
             return
-        self.notice.emit("info", f"{len(codebook.names)} parts are kept in {file.name}.")
+        self._tell("info", f"{len(codebook.names)} parts are kept in {file.name}.")
 
     @Slot()
     def ask_apply(self) -> None:
         """Ask for a codebook."""
         if self._ready() is None:
             return
-        dialog = QFileDialog(self._window, "Apply codebook")
+        dialog = QFileDialog(self._bench.window, "Apply codebook")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setNameFilter(_FILTER)
         dialog.fileSelected.connect(lambda file: self.apply(Path(file)))
@@ -200,17 +183,17 @@ class Codebooks(QObject):
         try:
             codebook = Codebook.load(file)
         except CounterpartError as error:
-            self.notice.emit("error", str(error))
+            self._tell("error", str(error))
             return
         if codebook.spec.model != choice.name:
-            self.notice.emit(
+            self._tell(
                 "warning",
                 f"{file.name} was made with {codebook.spec.model}. Choose that model under Advanced in the Run panel.",
             )
             return
-        images = self._images()
-        refs = {image: document.image_ref(image) for image in images}
+        images = self._bench.scopes.images("all")
         title = f"Apply {file.stem}"
-        request = MaskRequest(choice, codebook, refs)
+        request = MaskRequest(choice, codebook, self._bench.scopes.refs(images))
         ticket = Ticket(document, document.revision, tuple(images), title)
-        self._runner.submit(Job(title, mask_job(_find_known)(request), "codebook", tag=ticket))
+        job = Job(title, mask_job(_find_known)(request), "codebook")
+        self._bench.jobs.submit(job, partial(self._runs.take_over, ticket))

@@ -7,22 +7,22 @@ project until the button is pressed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Slot
 
 from counterpart.core.errors import CounterpartError
 from counterpart.core.project.document import Document
-from counterpart.desktop.canvas.grid_paint import GridPaint, labelled
+from counterpart.desktop.canvas.grid_paint import labelled
 from counterpart.desktop.find.mask_jobs import MakePreviewJob, MaskRequest, PreviewResult
 from counterpart.desktop.find.run_panel import RunPanel
 from counterpart.desktop.find.runs import Runs
 from counterpart.desktop.jobs.backend import ModelChoice
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
-from counterpart.desktop.project.session import Session
+from counterpart.desktop.jobs.job_runner import Job, Outcome
 from counterpart.desktop.widgets.form import get_field
+from counterpart.desktop.workbench import Workbench
 
 __all__ = ["LivePreview"]
 
@@ -43,31 +43,18 @@ class _Armed:
 
 
 class LivePreview(QObject):
-    """Between the Run panel and the worker.
+    """Between the Run panel and the worker; lays what it gets over the images.
 
     Args:
+        bench: What rooms share.
+        panel: Whose parameters are previewed.
+        runs: Says when features are at hand.
         previews: How each task is previewed, by task id.
-        busy: Whether something else is laid over the images.
-
-    Signals:
-        shown: There is another preview, or none any more: lay `paints` over the images.
     """
 
-    shown = Signal()
-
-    def __init__(
-        self,
-        session: Session,
-        panel: RunPanel,
-        desk: Runs,
-        runner: JobRunner,
-        previews: Mapping[str, MakePreviewJob],
-        busy: Callable[[], bool],
-        parent: QObject | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self._session, self._panel, self._desk, self._runner = session, panel, desk, runner
-        self._previews, self._busy = previews, busy
+    def __init__(self, bench: Workbench, panel: RunPanel, runs: Runs, previews: Mapping[str, MakePreviewJob]) -> None:
+        super().__init__(panel)
+        self._bench, self._panel, self._runs, self._previews = bench, panel, runs, previews
         self._armed: _Armed | None = None
         self._found: PreviewResult | None = None
         self._wanted: Job | None = None
@@ -78,8 +65,7 @@ class LivePreview(QObject):
         panel.params_changed.connect(self._changed)
         panel.preview_dropped.connect(self.drop)
         panel.run_wanted.connect(self.drop)
-        desk.taken_over.connect(self._arm)
-        runner.answered.connect(self._answered)
+        runs.taken_over.connect(self._arm)
 
     @property
     def found(self) -> PreviewResult | None:
@@ -97,9 +83,8 @@ class LivePreview(QObject):
         self._wait.stop()
         self._wanted = None
         self._panel.preview.say("")
-        if self._found is not None:
-            self._found = None
-            self.shown.emit()
+        self._found = None
+        self._bench.maps.put("preview", {})
 
     @Slot(object, object, object)
     def _arm(self, document: Document, request: MaskRequest, images: tuple[int, ...]) -> None:
@@ -117,8 +102,8 @@ class LivePreview(QObject):
 
     def _request(self) -> MaskRequest | None:
         """What to preview; None where it would need the model again, or nothing was changed."""
-        armed, document = self._armed, self._session.document
-        if armed is None or document is not armed.document or self._desk.choice != armed.choice:
+        armed, document = self._armed, self._bench.document
+        if armed is None or document is not armed.document or self._bench.models.choice != armed.choice:
             return None
         try:
             params = self._panel.params()
@@ -130,25 +115,23 @@ class LivePreview(QObject):
             return None
         known = set(document.image_ids)
         refs = {image: document.image_ref(image) for image in armed.images if image in known}
-        return MaskRequest(armed.choice, params, refs, self._desk.known_parts(document)) if refs else None
+        return MaskRequest(armed.choice, params, refs, self._runs.known_parts(document)) if refs else None
 
     @Slot()
     def _ask(self) -> None:
         request = self._request()
-        if request is None or self._busy():
+        if request is None or self._bench.toolbox.active == "similarity":
             self.drop()
             return
-        make = self._previews[self._panel.spec.id]
-        self._wanted = self._runner.ask(_SLOT, Job("Preview", make(request), tag=request))
+        job = Job("Preview", self._previews[self._panel.spec.id](request))
+        self._wanted = job
+        self._bench.jobs.ask(_SLOT, job, lambda outcome: self._answered(job, outcome))
         self._panel.preview.say("Preview …", droppable=False)
 
-    @Slot(str, object, object)
-    def _answered(self, slot: str, job: Job, outcome: Outcome) -> None:
-        if slot != _SLOT or job is not self._wanted:
+    def _answered(self, job: Job, outcome: Outcome) -> None:
+        if job is not self._wanted:
             return
         self._wanted = None
-        if outcome.cancelled:
-            return
         if outcome.failure is not None:
             self._panel.preview.say(outcome.failure.text, droppable=False)
             return
@@ -156,19 +139,19 @@ class LivePreview(QObject):
         note = outcome.result.note
         words = f"Preview: {note}." if note else "Preview."
         self._panel.preview.say(f"{words} {self._panel.spec.verb} keeps it.")
-        self.shown.emit()
+        self.show()
 
     # Showing ------------------------------------------------------------------------------------------------
 
-    def paints(self) -> dict[int, GridPaint]:
-        """What to lay over images, by id."""
-        found, document = self._found, self._session.document
+    @Slot()
+    def show(self) -> None:
+        """Lay what was found over the images, in the colours that parts have now."""
+        found, document = self._found, self._bench.document
         if found is None or document is None:
-            return {}
+            return
         own = {part.name: part.colour for part in document.parts}
-        return labelled(
-            found.grids, {value: own.get(name, found.colours[value]) for value, name in found.names.items()}
-        )
+        tints = {value: own.get(name, found.colours[value]) for value, name in found.names.items()}
+        self._bench.maps.put("preview", labelled(found.grids, tints))
 
 
 def _costs(params: Any) -> tuple[Any, ...]:

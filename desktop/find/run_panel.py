@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
@@ -18,71 +17,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from counterpart.core.errors import CounterpartError
+from counterpart.desktop.images.scopes import SCOPES, Scope, Scopes
+from counterpart.desktop.jobs.backend import ModelEntry
+from counterpart.desktop.jobs.task import TaskSpec, starting_values
 from counterpart.desktop.shell.settings import Settings
 from counterpart.desktop.widgets.controls import Notice, Segments, field_label, heading, line, muted
-from counterpart.desktop.widgets.form import Form, Knob, get_field, replace_fields
+from counterpart.desktop.widgets.form import Form, get_field, replace_fields
 from counterpart.desktop.widgets.icons import icon
 from counterpart.desktop.widgets.preview_line import PreviewLine
 from counterpart.desktop.widgets.theme import GRID, colours
 
-__all__ = ["ModelEntry", "RunPanel", "TaskSpec"]
-
-
-@dataclass(frozen=True, slots=True)
-class TaskSpec:
-    """A kind of job as the panel shows it.
-
-    Attributes:
-        id: Name in the program.
-        title: Name for a person.
-        help: What it does, in one sentence.
-        defaults: Parameters to start from, for a model.
-        knobs: How fields are shown, for a model.
-        few: Fields that are always shown.
-        advanced: Fields behind Advanced.
-        verb: On the button.
-        method: Field that chooses between ways of doing it, each with settings of its own; empty for none.
-        for_method: Parameters of a way, for a model: all fields follow when another way is chosen, but those kept.
-        kept: Fields that a person's choice stays in then.
-    """
-
-    id: str
-    title: str
-    help: str
-    defaults: Callable[[str], Any]
-    knobs: Callable[[str], Mapping[str, Knob]]
-    few: Sequence[str]
-    advanced: Sequence[str]
-    verb: str = "Run"
-    method: str = ""
-    for_method: Callable[[str, Any], Any] | None = None
-    kept: Sequence[str] = ()
-
-    def base(self, model: str, values: Mapping[str, Any]) -> Any:
-        """Parameters that fields which are not shown are taken from: those of the way that is chosen."""
-        if self.for_method is None or self.method not in values:
-            return self.defaults(model)
-        return self.for_method(model, values[self.method])
-
-
-@dataclass(frozen=True, slots=True)
-class ModelEntry:
-    """A model as the panel lists it.
-
-    Attributes:
-        name: Registry name.
-        title: Name for a person.
-        installed: Whether its weights are here.
-        note: What a person should know before using it.
-        fetchable: Whether it can be fetched, or comes from a file only.
-    """
-
-    name: str
-    title: str
-    installed: bool
-    note: str = ""
-    fetchable: bool = True
+__all__ = ["RunPanel"]
 
 
 class RunPanel(QWidget):
@@ -211,9 +156,9 @@ class RunPanel(QWidget):
         return str(self.model.currentData() or "")
 
     @property
-    def scope_name(self) -> str:
+    def scope_name(self) -> Scope:
         """Which images are wanted."""
-        return str(self.scope.currentData() or "all")
+        return cast("Scope", self.scope.currentData() or "all")
 
     def params(self) -> Any:
         """Parameters of the task as chosen.
@@ -228,16 +173,17 @@ class RunPanel(QWidget):
         """What is chosen, by field."""
         return {**self._form(False).values(), **self._form(True).values()}
 
-    def task_spec(self, task: str) -> TaskSpec | None:
-        """A task that is offered."""
-        return next((each for each in self._tasks if each.id == task), None)
-
     def choose_task(self, task: str) -> None:
         """Choose a task."""
         self.task.set_index([each.id for each in self._tasks].index(task))
         self._task_chosen()
 
     # What can be chosen -------------------------------------------------------------------------------------
+
+    def add_task(self, spec: TaskSpec) -> None:
+        """Offer one more task, behind the others."""
+        self._tasks.append(spec)
+        self.task.add(spec.title, spec.help)
 
     def set_models(self, models: Sequence[ModelEntry], chosen: str) -> None:
         """List the models. The chosen one stays chosen."""
@@ -251,13 +197,13 @@ class RunPanel(QWidget):
         self.model.blockSignals(False)
         self._task_chosen()
 
-    def set_scopes(self, scopes: Sequence[tuple[str, str, int]]) -> None:
-        """List which images can be run on: name, words, number of images."""
+    def show_scopes(self, scopes: Scopes) -> None:
+        """List which images can be run on, and how many they are. The chosen ones stay chosen."""
         keep = self.scope_name
         self.scope.blockSignals(True)
         self.scope.clear()
-        for name, words, count in scopes:
-            self.scope.addItem(f"{words} ({count:,})", name)
+        for name, words in SCOPES:
+            self.scope.addItem(f"{words} ({scopes.count(name):,})", name)
         self.scope.setCurrentIndex(max(self.scope.findData(keep), 0))
         self.scope.blockSignals(False)
 
@@ -281,24 +227,14 @@ class RunPanel(QWidget):
         key = (f"{self.spec.id}/{self.model_name}", advanced)
         if key not in self._forms:
             names = self.spec.advanced if advanced else self.spec.few
-            form = Form(self.starting_values(self.spec), names, self.spec.knobs(self.model_name))
+            form = Form(
+                starting_values(self._settings, self.spec, self.model_name), names, self.spec.knobs(self.model_name)
+            )
             form.changed.connect(self._follow_method)
             form.changed.connect(self._remember)
             form.changed.connect(self.params_changed)
             self._forms[key] = form
         return self._forms[key]
-
-    def starting_values(self, spec: TaskSpec) -> Any:
-        """Parameters of a task as they were chosen last, whichever task is chosen now."""
-        params = spec.defaults(self.model_name)
-        kept = self._settings.params(f"{spec.id}/{self.model_name}")
-        for name, value in kept.items():
-            if name in (*spec.few, *spec.advanced):
-                try:
-                    params = replace_fields(params, {name: value})
-                except (CounterpartError, TypeError, ValueError):
-                    continue  # a value that an earlier version allowed
-        return params
 
     @Slot()
     def _follow_method(self) -> None:
@@ -354,7 +290,6 @@ class RunPanel(QWidget):
 
     @Slot()
     def _model_chosen(self) -> None:
-        self._settings.change(model=self.model_name)
         self._task_chosen()
         self.model_changed.emit(self.model_name)
 

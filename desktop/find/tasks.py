@@ -9,11 +9,11 @@ from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
 from counterpart.core.parts.codebook import Codebook
 from counterpart.core.pipeline.engine import Engine
-from counterpart.core.pipeline.keypoints.transfer import TransferJob
 from counterpart.core.pipeline.parts.discovery import PartsJob, find_parts
 from counterpart.core.pipeline.parts.masks import CosegmentJob, MaskRun, find_object
 from counterpart.desktop.find.mask_jobs import MakeMaskJob, MakePreviewJob, MaskRequest, mask_job, preview_job
-from counterpart.desktop.find.run_panel import TaskSpec
+from counterpart.desktop.jobs.stride_knob import stride_knob
+from counterpart.desktop.jobs.task import TaskSpec
 from counterpart.desktop.widgets.form import Knob
 
 __all__ = ["TASKS", "make_jobs", "make_previews"]
@@ -23,15 +23,7 @@ def _info(model: str) -> ModelInfo:
     return model_info(model)
 
 
-def _strides(info: ModelInfo) -> tuple[int, ...]:
-    """Distances of patches that a model allows and that make sense, the finest last."""
-    if info.arch == "resnet":
-        return (32, 16, 8, 4)
-    return tuple(step for step in range(info.patch, 1, -1) if info.patch % step == 0)
-
-
 def _input_knobs(info: ModelInfo) -> dict[str, Knob]:
-    strides = _strides(info)
     return {
         "size": Knob(
             "Input size",
@@ -42,12 +34,7 @@ def _input_knobs(info: ModelInfo) -> dict[str, Knob]:
             none="The image's own",
             help="Longest side of what the model sees. Larger finds smaller things and takes longer",
         ),
-        "stride": Knob(
-            "Stride",
-            choices=strides,
-            words={step: f"{step} px" + (" (fast)" if step == strides[0] else "") for step in strides},
-            help="Distance of patches. Smaller gives finer maps; half of it takes about sixteen times as long",
-        ),
+        "stride": stride_knob(info),
     }
 
 
@@ -155,27 +142,6 @@ def _find_parts(
     return found.masks, found.codebook
 
 
-def _keypoint_defaults(model: str) -> TransferJob:
-    return TransferJob.for_model(_info(model).defaults)
-
-
-def _keypoint_knobs(model: str) -> Mapping[str, Knob]:
-    return {
-        "stride": _input_knobs(_info(model))["stride"],
-        "params.doubtful_below": Knob(
-            "Doubtful below",
-            high=1.0,
-            step=0.05,
-            help="What is less sure comes in orange, to be looked at",
-        ),
-        "params.prior": Knob("Use the templates' layout", help="Where points lie to each other; tolerant of pose"),
-        "params.mirror_templates": Knob(
-            "Templates serve mirrored too", help="Left and right change places; helps where animals face both ways"
-        ),
-        "params.mirror_target": Knob("Look at each image mirrored too", help="Twice the time, a little more accurate"),
-    }
-
-
 TASKS: tuple[TaskSpec, ...] = (
     TaskSpec(
         "parts",
@@ -227,16 +193,6 @@ TASKS: tuple[TaskSpec, ...] = (
         "params.method",
         _object_for_method,
         ("size", "stride", "params.seed"),
-    ),
-    TaskSpec(
-        "keypoints",
-        "Keypoints",
-        "Places the keypoints of confirmed images in the others",
-        _keypoint_defaults,
-        _keypoint_knobs,
-        ("params.doubtful_below",),
-        ("stride", "params.prior", "params.mirror_templates", "params.mirror_target"),
-        "Transfer keypoints",
     ),
 )
 """What the Run panel offers."""

@@ -14,20 +14,9 @@ from counterpart.core.project.model import IMAGE_STATES, ImageRecord
 from counterpart.desktop.canvas.grid_paint import GridPaint
 from counterpart.desktop.canvas.pane import Heat, heat_picture
 from counterpart.desktop.images.image_filter import ImageFilter
+from counterpart.desktop.images.image_words import MISSING, STATE_NAMES, describe, reason
 
-__all__ = ["STATE_NAMES", "ImageModel", "Roles"]
-
-STATE_NAMES: dict[str, str] = {
-    "todo": "To do",
-    "predicted": "Predicted",
-    "edited": "Edited",
-    "reviewed": "Reviewed",
-    "skipped": "Skipped",
-}
-"""Review states as a person reads them."""
-
-MISSING = "File does not exist"
-"""What is said of an image whose file is not where the project says."""
+__all__ = ["ImageModel", "Roles"]
 
 _MANY = 64
 _HEAT_PX = 72
@@ -304,24 +293,3 @@ class ImageModel(QAbstractListModel):
 def _doubt(record: ImageRecord) -> float:
     """How doubtful an image is; what a person has dealt with is not."""
     return -1.0 if record.doubt is None or record.state in ("reviewed", "skipped") else record.doubt
-
-
-def reason(text: str, path: str) -> str:
-    """What is wrong with an image, without the path of its file, which is known where this is shown."""
-    name = path.rpartition("/")[2]
-    before, found, rest = text.partition(f"{name}: ") if name else ("", "", "")
-    rest = rest if found and (not before or before[-1] in "/\\") else text
-    return rest[:1].upper() + rest[1:]
-
-
-def describe(record: ImageRecord, problem: str) -> str:
-    """An image in a few lines."""
-    lines = [record.name]
-    if record.width:
-        lines.append(f"{record.width} × {record.height} pixels")
-    lines.append(STATE_NAMES[record.state])
-    if record.doubt is not None:
-        lines.append(f"Doubt {record.doubt:.0%}")
-    if problem:
-        lines.append(problem)
-    return "\n".join(lines)

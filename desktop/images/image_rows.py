@@ -7,7 +7,8 @@ from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPai
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
 from counterpart.core.project.model import ImageRecord
-from counterpart.desktop.images.image_model import STATE_NAMES, Roles
+from counterpart.desktop.images.image_model import Roles
+from counterpart.desktop.images.image_words import STATE_NAMES
 from counterpart.desktop.widgets.icons import pixmap
 from counterpart.desktop.widgets.theme import Colours, colours, small_font
 

@@ -8,8 +8,8 @@ from PySide6.QtCore import QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
-from counterpart.desktop.images.image_model import STATE_NAMES
 from counterpart.desktop.images.image_rows import state_colour
+from counterpart.desktop.images.image_words import STATE_NAMES
 from counterpart.desktop.widgets.controls import icon_button, muted
 from counterpart.desktop.widgets.theme import colours
 

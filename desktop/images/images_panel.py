@@ -22,8 +22,9 @@ from counterpart.core.project.model import PartLabel
 from counterpart.desktop.canvas.grid_paint import GridPaint
 from counterpart.desktop.canvas.pane import Heat
 from counterpart.desktop.images.image_filter import NOTHING, WITH, WITHOUT, FilterButton, ImageFilter
-from counterpart.desktop.images.image_model import STATE_NAMES, ImageModel
+from counterpart.desktop.images.image_model import ImageModel
 from counterpart.desktop.images.image_rows import ROW_PX, ImageList, RowDelegate
+from counterpart.desktop.images.image_words import STATE_NAMES
 from counterpart.desktop.images.images_foot import ImagesFoot
 from counterpart.desktop.images.thumbnails import Thumbnails
 from counterpart.desktop.widgets.controls import EmptyState, heading, icon_button, line, muted
@@ -181,7 +182,6 @@ class ImagesPanel(QWidget):
 
     def retint(self) -> None:
         """Follow a change of theme."""
-        self.filter.retint()
         self._glass.setIcon(icon("search", colours().muted))
         self.view.viewport().update()
 

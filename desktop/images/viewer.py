@@ -14,7 +14,7 @@ from counterpart.core.project.model import LabelMap
 from counterpart.desktop.canvas.canvas import Canvas
 from counterpart.desktop.canvas.compositor import LabelStyle, PartStyle
 from counterpart.desktop.canvas.photo import Photo, build_photo
-from counterpart.desktop.images.image_model import reason
+from counterpart.desktop.images.image_words import reason
 from counterpart.desktop.jobs.file_loader import FileLoader
 from counterpart.desktop.shell.settings import Settings
 

@@ -20,7 +20,6 @@ from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
-from counterpart.desktop.find.run_panel import ModelEntry
 from counterpart.desktop.jobs.warm_up import warm_up
 from counterpart.desktop.shell.settings import Preferences
 
@@ -30,6 +29,7 @@ __all__ = [
     "EngineState",
     "FeaturesRequest",
     "ModelChoice",
+    "ModelEntry",
     "backend_maker",
     "cache_bounds",
     "features_job",
@@ -52,6 +52,25 @@ class ModelChoice:
     name: str = DEFAULT_MODEL
     device: str = "auto"
     precision: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model as a person chooses among them.
+
+    Attributes:
+        name: Registry name.
+        title: Name for a person.
+        installed: Whether its weights are here.
+        note: What a person should know before using it.
+        fetchable: Whether it can be fetched, or comes from a file only.
+    """
+
+    name: str
+    title: str
+    installed: bool
+    note: str = ""
+    fetchable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

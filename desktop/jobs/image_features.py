@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import partial
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Signal
 
 from counterpart.core.features.values import FeatureMap
 from counterpart.core.images.reading import ImageRef
@@ -48,7 +49,6 @@ class ImageFeatures(QObject):
         self._kept: OrderedDict[int, FeatureMap] = OrderedDict()
         self._problems: dict[int, str] = {}
         self._asked = 0
-        runner.answered.connect(self._answered)
 
     @property
     def choice(self) -> ModelChoice | None:
@@ -89,18 +89,14 @@ class ImageFeatures(QObject):
             return False
         self._asked = image
         request = FeaturesRequest.for_points(self._choice, refs)
-        self._runner.ask(_SLOT, Job("Features", features_job(request), tag=(self._choice, image)))
+        self._runner.ask(_SLOT, Job("Features", features_job(request)), partial(self._answered, self._choice, image))
         return True
 
-    @Slot(str, object, object)
-    def _answered(self, slot: str, job: Job, outcome: Outcome) -> None:
-        if slot != _SLOT or job.tag[0] != self._choice:
+    def _answered(self, choice: ModelChoice, image: int, outcome: Outcome) -> None:
+        if choice != self._choice:
             return
-        image = job.tag[1]
         if self._asked == image:
             self._asked = 0
-        if outcome.cancelled:
-            return
         found = outcome.result.get(image) if outcome.failure is None else None
         if found is None:
             text = outcome.failure.text if outcome.failure is not None else "the image has no features"

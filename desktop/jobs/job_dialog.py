@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Slot
+from functools import partial
+
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QProgressBar, QWidget
 
 from counterpart.core.jobs import Progress
@@ -37,8 +39,6 @@ class JobDialog(QDialog):
         self.progress.setTextVisible(False)
         self.progress.hide()
         self.notice = Notice()
-        runner.progressed.connect(self._progressed)
-        runner.ended.connect(self._ended)
 
     @property
     def working(self) -> bool:
@@ -50,7 +50,12 @@ class JobDialog(QDialog):
         self.progress.setRange(0, 0)
         self.progress.show()
         self._job = job
-        self._runner.submit(job)
+        self._runner.submit(
+            job,
+            failed=lambda _failure: None,  # the dialog says it itself, in `job_ended`
+            ended=partial(self._ended, job),
+            progressed=partial(self._progressed, job),
+        )
 
     def stop(self) -> None:
         """What is being done is not wanted any more."""
@@ -71,12 +76,10 @@ class JobDialog(QDialog):
     def job_ended(self, job: Job, outcome: Outcome) -> None:
         """The job ended by itself."""
 
-    @Slot(object, object)
     def _progressed(self, job: Job, progress: Progress) -> None:
         if job is self._job:
             self.job_progressed(job, progress)
 
-    @Slot(object, object)
     def _ended(self, job: Job, outcome: Outcome) -> None:
         if job is self._job:
             self._job = None
@@ -86,6 +89,4 @@ class JobDialog(QDialog):
     def done(self, result: int) -> None:
         """Close; what is being done is cancelled."""
         self.stop()
-        self._runner.progressed.disconnect(self._progressed)
-        self._runner.ended.disconnect(self._ended)
         super().done(result)

@@ -14,6 +14,9 @@ Two kinds of request:
   by contract nothing is half-done. So an interactive answer comes at most one step later than on an idle
   worker.
 
+Whoever makes a request says with it what is to follow (`done`, `failed`, `ended`), and is called on the window's
+thread. Nobody listens to what others asked for; the signals of the runner are for what shows progress.
+
 Cancelling is an event, not a slot: a queued slot would run after the job.
 """
 
@@ -26,8 +29,10 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+import shiboken6
 from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 
 from counterpart.core.errors import CounterpartError, JobCancelledError
@@ -51,7 +56,6 @@ class Job:
         title: What is being done, for the status bar.
         fn: See `JobFunction`.
         kind: Short name of the kind of job, `parts`.
-        tag: Anything the caller wants back with the result.
         number: Unique number, in order of creation.
         token: Cancels the job.
     """
@@ -59,7 +63,6 @@ class Job:
     title: str
     fn: JobFunction
     kind: str = ""
-    tag: Any = None
     number: int = field(default_factory=lambda: next(_numbers))
     token: CancelToken = field(default_factory=CancelToken)
 
@@ -109,6 +112,25 @@ def explain(error: BaseException) -> Failure:
     return Failure(f"The program made a mistake ({type(error).__name__}: {error}). Your work is safe.", details, error)
 
 
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """What follows on a job, on the window's thread."""
+
+    done: Callable[[Outcome], object] | None = None
+    failed: Callable[[Failure], object] | None = None
+    ended: Callable[[Outcome], object] | None = None
+    progressed: Callable[[Progress], object] | None = None
+
+
+def _wanted(call: Callable[..., object] | None) -> bool:
+    """Whether there is somebody to call: a window that was closed meanwhile is not told any more."""
+    inner = call
+    while isinstance(inner, partial):
+        inner = inner.func
+    owner = getattr(inner, "__self__", None)
+    return call is not None and (not isinstance(owner, QObject) or shiboken6.isValid(owner))
+
+
 class _Slots:
     """The latest interactive request of each slot, handed from the window's thread to the worker's."""
 
@@ -117,12 +139,14 @@ class _Slots:
         self._waiting: dict[str, Job] = {}
         self._running: dict[str, Job] = {}
 
-    def put(self, slot: str, job: Job) -> None:
+    def put(self, slot: str, job: Job) -> Job | None:
+        """Make a request wait. Returns the one that it replaces before that has begun."""
         with self._guard:
-            self._waiting.pop(slot, None)
+            replaced = self._waiting.pop(slot, None)
             self._waiting[slot] = job
             if slot in self._running:
                 self._running[slot].token.cancel()
+            return replaced
 
     def take(self) -> tuple[str, Job] | None:
         with self._guard:
@@ -148,7 +172,7 @@ class _Worker(QObject):
 
     progressed = Signal(object, object)
     finished = Signal(object, object)
-    answered = Signal(str, object, object)
+    answered = Signal(object, object)
 
     def __init__(self, make_engine: Callable[[], Any], slots: _Slots) -> None:
         super().__init__()
@@ -191,7 +215,7 @@ class _Worker(QObject):
                 slot, job = taken
                 outcome = self._outcome(job, JobContext(None, job.token))
                 self._slots.done(slot)
-                self.answered.emit(slot, job, outcome)
+                self.answered.emit(job, outcome)
         finally:
             self._serving = False
 
@@ -220,17 +244,18 @@ class JobRunner(QObject):
             handed to every job as `engine`; its `close()` is called, where there is one, when the runner
             shuts down.
         parent: Owner.
+
+    Signals:
+        started: The job that runs now.
+        progressed: A job, and how far it is.
+        failed: A job and why, where nobody said what is to follow on a failure.
+        ended: A job and how it ended, after what follows on it.
     """
 
-    queued = Signal(object)
     started = Signal(object)
     progressed = Signal(object, object)
-    succeeded = Signal(object, object)
     failed = Signal(object, object)
-    cancelled = Signal(object)
     ended = Signal(object, object)
-    idle = Signal()
-    answered = Signal(str, object, object)
 
     _run = Signal(object)
     _poke = Signal()
@@ -241,6 +266,7 @@ class JobRunner(QObject):
         self._queue: deque[Job] = deque()
         self._current: Job | None = None
         self._closing = False
+        self._next_by_job: dict[int, _Next] = {}
         self._slots = _Slots()
         self._thread = QThread()
         self._thread.setObjectName("counterpart-worker")
@@ -270,20 +296,52 @@ class JobRunner(QObject):
         """Whether a job runs or waits."""
         return self._current is not None or bool(self._queue)
 
-    def submit(self, job: Job) -> Job:
-        """Queue a job. Returns it."""
+    def submit(
+        self,
+        job: Job,
+        done: Callable[[Outcome], object] | None = None,
+        failed: Callable[[Failure], object] | None = None,
+        *,
+        ended: Callable[[Outcome], object] | None = None,
+        progressed: Callable[[Progress], object] | None = None,
+    ) -> Job:
+        """Queue a job.
+
+        Args:
+            job: What to do.
+            done: Called with the outcome when it succeeded.
+            failed: Called when it failed; by default the signal `failed` tells.
+            ended: Called last, however it ended, cancelled included.
+            progressed: Called with how far it is, at most ten times a second.
+
+        Returns:
+            The job.
+        """
         if self._closing:
             return job
+        self._next_by_job[job.number] = _Next(done, failed, ended, progressed)
         self._queue.append(job)
-        self.queued.emit(job)
         self._next()
         return job
 
-    def ask(self, slot: str, job: Job) -> Job:
-        """Make an interactive request: it replaces what the slot holds. `answered` brings the outcome."""
+    def ask(self, slot: str, job: Job, answered: Callable[[Outcome], object] | None = None) -> Job:
+        """Make an interactive request: it replaces what the slot holds.
+
+        Args:
+            slot: Name of the slot.
+            job: What to do.
+            answered: Called with the outcome, a failure included; not when the request was replaced or cancelled.
+
+        Returns:
+            The job.
+        """
         if self._closing:
             return job
-        self._slots.put(slot, job)
+        if answered is not None:
+            self._next_by_job[job.number] = _Next(ended=answered)
+        replaced = self._slots.put(slot, job)
+        if replaced is not None:
+            self._next_by_job.pop(replaced.number, None)
         self._poke.emit()
         return job
 
@@ -295,8 +353,7 @@ class JobRunner(QObject):
         job.token.cancel()
         if job in self._queue:
             self._queue.remove(job)
-            self.cancelled.emit(job)
-            self.ended.emit(job, Outcome(cancelled=True))
+            self._follow(job, Outcome(cancelled=True))
 
     def cancel_all(self) -> None:
         """Cancel what runs and what waits."""
@@ -321,10 +378,7 @@ class JobRunner(QObject):
         return self._thread.wait(timeout_ms)
 
     def _next(self) -> None:
-        if self._current is not None:
-            return
-        if not self._queue:
-            self.idle.emit()
+        if self._current is not None or not self._queue:
             return
         self._current = self._queue.popleft()
         self.started.emit(self._current)
@@ -333,6 +387,9 @@ class JobRunner(QObject):
     @Slot(object, object)
     def _on_progressed(self, job: Job, progress: Progress) -> None:
         if not self._closing and job is self._current:
+            following = self._next_by_job.get(job.number)
+            if following is not None and following.progressed is not None and _wanted(following.progressed):
+                following.progressed(progress)
             self.progressed.emit(job, progress)
 
     @Slot(object, object)
@@ -340,16 +397,29 @@ class JobRunner(QObject):
         if self._closing:
             return
         self._current = None
-        if outcome.cancelled:
-            self.cancelled.emit(job)
-        elif outcome.failure is not None:
-            self.failed.emit(job, outcome.failure)
-        else:
-            self.succeeded.emit(job, outcome)
-        self.ended.emit(job, outcome)
-        self._next()
+        try:
+            self._follow(job, outcome)
+        finally:  # a mistake in what follows on one job must not hold up those that wait
+            self._next()
 
-    @Slot(str, object, object)
-    def _on_answered(self, slot: str, job: Job, outcome: Outcome) -> None:
-        if not self._closing:
-            self.answered.emit(slot, job, outcome)
+    def _follow(self, job: Job, outcome: Outcome) -> None:
+        """Call what is to follow on a job that has ended."""
+        following = self._next_by_job.pop(job.number, _Next())
+        if outcome.failure is not None:
+            if following.failed is None:
+                self.failed.emit(job, outcome.failure)
+            elif _wanted(following.failed):
+                following.failed(outcome.failure)
+        elif not outcome.cancelled and following.done is not None and _wanted(following.done):
+            following.done(outcome)
+        if following.ended is not None and _wanted(following.ended):
+            following.ended(outcome)
+        self.ended.emit(job, outcome)
+
+    @Slot(object, object)
+    def _on_answered(self, job: Job, outcome: Outcome) -> None:
+        if self._closing:
+            return
+        following = self._next_by_job.pop(job.number, _Next())
+        if not outcome.cancelled and following.ended is not None and _wanted(following.ended):
+            following.ended(outcome)

@@ -3,114 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from counterpart.core.evaluate.keypoint_quality import KeypointQuality
-from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.keypoints.doubt import Doubt, doubts_of, most_doubtful
-from counterpart.core.pipeline.keypoints.project_keypoints import (
-    CheckedPoint,
-    Snapshot,
-    check_project,
-    evaluate_project,
-    serves,
-    snapshot,
-)
+from counterpart.core.pipeline.keypoints.project_keypoints import CheckedPoint, Snapshot, serves, snapshot
 from counterpart.core.pipeline.keypoints.transfer import TransferJob
 from counterpart.core.project.commands import ClearKeypoints, ConfirmKeypoints, MoveKeypoint, SwapKeypoints
-from counterpart.core.project.document import Document
-from counterpart.core.project.points import KeypointSet, Skeleton
+from counterpart.core.project.points import KeypointSet
 from counterpart.core.wording import counted
-from counterpart.desktop.jobs.backend import Backend, ModelChoice
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.jobs.backend import ModelChoice
+from counterpart.desktop.jobs.job_runner import Job, JobFunction, Outcome
 from counterpart.desktop.keypoints.check_panel import CheckPanel
 from counterpart.desktop.keypoints.instance_index import InstanceIndex
+from counterpart.desktop.keypoints.keypoint_jobs import MakeCheckJob, MakeEvaluateJob, check_job, evaluate_job
+from counterpart.desktop.keypoints.point_notes import PointNotes
 from counterpart.desktop.keypoints.queue_model import QueueModel
 from counterpart.desktop.keypoints.queue_panel import QueuePanel
-from counterpart.desktop.project.session import Session
+from counterpart.desktop.keypoints.task import transfer_params
+from counterpart.desktop.workbench import Workbench
 
-__all__ = ["Checks", "check_job", "evaluate_job"]
+__all__ = ["Checks"]
 
-_CHECK, _MEASURE = "check keypoints", "measure keypoints"
-_SWAPS = "suspected_swaps"
 _REFRESH_MS = 60
 _ENOUGH = 8
 """Images from which on what a check finds odd mostly is."""
-
-MakeCheckJob = Callable[[ModelChoice, Snapshot, TransferJob], Callable[[Backend, JobContext], list[CheckedPoint]]]
-MakeEvaluateJob = Callable[[ModelChoice, Snapshot, TransferJob], Callable[[Backend, JobContext], KeypointQuality]]
-
-
-def check_job(
-    choice: ModelChoice, points: Snapshot, job: TransferJob
-) -> Callable[[Backend, JobContext], list[CheckedPoint]]:
-    """A job that looks for odd ones among the points that a person stands for."""
-
-    def run(backend: Backend, ctx: JobContext) -> list[CheckedPoint]:
-        return check_project(backend.engine(choice), points, job, ctx)
-
-    return run
-
-
-def evaluate_job(
-    choice: ModelChoice, points: Snapshot, job: TransferJob
-) -> Callable[[Backend, JobContext], KeypointQuality]:
-    """A job that predicts every confirmed instance from the others."""
-
-    def run(backend: Backend, ctx: JobContext) -> KeypointQuality:
-        return evaluate_project(backend.engine(choice), points, job, ctx)
-
-    return run
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Ticket:
-    """What a job was started for."""
-
-    document: Document
-    skeleton: int
-    instances: int
 
 
 class Checks(QObject):
     """Keeps the queue in step with the document and carries out what it asks for.
 
     Args:
-        skeleton: Gives the skeleton that is worked with.
-        ready: Gives model, parameters and images for a job; None where there is no model.
+        index: The instances of the project, and the skeleton that is worked with.
+        notes: Know suspected swaps and points that were found right.
+
+    Attributes:
+        panel: The queue and self-evaluation.
+        make_check, make_evaluation: Make the jobs; replaced in tests.
 
     Signals:
         look: Image, instance and keypoint to be brought before the person.
         confirmed: Image of which a person confirmed a point.
-        notice: Kind and text for the person.
     """
 
     look = Signal(int, int, int)
     confirmed = Signal(int)
-    notice = Signal(str, str)
 
     def __init__(
-        self,
-        session: Session,
-        runner: JobRunner,
-        index: InstanceIndex,
-        skeleton: Callable[[], Skeleton | None],
-        ready: Callable[[], tuple[ModelChoice, TransferJob, list[int]] | None],
-        parent: QObject | None = None,
+        self, bench: Workbench, index: InstanceIndex, notes: PointNotes, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._session, self._runner, self._index = session, runner, index
-        self._skeleton, self._ready = skeleton, ready
+        self._bench, self._index, self._notes = bench, index, notes
         self.make_check: MakeCheckJob = check_job
         self.make_evaluation: MakeEvaluateJob = evaluate_job
         self.panel = CheckPanel(QueuePanel(QueueModel(self._image_name, self._point_name)))
         self._queue, self._quality = self.panel.queue, self.panel.quality
-        self._swaps: dict[int, list[tuple[int, int]]] = {}
         self._checks: dict[tuple[int, int], CheckedPoint] = {}
-        self._settled: set[tuple[int, int]] = set()
         self._kept: dict[int, tuple[tuple[KeypointSet, ...], list[Doubt]]] = {}
         self._stale = False
         self.panel.shown.connect(self._shown)
@@ -118,6 +68,7 @@ class Checks(QObject):
         self._soon.setSingleShot(True)
         self._soon.setInterval(_REFRESH_MS)
         self._soon.timeout.connect(self.refresh)
+        notes.changed.connect(self._noted)
         self._queue.looked_at.connect(self._look)
         self._queue.accept_wanted.connect(self._accept)
         self._queue.move_wanted.connect(self._move)
@@ -125,14 +76,13 @@ class Checks(QObject):
         self._queue.remove_wanted.connect(self._remove)
         self._queue.check_wanted.connect(self.check)
         self._quality.measure_wanted.connect(self.measure)
-        runner.succeeded.connect(self._succeeded)
 
     def _image_name(self, image: int) -> str:
-        document = self._session.document
+        document = self._bench.document
         return document.image(image).name if document is not None else ""
 
     def _point_name(self, index: int) -> str:
-        skeleton = self._skeleton()
+        skeleton = self._index.skeleton
         return skeleton.names[index] if skeleton is not None and index < len(skeleton) else ""
 
     # Content ------------------------------------------------------------------------------------------------------
@@ -140,11 +90,7 @@ class Checks(QObject):
     def reset(self) -> None:
         """Another project or skeleton."""
         self._checks.clear()
-        self._settled.clear()
         self._kept.clear()
-        document = self._session.document
-        kept = document.settings.get(_SWAPS) if document is not None else None
-        self._swaps = _read_swaps(kept)
         self._quality.show_quality(None)
         self.refresh()
 
@@ -165,13 +111,12 @@ class Checks(QObject):
         self._soon.stop()
 
     @Slot(object)
-    def note_swaps(self, swaps: dict[int, list[tuple[int, int]]]) -> None:
-        """A transfer suspects that these pairs of points have changed sides."""
-        self._swaps.update(swaps)
-        self._kept.clear()
-        document = self._session.document
-        if document is not None:
-            document.note_settings({_SWAPS: {str(key): pairs for key, pairs in self._swaps.items() if pairs}})
+    def _noted(self, instances: set[int]) -> None:
+        self._kept = {
+            image: (found, rows)
+            for image, (found, rows) in self._kept.items()
+            if instances.isdisjoint(each.instance for each in found)
+        }
         self.refresh_soon()
 
     @Slot()
@@ -179,7 +124,7 @@ class Checks(QObject):
         """List the points as they are."""
         self._soon.stop()
         self._stale = False
-        document, skeleton = self._session.document, self._skeleton()
+        document, skeleton = self._bench.document, self._index.skeleton
         if document is None or skeleton is None:
             self._queue.set_rows(())
             self._queue.say_empty("Nothing to check", "Place the keypoints of an image and transfer them to others.")
@@ -200,7 +145,7 @@ class Checks(QObject):
         for image, found in self._index.by_image.items():
             before, rows = kept.get(image, ((), []))
             if before is not found:
-                rows = doubts_of(image, found, self._swaps, self._checks, self._settled)
+                rows = doubts_of(image, found, self._notes.swaps, self._checks, self._notes.settled(found))
             self._kept[image] = (found, rows)
         return most_doubtful(rows for _, rows in self._kept.values())
 
@@ -236,9 +181,11 @@ class Checks(QObject):
     @Slot(object)
     def _accept(self, row: Doubt) -> None:
         if row.confirmed:
-            self._settled.add(row.key)
-            self._kept.pop(row.image, None)
-        elif not self._session.do(ConfirmKeypoints([row.instance], [row.index])):
+            found = self._index.by_image.get(row.image, ())
+            points = next((each for each in found if each.instance == row.instance), None)
+            if points is not None:
+                self._notes.settle(points, row.index, [index for pair in row.pairs for index in pair])
+        elif not self._bench.session.do(ConfirmKeypoints([row.instance], [row.index])):
             return
         self._next()
         if not row.confirmed:
@@ -246,19 +193,17 @@ class Checks(QObject):
 
     @Slot(object)
     def _move(self, row: Doubt) -> None:
-        if row.suggestion is not None and self._session.do(MoveKeypoint(row.instance, row.index, row.suggestion)):
+        if row.suggestion is not None and self._bench.session.do(MoveKeypoint(row.instance, row.index, row.suggestion)):
             self._next()
 
     @Slot(object)
     def _swap(self, row: Doubt) -> None:
-        if row.pairs and self._session.do(SwapKeypoints(row.instance, row.pairs)):
-            self._swaps.pop(row.instance, None)
-            self._kept.pop(row.image, None)
+        if row.pairs and self._bench.session.do(SwapKeypoints(row.instance, row.pairs)):
             self._next()
 
     @Slot(object)
     def _remove(self, row: Doubt) -> None:
-        if self._session.do(ClearKeypoints(row.instance, [row.index])):
+        if self._bench.session.do(ClearKeypoints(row.instance, [row.index])):
             self._next()
 
     def _next(self) -> None:
@@ -270,51 +215,47 @@ class Checks(QObject):
     @Slot()
     def check(self) -> None:
         """Look for odd ones among the confirmed points."""
-        self._submit("Check keypoints", _CHECK)
+        self._submit("Check keypoints", "check keypoints", self.make_check, self._take_checks)
 
     @Slot()
     def measure(self) -> None:
         """Predict every confirmed image from the others."""
-        self._submit("Measure keypoints", _MEASURE)
+        self._submit("Measure keypoints", "measure keypoints", self.make_evaluation, self._take_quality)
 
-    def _submit(self, title: str, kind: str) -> None:
-        document, skeleton, ready = self._session.document, self._skeleton(), self._ready()
+    def _submit(
+        self,
+        title: str,
+        kind: str,
+        make: Callable[[ModelChoice, Snapshot, TransferJob], JobFunction],
+        take: Callable[[Any], None],
+    ) -> None:
+        """Start a job on the confirmed points; its result is taken unless another project or skeleton came between."""
+        document, skeleton, choice = self._bench.document, self._index.skeleton, self._bench.models.choice
         if document is None or skeleton is None:
             return
-        if ready is None:
-            self.notice.emit("warning", "Install the model in the Run panel first.")
+        if choice is None:
+            self._bench.messages.tell("warning", "Install the model in the Run panel first.")
             return
-        choice, job, _ = ready
-        points = snapshot(document, skeleton)
-        fn = self.make_check(choice, points, job) if kind == _CHECK else self.make_evaluation(choice, points, job)
-        self._runner.submit(Job(title, fn, kind, tag=_Ticket(document, skeleton.id, len(points.instances))))
 
-    @Slot(object, object)
-    def _succeeded(self, job: Job, outcome: Outcome) -> None:
-        if not isinstance(job.tag, _Ticket) or job.tag.document is not self._session.document:
-            return
-        skeleton = self._skeleton()
-        if skeleton is None or skeleton.id != job.tag.skeleton:
-            return
-        if job.kind == _CHECK:
-            self._checks = {(each.instance, each.index): each for each in outcome.result}
-            self._kept.clear()
-            self.refresh()
-            odd = sum(row.confirmed for row in self._queue.model.rows)
-            words = f"{odd} look odd and are listed." if odd else "None looks odd."
-            self.notice.emit("info", f"{len(self._checks):,} confirmed points checked. {words}")
-        elif job.kind == _MEASURE:
-            self._quality.show_quality(outcome.result)
-        if outcome.failures:
-            self.notice.emit("warning", f"{len(outcome.failures)} images could not be used: {outcome.failures[0]}")
+        def done(outcome: Outcome) -> None:
+            now = self._index.skeleton
+            if self._bench.document is not document or now is None or now.id != skeleton.id:
+                return
+            take(outcome.result)
+            if outcome.failures:
+                text = f"{len(outcome.failures)} images could not be used: {outcome.failures[0]}"
+                self._bench.messages.tell("warning", text)
 
+        params = transfer_params(self._bench.settings, choice.name)
+        self._bench.jobs.submit(Job(title, make(choice, snapshot(document, skeleton), params), kind), done)
 
-def _read_swaps(kept: object) -> dict[int, list[tuple[int, int]]]:
-    """Suspected swaps as they were noted with the project; what makes no sense is left out."""
-    found: dict[int, list[tuple[int, int]]] = {}
-    if isinstance(kept, dict):
-        for key, pairs in kept.items():
-            values = np.array(pairs if isinstance(pairs, list) else [])
-            if str(key).isdigit() and values.ndim == 2 and values.shape[1] == 2 and values.dtype.kind == "i":
-                found[int(key)] = [(int(a), int(b)) for a, b in values]
-    return found
+    def _take_checks(self, found: list[CheckedPoint]) -> None:
+        self._checks = {(each.instance, each.index): each for each in found}
+        self._kept.clear()
+        self.refresh()
+        odd = sum(row.confirmed for row in self._queue.model.rows)
+        words = f"{odd} look odd and are listed." if odd else "None looks odd."
+        self._bench.messages.tell("info", f"{len(self._checks):,} confirmed points checked. {words}")
+
+    def _take_quality(self, quality: KeypointQuality) -> None:
+        self._quality.show_quality(quality)

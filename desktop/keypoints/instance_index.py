@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from counterpart.core.errors import CounterpartError
 from counterpart.core.project.document import Document
-from counterpart.core.project.points import KeypointSet
+from counterpart.core.project.points import KeypointSet, Skeleton
 
 __all__ = ["InstanceIndex"]
 
@@ -17,7 +17,7 @@ class InstanceIndex:
 
     def __init__(self) -> None:
         self._document: Document | None = None
-        self._skeleton = 0
+        self._skeleton: Skeleton | None = None
         self._found: dict[int, tuple[KeypointSet, ...]] = {}
 
     @property
@@ -26,21 +26,21 @@ class InstanceIndex:
         return MappingProxyType(self._found)
 
     @property
-    def skeleton(self) -> int:
-        """The skeleton whose instances these are, 0 for none."""
+    def skeleton(self) -> Skeleton | None:
+        """The skeleton whose instances these are: the one that is worked with."""
         return self._skeleton
 
-    def reset(self, document: Document | None, skeleton: int) -> None:
+    def reset(self, document: Document | None, skeleton: Skeleton | None) -> None:
         """Another project or skeleton: read everything."""
         self._document, self._skeleton = document, skeleton
         self._found.clear()
-        if document is not None and skeleton:
-            self.update(document.images_with_keypoints(skeleton))
+        if document is not None and skeleton is not None:
+            self.update(document.images_with_keypoints(skeleton.id))
 
     def update(self, images: Iterable[int]) -> None:
         """Points of these images changed."""
-        document = self._document
-        if document is None or not self._skeleton:
+        document, skeleton = self._document, self._skeleton
+        if document is None or skeleton is None:
             return
         there = set(document.image_ids)
         for image in images:
@@ -48,7 +48,7 @@ class InstanceIndex:
                 found = document.keypoints(image) if image in there else ()
             except CounterpartError:
                 found = ()  # damaged: told where the image is shown
-            own = tuple(each for each in found if each.skeleton == self._skeleton)
+            own = tuple(each for each in found if each.skeleton == skeleton.id)
             if own:
                 self._found[image] = own
             else:

@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPen
 
 from counterpart.core.project.points import Origin
 from counterpart.desktop.canvas.canvas import Canvas
-from counterpart.desktop.canvas.tools import Pointer, Tool
+from counterpart.desktop.canvas.tool import Pointer, Tool
 from counterpart.desktop.keypoints.instance_drawing import Drawn, PointHit, draw_instance, hit_point, paint_pill
 from counterpart.desktop.keypoints.transform_frame import CURSORS, VERBS, Frame, transformed
 from counterpart.desktop.widgets.theme import colours, small_font
@@ -175,6 +175,7 @@ class KeypointTool(Tool):
     """
 
     id = "keypoint"
+    hint = "Click places the keypoint named, right-click places it hidden. Drag moves one, N skips one"
     cursor = Qt.CursorShape.CrossCursor
 
     placed = Signal(int, float, float, bool)

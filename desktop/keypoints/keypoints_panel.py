@@ -39,7 +39,6 @@ class KeypointsPanel(QWidget):
         confirm_wanted, delete_wanted: Instance.
         clear_wanted: Instance and keypoint to take away.
         transfer_wanted: Transfer is to run.
-        again_changed: Whether it runs again after each confirmation.
     """
 
     skeleton_chosen = Signal(int)
@@ -51,7 +50,6 @@ class KeypointsPanel(QWidget):
     delete_wanted = Signal(int)
     clear_wanted = Signal(int, int)
     transfer_wanted = Signal()
-    again_changed = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -156,7 +154,6 @@ class KeypointsPanel(QWidget):
         self.confirm_button.clicked.connect(self._on_confirm)
         self.delete_button.clicked.connect(self._on_delete)
         self.transfer_button.clicked.connect(self.transfer_wanted)
-        self.again.toggled.connect(self.again_changed)
 
     # Content ------------------------------------------------------------------------------------------------
 

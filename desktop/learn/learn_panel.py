@@ -28,7 +28,7 @@ _EMPTY = (
 
 
 class LearnPanel(QWidget):
-    """Shows what learning from corrections gives. It asks; the desk does.
+    """Shows what learning from corrections gives. It asks; others do.
 
     Signals:
         update_wanted: Predict the rest, as a preview.

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QColor
 
-from counterpart.core.images.reading import ImageRef
-from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.matches.matching import MatchJob, MatchRun, match_images, match_points
 from counterpart.core.project.commands import (
     AddMatch,
     Command,
@@ -22,83 +19,37 @@ from counterpart.core.project.commands import (
     SetMatchState,
 )
 from counterpart.core.project.document import Document
-from counterpart.core.project.model import Provenance
 from counterpart.core.project.points import MatchSet, MatchState
-from counterpart.desktop.canvas.canvas import Canvas
 from counterpart.desktop.canvas.colourmap import confidence_colour, position_colours
 from counterpart.desktop.canvas.pair_lines import PairLines
-from counterpart.desktop.canvas.tools import SelectTool
-from counterpart.desktop.images.viewer import Viewer
-from counterpart.desktop.jobs.backend import Backend, ModelChoice
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job_runner import Job, Outcome
+from counterpart.desktop.matches.match_jobs import match_job, match_of_job
 from counterpart.desktop.matches.matches_model import doubt_of
 from counterpart.desktop.matches.matches_panel import MatchesPanel
-from counterpart.desktop.project.session import Session
-from counterpart.desktop.shell.settings import Settings
+from counterpart.desktop.workbench import Workbench
 
-__all__ = ["MatchEditor", "match_job", "mate_job"]
+__all__ = ["MatchEditor"]
 
-_SLOT, _MATE = "matches", "mate"
-
-
-def match_job(
-    choice: ModelChoice, a: ImageRef, b: ImageRef, pairs: int
-) -> Callable[[Backend, JobContext], tuple[MatchRun, Provenance]]:
-    """A job that finds matches of two images and says where they come from."""
-
-    def run(backend: Backend, ctx: JobContext) -> tuple[MatchRun, Provenance]:
-        engine = backend.engine(choice)
-        job = MatchJob.for_engine(engine, pairs)
-        found = match_images(engine, a, b, job, ctx)
-        return found, engine.provenance("match", job)
-
-    return run
-
-
-def mate_job(
-    choice: ModelChoice, a: ImageRef, b: ImageRef, xy: tuple[float, float]
-) -> Callable[[Backend, JobContext], MatchRun]:
-    """A job that finds the mate in b of a place in a."""
-
-    def run(backend: Backend, ctx: JobContext) -> MatchRun:
-        engine = backend.engine(choice)
-        return match_points(engine, a, b, [xy], MatchJob.for_engine(engine), ctx)
-
-    return run
+_ALL, _ONE = "matches", "match of a place"
+"""Slots of the two requests."""
 
 
 class MatchEditor(QObject):
     """Keeps lines, table and document in step for the two images shown.
 
-    Signals:
-        says: A line for the status bar.
-        trouble: Why matches could not be found, in words.
+    Args:
+        panel: The table.
     """
 
-    says = Signal(str)
-    trouble = Signal(str)
-
-    def __init__(
-        self,
-        session: Session,
-        viewer: Viewer,
-        canvas: Canvas,
-        panel: MatchesPanel,
-        tool: SelectTool,
-        runner: JobRunner,
-        settings: Settings,
-        parent: QObject | None = None,
-    ) -> None:
+    def __init__(self, bench: Workbench, panel: MatchesPanel, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._session, self._viewer, self._canvas = session, viewer, canvas
-        self._panel, self._runner, self._settings = panel, runner, settings
-        self._choice: ModelChoice | None = None
-        self._active = False
+        self._bench, self._panel = bench, panel
+        self._session, self._canvas, self._settings = bench.session, bench.canvas, bench.settings
         self._matches: MatchSet | None = None
         self._proposal: Command | None = None
-        self._mate: Command | None = None
+        self._added: Command | None = None
         self._hovered, self._selected = -1, -1
-        panel.colour_by.set_index(1 if settings.preferences.line_colour == "confidence" else 0)
+        panel.colour_by.set_index(1 if self._settings.preferences.line_colour == "confidence" else 0)
         panel.count_changed.connect(self._count_changed)
         panel.colour_by_changed.connect(self._colour_changed)
         panel.hovered.connect(self._row_hovered)
@@ -106,20 +57,20 @@ class MatchEditor(QObject):
         panel.set_state.connect(self._set_state)
         panel.lock.connect(self._lock)
         panel.delete.connect(self._delete)
+        tool = bench.toolbox.select
         tool.line_hovered.connect(self._line_hovered)
         tool.line_clicked.connect(self._line_clicked)
         tool.line_double_clicked.connect(self._line_accepted)
         tool.end_dragged.connect(self._end_dragged)
         tool.clicked.connect(self._place_clicked)
         tool.part_double_clicked.connect(self._part_double_clicked)
-        runner.answered.connect(self._answered)
 
     # The pair -----------------------------------------------------------------------------------------------------
 
     @property
     def pair(self) -> tuple[int, int]:
         """The images left and right, 0 for none."""
-        return self._viewer.image(0), self._viewer.image(1)
+        return self._bench.viewer.image(0), self._bench.viewer.image(1)
 
     @property
     def selected(self) -> int:
@@ -131,39 +82,42 @@ class MatchEditor(QObject):
         """The matches of the pair, as seen from the left."""
         return self._matches
 
-    def set_choice(self, choice: ModelChoice | None) -> None:
-        """The model that finds matches; None while it is not installed."""
-        self._choice = choice
-
-    def set_active(self, active: bool) -> None:
-        """The paired view was opened or left."""
-        self._active = active
-        self.pair_changed()
+    @property
+    def active(self) -> bool:
+        """Whether two images are shown."""
+        return self._canvas.count == 2
 
     def pair_changed(self) -> None:
         """Other images are shown, or none: show their matches, and find some where there are none."""
         self._proposal = None
         self._hovered = self._selected = -1
         self.refresh()
-        if self._active and self._matches is None and self._ready():
+        if self.active and self._matches is None and self._ready():
             self.find()
 
     def refresh(self) -> None:
         """Read the matches of the pair anew."""
         document = self._session.document
         a, b = self.pair
-        shown = self._active and document is not None and a and b and a != b
+        shown = self.active and document is not None and a and b and a != b
         self._matches = document.matches(a, b) if shown and document is not None else None
         self._show()
 
     def _ready(self) -> bool:
         a, b = self.pair
         document = self._session.document
-        return bool(document is not None and a and b and a != b and self._choice is not None and not document.read_only)
+        return bool(
+            document is not None
+            and a
+            and b
+            and a != b
+            and self._bench.models.choice is not None
+            and not document.read_only
+        )
 
     def _show(self) -> None:
         matches = self._matches
-        photo = self._viewer.photo(0)
+        photo = self._bench.viewer.photo(0)
         hw = photo.hw if photo is not None else (1, 1)
         if matches is None or len(matches) == 0:
             self._canvas.set_lines(None)
@@ -185,11 +139,11 @@ class MatchEditor(QObject):
 
     def _why_empty(self) -> tuple[str, str]:
         a, b = self.pair
-        if not self._active:
+        if not self.active:
             return "Two images side by side", "Open the paired view (Ctrl+2) to see what corresponds."
         if not (a and b) or a == b:
             return "Choose a second image", "Ctrl+click one in the list, or press Shift+D."
-        if self._choice is None:
+        if self._bench.models.choice is None:
             return "No model installed", "Install the model in the Run panel to find matches."
         if self._matches is not None:
             return "Nothing corresponds", "No place of these images is the other's best match on the object."
@@ -205,75 +159,69 @@ class MatchEditor(QObject):
     @Slot()
     def find(self) -> None:
         """Find as many matches as the slider says, from cached features where there are any."""
-        document = self._session.document
-        if document is None or not self._ready() or self._choice is None:
+        document, choice, (a, b) = self._session.document, self._bench.models.choice, self.pair
+        if document is None or choice is None or not self._ready():
             return
-        a, b = self.pair
-        fn = match_job(self._choice, document.image_ref(a), document.image_ref(b), round(self._panel.count.value))
+        fn = match_job(choice, document.image_ref(a), document.image_ref(b), round(self._panel.count.value))
         self._panel.say_empty("Finding matches …", "")
-        self.says.emit("Finding matches …")
-        self._runner.ask(_SLOT, Job("Find matches", fn, "match", tag=(a, b, document.revision, document)))
+        self._say("Finding matches …")
+        follow = partial(self._found, document, document.revision, (a, b))
+        self._bench.jobs.ask(_ALL, Job("Find matches", fn, "match"), follow)
+
+    def _say(self, text: str) -> None:
+        self._bench.status.show_place(text)
 
     @Slot(int)
     def _count_changed(self, _count: int) -> None:
-        if self._active:
+        if self.active:
             self.find()
 
-    @Slot(str, object, object)
-    def _answered(self, slot: str, job: Job, outcome: Outcome) -> None:
-        if slot == _MATE and not outcome.cancelled:
-            self._mate_found(job, outcome)
-        if slot != _SLOT or outcome.cancelled:
-            return
-        self.says.emit("")
-        a, b, revision, document = job.tag
+    def _found(self, document: Document, revision: int, pair: tuple[int, int], outcome: Outcome) -> None:
+        self._say("")
         if outcome.failure is not None:
-            if self._both_there(document, (a, b)):  # else the canvas says which one is not, and what to do
-                self.trouble.emit(outcome.failure.text)
+            if self._both_there(document, pair):  # else the canvas says which one is not, and what to do
+                self._bench.messages.tell_error(outcome.failure.text)
             self._panel.say_empty("That did not work", outcome.failure.text)
             return
-        bridge = self._session.bridge
-        if bridge is None or bridge.document is not document or self.pair != (a, b):
+        if self._session.document is not document or self.pair != pair:
             return
         run, provenance = outcome.result
         found = run.matches
-        proposed = MatchSet.make(a, b, found.xy_a, found.xy_b, found.score, found.cycle_error)
+        proposed = MatchSet.make(*pair, found.xy_a, found.xy_b, found.score, found.cycle_error)
         # A slider that is moved again replaces its own proposal; anything else that happened meanwhile counts more.
-        own = self._proposal is not None and bridge.last is self._proposal
-        command = ReplaceMatches([proposed], None if own else revision, provenance)
-        if bridge.push_instead(command, self._proposal if own else None):
+        own = self._proposal if self._session.is_last(self._proposal) else None
+        command = ReplaceMatches([proposed], revision if own is None else None, provenance)
+        if self._session.do_instead(command, own):
             self._proposal = command
         if not len(found):
             self._matches = proposed
             self._show()
-        self.says.emit(outcome.warnings[0] if outcome.warnings else "")
+        self._say(outcome.warnings[0] if outcome.warnings else "")
 
     def _both_there(self, document: Document, pair: tuple[int, int]) -> bool:
         """Whether the files of two images exist and could be read."""
         known = set(document.image_ids)
         return all(image in known and document.image_path(image).exists() for image in pair) and all(
-            self._viewer.photo(pane) is not None for pane in (0, 1)
+            self._bench.viewer.photo(pane) is not None for pane in (0, 1)
         )
 
-    # A place's mate -----------------------------------------------------------------------------------------------
+    # The counterpart of a place -----------------------------------------------------------------------------------
 
     @Slot(int, float, float)
     def _place_clicked(self, pane: int, x: float, y: float) -> None:
-        """A click on a place that no line ends at: look for its mate in the other image."""
-        document, pair = self._session.document, self.pair
-        if document is None or self._choice is None or not self._active or not self._ready():
+        """A click on a place that no line ends at: look for its counterpart in the other image."""
+        document, choice, pair = self._session.document, self._bench.models.choice, self.pair
+        if document is None or choice is None or not self.active or not self._ready():
             return
-        here, there = (pair[pane], pair[1 - pane])
-        fn = mate_job(self._choice, document.image_ref(here), document.image_ref(there), (x, y))
-        self._runner.ask(_MATE, Job("Find mate", fn, "mate", tag=(document, pair, pane)))
+        here, there = document.image_ref(pair[pane]), document.image_ref(pair[1 - pane])
+        job = Job("Find counterpart", match_of_job(choice, here, there, (x, y)), "match")
+        self._bench.jobs.ask(_ONE, job, partial(self._place_matched, document, pair, pane))
 
-    def _mate_found(self, job: Job, outcome: Outcome) -> None:
-        document, pair, pane = job.tag
+    def _place_matched(self, document: Document, pair: tuple[int, int], pane: int, outcome: Outcome) -> None:
         if outcome.failure is not None:
-            self.trouble.emit(outcome.failure.text)
+            self._bench.messages.tell_error(outcome.failure.text)
             return
-        bridge = self._session.bridge
-        if bridge is None or bridge.document is not document or self.pair != pair:
+        if self._session.document is not document or self.pair != pair:
             return
         found = outcome.result.matches
         ends = [tuple(found.xy_a[0].tolist()), tuple(found.xy_b[0].tolist())]
@@ -281,17 +229,16 @@ class MatchEditor(QObject):
         score, cycle = float(found.score[0]), float(found.cycle_error[0])
         command = AddMatch(pair[0], pair[1], left, right, score, cycle, MatchState.PROPOSED)
         if self._session.do(command) and self._matches is not None:
-            self._mate = command
+            self._added = command
             self._panel.choose(len(self._matches) - 1)
-            self.says.emit(f"Cosine {score:.2f}, cycle error {cycle:.0f} px. Drag it, Enter accepts, Esc rejects.")
+            self._say(f"Cosine {score:.2f}, cycle error {cycle:.0f} px. Drag it, Enter accepts, Esc rejects.")
 
     @Slot(int, int)
     def _part_double_clicked(self, _pane: int, part: int) -> None:
-        """The two clicks meant the part under them, not a place whose mate is wanted."""
-        bridge = self._session.bridge
-        if part and bridge is not None and self._mate is not None and bridge.last is self._mate:
-            bridge.undo()
-        self._mate = None
+        """The two clicks meant the part under them, not a place whose counterpart is wanted."""
+        if part and self._session.is_last(self._added):
+            self._session.undo()
+        self._added = None
 
     # Judging ------------------------------------------------------------------------------------------------------
 
@@ -311,14 +258,14 @@ class MatchEditor(QObject):
     def delete_chosen(self) -> bool:
         """Remove the matches that are chosen; whether there were any."""
         chosen = self._panel.chosen
-        if self._active and chosen:
+        if self.active and chosen:
             self._delete(chosen)
-        return self._active and bool(chosen)
+        return self.active and bool(chosen)
 
     def judge(self, state: MatchState) -> bool:
         """Accept or reject what is selected and go on to the next doubtful one; whether there was anything."""
         chosen = self._panel.chosen
-        if not self._active or not chosen:
+        if not self.active or not chosen:
             return False
         row = self._panel.model.row_of(chosen[0])
         self._set_state(chosen, int(state))
@@ -330,7 +277,7 @@ class MatchEditor(QObject):
     def toggle_lock(self) -> None:
         """Lock or unlock what is selected."""
         chosen = self._panel.chosen
-        if self._active and chosen and self._matches is not None:
+        if self.active and chosen and self._matches is not None:
             self._lock(chosen, not bool(self._matches.locked[chosen].all()))
 
     @Slot(int, int, float, float, bool)
@@ -381,9 +328,9 @@ class MatchEditor(QObject):
             words = [f"Match {index + 1}"]
             words += [] if np.isnan(score) else [f"cosine {score:.2f}"]
             words += [] if np.isnan(cycle) else [f"cycle error {cycle:.0f} px"]
-            self.says.emit(" · ".join(words))
+            self._say(" · ".join(words))
         else:
-            self.says.emit("")
+            self._say("")
 
     @Slot(int)
     def _line_clicked(self, index: int) -> None:

@@ -24,7 +24,7 @@ _TIPS = (
     "Colour of its line",
     "Number of the match",
     "Cosine similarity of the two places",
-    "Pixels between a place and where it comes back to from its mate",
+    "Pixels between a place and where it comes back to from its counterpart",
     "What you think of it",
 )
 _STATES = {MatchState.PROPOSED: "Proposed", MatchState.ACCEPTED: "Accepted", MatchState.REJECTED: "Rejected"}

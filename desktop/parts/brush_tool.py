@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from counterpart.core.tools.combine import Mode
 from counterpart.core.tools.region import Region
 from counterpart.core.tools.strokes import StrokeRasteriser
-from counterpart.desktop.canvas.tools import Pointer, Tool
+from counterpart.desktop.canvas.stage import Stage
+from counterpart.desktop.canvas.tool import Pointer, Tool
+from counterpart.desktop.parts.label_editor import LabelEditor
 
-if TYPE_CHECKING:
-    from counterpart.desktop.canvas.canvas import Canvas
-
-__all__ = ["MAX_RADIUS", "XY", "BrushTool", "Paints", "TipTool"]
+__all__ = ["MAX_RADIUS", "XY", "BrushTool", "TipTool"]
 
 XY = tuple[float, float]
 MAX_RADIUS = 400.0
 _SIZE_STEP = 1.2
-
-
-class Paints(Protocol):
-    """Where gestures go; `desktop.parts.label_editor.Editor`."""
-
-    def hw(self, pane: int) -> tuple[int, int] | None: ...
-    def begin(self, pane: int, *, erase: bool = False) -> bool: ...
-    def stroke(self, pane: int, region: Region, *, erase: bool = False) -> None: ...
-    def preview(self, pane: int, region: Region, mode: Mode = "add") -> None: ...
-    def commit(self, pane: int, title: str) -> bool: ...
-    def abort(self, pane: int) -> None: ...
-    def title(self, verb: str) -> str: ...
 
 
 class TipTool(Tool):
@@ -45,7 +29,7 @@ class TipTool(Tool):
     dashed = False
     radius_changed = Signal(float)
 
-    def __init__(self, canvas: Canvas, editor: Paints) -> None:
+    def __init__(self, canvas: Stage, editor: LabelEditor) -> None:
         super().__init__(canvas)
         self._editor = editor
         self._radius = 12.0
@@ -105,9 +89,10 @@ class TipTool(Tool):
 class BrushTool(TipTool):
     """Paints the active part, or erases: with Ctrl held, or always when it is the eraser. Shift+click draws a line."""
 
-    def __init__(self, canvas: Canvas, editor: Paints, *, eraser: bool = False) -> None:
+    def __init__(self, canvas: Stage, editor: LabelEditor, *, eraser: bool = False) -> None:
         super().__init__(canvas, editor)
         self.id = "eraser" if eraser else "brush"
+        self.hint = "" if eraser else "Ctrl erases, Shift draws a straight line"
         self.dashed = self._eraser = self._erasing = eraser
         self._tip: StrokeRasteriser | None = None
         self._end: tuple[object, XY] | None = None

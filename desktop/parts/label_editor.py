@@ -15,7 +15,7 @@ from counterpart.core.tools.morphology import PartOperation, change_part
 from counterpart.core.tools.region import Region
 from counterpart.desktop.canvas.canvas import Canvas
 from counterpart.desktop.images.viewer import Viewer
-from counterpart.desktop.project.session import Session
+from counterpart.desktop.project.session import LOOKING_ONLY, Session
 
 __all__ = ["LabelEditor"]
 
@@ -85,7 +85,7 @@ class LabelEditor(QObject):
         if document is None or hw is None:
             return False
         if document.read_only:
-            self.refused.emit("The project is open for looking only. Save it under another name to work on it.")
+            self.refused.emit(LOOKING_ONLY)
             return False
         if not erase and not part:
             self.refused.emit("Choose a part first: in the list, by its number, or add one with +.")

@@ -1,4 +1,4 @@
-"""What a person does to parts and review states, turned into commands."""
+"""What a person does to parts, turned into commands."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ from counterpart.core.project.commands import (
     DeleteParts,
     EditPart,
     MergeParts,
-    RemoveImages,
     ReorderParts,
-    SetReviewState,
 )
 from counterpart.core.project.document import Document
-from counterpart.core.project.model import ImageState, PartLabel
+from counterpart.core.project.model import PartLabel
 from counterpart.core.wording import plural
 from counterpart.desktop.images.viewer import Viewer
 from counterpart.desktop.parts.parts_panel import PartsPanel
@@ -188,17 +186,6 @@ class PartCommands(QObject):
     def set_listed(self, listed: Callable[[], Sequence[int]]) -> None:
         """Say which images the list shows."""
         self._listed = listed
-
-    # Images -------------------------------------------------------------------------------------------------------
-
-    def set_state(self, images: list[int], state: ImageState) -> bool:
-        """Mark images; returns whether anything changed."""
-        return bool(images) and self._session.do(SetReviewState(images, state))
-
-    def remove(self, images: list[int]) -> None:
-        """Take images out of the project; the files stay."""
-        if images:
-            self._session.do(RemoveImages(images))
 
 
 def _looks(document: Document, what: str, parts: set[int]) -> Command:

@@ -6,8 +6,6 @@ or as the key that is held says.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
@@ -16,11 +14,10 @@ from counterpart.core.tools.combine import Mode
 from counterpart.core.tools.fill import flood_labels
 from counterpart.core.tools.region import Region
 from counterpart.core.tools.shapes import lasso_region, polygon_region, rectangle_region
-from counterpart.desktop.canvas.tools import Pointer, Tool
-from counterpart.desktop.parts.brush_tool import XY, Paints
-
-if TYPE_CHECKING:
-    from counterpart.desktop.canvas.canvas import Canvas
+from counterpart.desktop.canvas.stage import Stage
+from counterpart.desktop.canvas.tool import Pointer, Tool
+from counterpart.desktop.parts.brush_tool import XY
+from counterpart.desktop.parts.label_editor import LabelEditor
 
 __all__ = ["FillTool", "LassoTool", "ModedTool", "PolygonTool", "RectangleTool"]
 
@@ -39,7 +36,7 @@ class ModedTool(Tool):
     cursor = Qt.CursorShape.CrossCursor
     shift_adds = True
 
-    def __init__(self, canvas: Canvas, editor: Paints) -> None:
+    def __init__(self, canvas: Stage, editor: LabelEditor) -> None:
         super().__init__(canvas)
         self._editor = editor
         self._pane = 0
@@ -57,7 +54,7 @@ class ModedTool(Tool):
 class _ShapeTool(ModedTool):
     """A tool that draws an outline."""
 
-    def __init__(self, canvas: Canvas, editor: Paints) -> None:
+    def __init__(self, canvas: Stage, editor: LabelEditor) -> None:
         super().__init__(canvas, editor)
         self._points: list[XY] = []
         self._mode: Mode = "add"
@@ -102,6 +99,7 @@ class RectangleTool(_ShapeTool):
     """Drag from corner to corner."""
 
     id = "rectangle"
+    hint = "Drag a rectangle"
 
     def press(self, event: Pointer) -> None:
         if event.button == Qt.MouseButton.LeftButton and self._begin(event):
@@ -127,6 +125,7 @@ class LassoTool(_ShapeTool):
     """Drag around a region."""
 
     id = "lasso"
+    hint = "Drag around a region"
 
     def press(self, event: Pointer) -> None:
         if event.button == Qt.MouseButton.LeftButton:
@@ -151,8 +150,9 @@ class PolygonTool(_ShapeTool):
     """Click corners; a click on the first one, a double-click or Enter closes it, Backspace takes one back."""
 
     id = "polygon"
+    hint = "Click corners, Enter closes"
 
-    def __init__(self, canvas: Canvas, editor: Paints) -> None:
+    def __init__(self, canvas: Stage, editor: LabelEditor) -> None:
         super().__init__(canvas, editor)
         self._at: XY | None = None
 
@@ -214,6 +214,7 @@ class FillTool(ModedTool):
     """
 
     id = "fill"
+    hint = "Click a region to give it to the active part"
 
     def press(self, event: Pointer) -> None:
         if event.button != Qt.MouseButton.LeftButton or not event.inside:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Signal
 
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import LabelMap, Labels
@@ -70,7 +71,7 @@ class SmartBoundary(QObject):
     """Runs the smart boundary on the image on the left.
 
     Args:
-        light: Runs it.
+        runner: Runs it, beside the window.
         settings: Has the method.
 
     Signals:
@@ -86,15 +87,14 @@ class SmartBoundary(QObject):
         session: Session,
         viewer: Viewer,
         editor: LabelEditor,
-        light: JobRunner,
+        runner: JobRunner,
         settings: Settings,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._session, self._viewer, self._editor, self._light = session, viewer, editor, light
+        self._session, self._viewer, self._editor, self._runner = session, viewer, editor, runner
         self._job: Job | None = None
         self._settings = settings
-        light.answered.connect(self._answered)
 
     @property
     def busy(self) -> bool:
@@ -138,18 +138,14 @@ class SmartBoundary(QObject):
                 warm_up(("torch",))
             return refine_parts(rgb, labels, parts, params, locked, preserve=preserve, ctx=ctx)
 
-        self._job = Job(title, refine, tag=_Asked(self._viewer.image(0), found, title))
+        asked = _Asked(self._viewer.image(0), found, title)
         self.says.emit(f"{title} … (Esc stops)")
-        self._light.ask(_SLOT, self._job)
+        self._job = self._runner.ask(_SLOT, Job(title, refine), partial(self._answered, asked))
 
-    @Slot(str, object, object)
-    def _answered(self, slot: str, job: Job, outcome: Outcome) -> None:
-        if slot != _SLOT or job is not self._job:
+    def _answered(self, asked: _Asked, outcome: Outcome) -> None:
+        if self._job is None:  # it was stopped when it was all but done
             return
         self._job = None
-        if outcome.cancelled:
-            return
-        asked: _Asked = job.tag
         document = self._session.document
         edit: LabelEdit | None = outcome.result
         if outcome.failure is not None:

@@ -8,195 +8,47 @@ kept, and painted when there are.
 from __future__ import annotations
 
 import math
-import time
-from collections import OrderedDict
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QObject, QPointF, QRect, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QPointF, QRect, Qt, Slot
 from PySide6.QtGui import QImage, QPainter
 
-from counterpart.core.jobs import JobContext
-from counterpart.core.tools.clusters import ClusterParams, Clusters, SnappedBrush, find_clusters
+from counterpart.core.tools.clusters import Clusters, SnappedBrush
 from counterpart.core.tools.region import Region
 from counterpart.desktop.canvas.compositor import LabelStyle, PartStyle, compose_labels
-from counterpart.desktop.canvas.photo import Photo
-from counterpart.desktop.canvas.tools import Pointer
-from counterpart.desktop.jobs.image_features import KEPT, ImageFeatures
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
-from counterpart.desktop.parts.brush_tool import XY, Paints, TipTool
+from counterpart.desktop.canvas.stage import Stage
+from counterpart.desktop.canvas.tool import Pointer
+from counterpart.desktop.parts.brush_tool import XY, TipTool
+from counterpart.desktop.parts.label_editor import LabelEditor
+from counterpart.desktop.parts.snap_regions import SnapRegions
 from counterpart.desktop.widgets.qimage import argb_to_qimage
 
-if TYPE_CHECKING:
-    from counterpart.desktop.canvas.canvas import Canvas
-
-__all__ = ["GRAINS", "SnapDesk", "SnapTool"]
-
-GRAINS = (900, 300, 120)
-"""Regions in an image: fine, medium, coarse."""
-_SLOT = "regions"
-_AHEAD_MS = 10
-
-
-class SnapDesk(QObject):
-    """Finds the regions of images beside the window.
-
-    Args:
-        features: Of images; colour alone decides where there are none.
-        light: Finds the regions.
-
-    Signals:
-        found: Image whose regions are there, or better than before.
-        says: A line for the status bar.
-    """
-
-    found = Signal(int)
-    says = Signal(str)
-
-    def __init__(self, features: ImageFeatures, light: JobRunner, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._features, self._light = features, light
-        self._kept: OrderedDict[int, tuple[Clusters, bool]] = OrderedDict()
-        self._photos: dict[int, Photo] = {}
-        self._count = GRAINS[1]
-        self._asked: tuple[int, bool, int] | None = None
-        self._ahead = QTimer(self)
-        self._ahead.setInterval(_AHEAD_MS)
-        self._ahead.timeout.connect(self._work_ahead)
-        self._rest: tuple[Clusters, Iterator[int]] | None = None
-        features.arrived.connect(self._on_features)
-        features.failed.connect(self._on_failed)
-        features.cleared.connect(self.clear)
-        light.answered.connect(self._answered)
-
-    @Slot()
-    def clear(self) -> None:
-        """Forget all regions."""
-        self._kept.clear()
-        self._asked = self._rest = None
-
-    def get(self, image: int) -> Clusters | None:
-        """The regions of an image, None while there are none."""
-        kept = self._kept.get(image)
-        return kept[0] if kept is not None else None
-
-    @property
-    def working_ahead(self) -> bool:
-        """Whether regions are still being worked out between events."""
-        return self._rest is not None
-
-    def set_grain(self, index: int) -> None:
-        """Choose how fine regions are, an index into `GRAINS`; those of the image in work are found anew."""
-        if GRAINS[index] != self._count:
-            self._count = GRAINS[index]
-            self._kept.clear()
-            for image in tuple(self._photos):
-                self._ask(image)
-
-    def prepare(self, image: int, photo: Photo) -> None:
-        """Find the regions of an image before somebody paints."""
-        if not image:
-            return
-        self._photos = {image: photo}
-        self._features.prepare(image)
-        kept = self._kept.get(image)
-        if kept is None or (not kept[1] and self._features.get(image) is not None):
-            self._ask(image)
-        else:
-            self._say(image)
-
-    def _ask(self, image: int) -> None:
-        photo, features, count = self._photos[image], self._features.get(image), self._count
-        wanted = (image, features is not None, count)
-        if wanted == self._asked:  # asking again would begin anew
-            return
-        self._asked = wanted
-
-        def find(_engine: Any, _ctx: JobContext) -> Clusters:
-            return find_clusters(photo.rgb, features, params=ClusterParams(count=count))
-
-        if self.get(image) is None:
-            self.says.emit("Finding regions …")
-        self._light.ask(_SLOT, Job("Regions", find, tag=wanted))
-
-    def _say(self, image: int) -> None:
-        kept = self._kept.get(image)
-        if image not in self._photos or kept is None:
-            return
-        if kept[1]:
-            self.says.emit("By features and colour")
-        elif self._features.choice is None:
-            self.says.emit("By colour alone, as no model is installed")
-        elif self._features.problem(image):
-            self.says.emit(f"By colour alone: {self._features.problem(image)}")
-        else:
-            self.says.emit("By colour, until the features are there …")
-
-    @Slot(int)
-    def _on_features(self, image: int) -> None:
-        if image in self._photos:
-            self._ask(image)
-
-    @Slot(int, str)
-    def _on_failed(self, image: int, _text: str) -> None:
-        self._say(image)
-
-    @Slot(str, object, object)
-    def _answered(self, slot: str, job: Job, outcome: Outcome) -> None:
-        if slot != _SLOT or job.tag != self._asked:
-            return
-        self._asked = None
-        if outcome.failure is not None:
-            self.says.emit(outcome.failure.text)
-        if outcome.failure is not None or outcome.cancelled:
-            return
-        image, by_features, _count = job.tag
-        self._kept[image] = (outcome.result, by_features)
-        self._kept.move_to_end(image)
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        self._say(image)
-        self._rest = (outcome.result, iter(range(len(outcome.result))))
-        self._ahead.start()
-        self.found.emit(image)
-
-    @Slot()
-    def _work_ahead(self) -> None:
-        """Work out the pixels of some more regions between events, so that a fast stroke finds them ready."""
-        end = time.monotonic() + _AHEAD_MS / 2000
-        while self._rest is not None and time.monotonic() < end:
-            index = next(self._rest[1], None)
-            if index is None:
-                self._rest = None
-            else:
-                self._rest[0].region(index)
-        if self._rest is None:
-            self._ahead.stop()
+__all__ = ["SnapTool"]
 
 
 class SnapTool(TipTool):
     """Paints with whole regions: those the pointer crosses, and those the tip covers by half. Ctrl erases them."""
 
     id = "snap"
+    hint = "Paints whole regions. Ctrl erases them"
 
-    def __init__(self, canvas: Canvas, editor: Paints, desk: SnapDesk) -> None:
+    def __init__(self, canvas: Stage, editor: LabelEditor, regions: SnapRegions) -> None:
         super().__init__(canvas, editor)
-        self._desk = desk
+        self._regions = regions
         self._erasing = False
         self._open = False
         self._released = False
         self._waiting: list[XY] = []
         self._brush: SnappedBrush | None = None
         self._preview = _Preview(canvas)
-        desk.found.connect(self._found)
+        regions.found.connect(self._found)
 
     def _image(self, pane: int) -> int:
         key = self.canvas.panes[pane].image_key
         return key if isinstance(key, int) else 0
 
     def _clusters(self, pane: int) -> Clusters | None:
-        return self._desk.get(self._image(pane))
+        return self._regions.get(self._image(pane))
 
     # The stroke -----------------------------------------------------------------------------------------------------
 
@@ -209,7 +61,7 @@ class SnapTool(TipTool):
             return
         self._pane, self._open, self._released = event.pane, True, False
         self._preview.show(None, event.pane)
-        self._desk.prepare(self._image(event.pane), photo)
+        self._regions.prepare(self._image(event.pane), photo)
         self._waiting = [event.xy]
         self._go_on()
 
@@ -265,7 +117,7 @@ class SnapTool(TipTool):
         if clusters is None or not event.inside:
             photo = self.canvas.panes[event.pane].photo
             if event.inside and photo is not None:
-                self._desk.prepare(self._image(event.pane), photo)
+                self._regions.prepare(self._image(event.pane), photo)
             self._preview.show(None, event.pane)
             return
         self._preview.show(SnappedBrush(clusters, self._radius).move_to(event.xy), event.pane)
@@ -278,7 +130,7 @@ class SnapTool(TipTool):
 class _Preview:
     """A region drawn over everything, light and outlined, kept as a picture while neither it nor the view changes."""
 
-    def __init__(self, canvas: Canvas) -> None:
+    def __init__(self, canvas: Stage) -> None:
         self._canvas = canvas
         self._pane = 0
         self._region: Region | None = None

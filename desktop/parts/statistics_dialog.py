@@ -35,8 +35,8 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.project.document import Document
 from counterpart.core.project.statistics import PartStatistics, SetStatistics, set_statistics, write_statistics
 from counterpart.core.wording import plural
-from counterpart.desktop.images.image_model import STATE_NAMES
 from counterpart.desktop.images.image_rows import state_colour
+from counterpart.desktop.images.image_words import STATE_NAMES
 from counterpart.desktop.images.images_foot import StateBar
 from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
 from counterpart.desktop.widgets.controls import EmptyState, Notice, muted, swatch
@@ -158,11 +158,11 @@ class StatisticsDialog(QDialog):
         self._job: Job | None = None
         self._layout()
         self.table.activated.connect(self._chosen)
-        runner.ended.connect(self._ended)
         if document.path is None:
             self._show(set_statistics(document))
         else:
-            self._job = runner.submit(Job("Counting parts", _count_job(document.path), "statistics"))
+            job = Job("Counting parts", _count_job(document.path))
+            self._job = runner.submit(job, failed=lambda _failure: None, ended=self._ended)
 
     def _layout(self) -> None:
         table = self.table
@@ -199,10 +199,7 @@ class StatisticsDialog(QDialog):
         box.addWidget(self.buttons)
         self.resize(900, 460)
 
-    @Slot(object, object)
-    def _ended(self, job: Job, outcome: Outcome) -> None:
-        if job is not self._job:
-            return
+    def _ended(self, outcome: Outcome) -> None:
         self._job = None
         if outcome.failure is not None:
             self.empty.say("That did not work", outcome.failure.text)
@@ -269,7 +266,6 @@ class StatisticsDialog(QDialog):
         """Close; counting ends."""
         if self._job is not None:
             self._runner.cancel(self._job)
-        self._runner.ended.disconnect(self._ended)
         super().done(result)
 
 

@@ -6,142 +6,20 @@ beside the window, the latest request winning, so that the preview follows the p
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from PySide6.QtCore import QObject, QPointF, Qt, Signal, Slot
+from PySide6.QtCore import QPointF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from counterpart.core.jobs import JobContext
 from counterpart.core.tools.combine import Mode
-from counterpart.core.tools.region import Region
-from counterpart.core.tools.wand import Wand, WandSelection
-from counterpart.desktop.canvas.photo import Photo
-from counterpart.desktop.canvas.tools import Pointer
-from counterpart.desktop.jobs.image_features import KEPT, ImageFeatures
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
-from counterpart.desktop.parts.brush_tool import Paints
+from counterpart.desktop.canvas.stage import Stage
+from counterpart.desktop.canvas.tool import Pointer
+from counterpart.desktop.parts.label_editor import LabelEditor
 from counterpart.desktop.parts.shape_tools import ModedTool
+from counterpart.desktop.parts.wands import WandAnswer, Wands
 
-if TYPE_CHECKING:
-    from counterpart.desktop.canvas.canvas import Canvas
+__all__ = ["WandTool"]
 
-__all__ = ["WandDesk", "WandTool"]
-
-_SELECT = "wand"
 _DRAG_PX = 320.0
 XY = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Request:
-    """One question to the wand: which region belongs to some seeds at a tolerance (None: the wand suggests one)."""
-
-    image: int
-    seeds: tuple[XY, ...]
-    tolerance: float | None
-    near: float
-    final: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """What the wand found.
-
-    Attributes:
-        request: The question.
-        region: The pixels.
-        tolerance: At which they were found.
-    """
-
-    request: _Request
-    region: Region
-    tolerance: float
-
-
-class WandDesk(QObject):
-    """Prepares wands and asks them, on the threads beside the window.
-
-    Args:
-        features: Of images; colour decides where there are none.
-        light: Runs the wands.
-
-    Signals:
-        answered: An `Answer`.
-        says: A line for the status bar.
-    """
-
-    answered = Signal(object)
-    says = Signal(str)
-
-    def __init__(self, features: ImageFeatures, light: JobRunner, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._features, self._light = features, light
-        self._wands: OrderedDict[int, Wand] = OrderedDict()
-        self._selection: tuple[int, tuple[XY, ...], WandSelection] | None = None
-        self._wanted = 0
-        features.arrived.connect(self._on_features)
-        features.failed.connect(self._on_failed)
-        features.cleared.connect(self._forget)
-        light.answered.connect(self._on_answer)
-
-    def prepare(self, image: int) -> None:
-        """Have the features of an image computed before somebody clicks."""
-        self._wanted = image
-        if self._features.prepare(image):
-            self.says.emit("Preparing the wand …")
-
-    @Slot()
-    def _forget(self) -> None:
-        self._wands.clear()
-        self._selection = None
-
-    @Slot(int)
-    def _on_features(self, image: int) -> None:
-        self._wands.pop(image, None)
-        self._selection = None
-        if image == self._wanted:
-            self.says.emit("")
-
-    @Slot(int, str)
-    def _on_failed(self, image: int, text: str) -> None:
-        if image == self._wanted:
-            self.says.emit(f"The wand goes by colour: {text}")
-
-    def ask(
-        self, image: int, photo: Photo, seeds: tuple[XY, ...], tolerance: float | None, near: float, *, final: bool
-    ) -> None:
-        """Ask for a region; `answered` brings it."""
-        request = _Request(image, seeds, tolerance, near, final)
-        features = self._features.get(image)
-        wand = self._wands.get(image)
-        old = self._selection
-        known = old[2] if old is not None and old[:2] == (image, seeds) else None
-
-        def select(_engine: Any, _ctx: JobContext) -> tuple[Wand, WandSelection, Answer]:
-            tool = wand if wand is not None else Wand(photo.rgb, features)
-            selection = known if known is not None else tool.select(seeds)
-            wanted = selection.suggested(near) if tolerance is None else tolerance
-            return tool, selection, Answer(request, selection.region(wanted, fine=final), wanted)
-
-        self._light.ask(_SELECT, Job("Wand", select, tag=request))
-
-    @Slot(str, object, object)
-    def _on_answer(self, slot: str, job: Job, outcome: Outcome) -> None:
-        if slot != _SELECT or outcome.cancelled:
-            return
-        if outcome.failure is not None:
-            self.says.emit(outcome.failure.text)
-            return
-        wand, selection, answer = outcome.result
-        request: _Request = job.tag
-        self._wands[request.image] = wand
-        self._wands.move_to_end(request.image)
-        while len(self._wands) > KEPT:
-            self._wands.popitem(last=False)
-        self._selection = (request.image, request.seeds, selection)
-        self.answered.emit(answer)
 
 
 class WandTool(ModedTool):
@@ -154,13 +32,14 @@ class WandTool(ModedTool):
     """
 
     id = "wand"
+    hint = "Click, then drag right for more or left for less. Shift adds a place"
     shift_adds = False
     cursor = Qt.CursorShape.CrossCursor
     tolerance_changed = Signal(float)
 
-    def __init__(self, canvas: Canvas, editor: Paints, desk: WandDesk) -> None:
+    def __init__(self, canvas: Stage, editor: LabelEditor, wands: Wands) -> None:
         super().__init__(canvas, editor)
-        self._desk = desk
+        self._wands = wands
         self._tolerance = 0.3
         self._mode: Mode = "add"
         self._seeds: tuple[XY, ...] = ()
@@ -169,7 +48,7 @@ class WandTool(ModedTool):
         self._base: float | None = None
         self._now: float | None = None
         self._open = False
-        desk.answered.connect(self._answered)
+        wands.answered.connect(self._answered)
 
     @property
     def tolerance(self) -> float:
@@ -214,10 +93,10 @@ class WandTool(ModedTool):
     def _ask(self, tolerance: float | None, *, final: bool) -> None:
         pane = self.canvas.panes[self._pane]
         if pane.photo is not None and isinstance(pane.image_key, int):
-            self._desk.ask(pane.image_key, pane.photo, self._seeds, tolerance, self._tolerance, final=final)
+            self._wands.ask(pane.image_key, pane.photo, self._seeds, tolerance, self._tolerance, final=final)
 
     @Slot(object)
-    def _answered(self, answer: Answer) -> None:
+    def _answered(self, answer: WandAnswer) -> None:
         request = answer.request
         if not self._open or request.image != self.canvas.panes[self._pane].image_key or request.seeds != self._seeds:
             return

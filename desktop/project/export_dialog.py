@@ -237,7 +237,7 @@ class ExportDialog(JobDialog):
         target = Path(text).expanduser()
         self.go.setEnabled(False)
         job = export_job(self._document.path, entry.name, target, self.options())
-        self.start(Job(f"Exporting {entry.title}", job, "export", tag=target))
+        self.start(Job(f"Exporting {entry.title}", job))
 
     def job_ended(self, _job: Job, outcome: Outcome) -> None:
         self.go.setEnabled(True)

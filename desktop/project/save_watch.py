@@ -55,6 +55,7 @@ class SaveWatch(QObject):
         self._retry = QTimer(self)
         self._retry.setInterval(RETRY_MS)
         self._retry.timeout.connect(self._try_again)
+        session.changes.saved.connect(self._on_saved)
         session.opened.connect(self._opened)
         session.closing.connect(self._closing)
 
@@ -62,12 +63,11 @@ class SaveWatch(QObject):
 
     @Slot()
     def _opened(self) -> None:
-        bridge = self._session.bridge
-        assert bridge is not None
+        document = self._session.document
+        assert document is not None
         self._dismissed.clear()
         self._missing = 0
-        bridge.saved_changed.connect(self._on_saved)
-        self._on_saved(bridge.document.saved)
+        self._on_saved(document.saved)
 
     @Slot()
     def _closing(self) -> None:

@@ -21,9 +21,10 @@ from counterpart.core.images.reading import IMAGE_SUFFIXES, ImageRef, find_image
 from counterpart.core.images.video import VIDEO_SUFFIXES
 from counterpart.core.project.commands import AddImages, Command
 from counterpart.core.project.document import Document
+from counterpart.core.project.history import History
 from counterpart.core.resources import resource_path
 from counterpart.desktop.jobs.file_loader import FileLoader
-from counterpart.desktop.project.document_bridge import DocumentBridge
+from counterpart.desktop.project.document_changes import DocumentChanges
 from counterpart.desktop.shell.settings import Settings
 
 __all__ = ["LOOKING_ONLY", "PROJECT_SUFFIX", "Session", "folder_project", "projects_dir"]
@@ -50,11 +51,15 @@ def folder_project(folder: Path) -> Path:
 
 
 class Session(QObject):
-    """Holds the open document.
+    """Holds the open document and the history of what was done to it.
+
+    Attributes:
+        changes: What changes in the document that is open.
 
     Signals:
-        opened: Another document is open; `bridge` and `title` are new.
+        opened: Another document is open; `document`, `history` and `title` are new.
         closing: The document is about to be closed.
+        closed: Nothing is open any more.
         busy: What is being read, empty when nothing is.
         trouble: Kind (`warning`, `error`) and text of something that did not work.
         video_wanted: A video file that was dropped or named; its frames have to be taken first.
@@ -62,6 +67,7 @@ class Session(QObject):
 
     opened = Signal()
     closing = Signal()
+    closed = Signal()
     renamed = Signal()
     busy = Signal(str)
     trouble = Signal(str, str)
@@ -70,7 +76,9 @@ class Session(QObject):
     def __init__(self, settings: Settings, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._settings = settings
-        self._bridge: DocumentBridge | None = None
+        self._document: Document | None = None
+        self._history: History | None = None
+        self.changes = DocumentChanges(self)
         self._home: Path | None = None
         self._title = ""
         self._why_in_memory = ""
@@ -81,14 +89,14 @@ class Session(QObject):
     # What is open -------------------------------------------------------------------------------------------
 
     @property
-    def bridge(self) -> DocumentBridge | None:
-        """The open document's bridge, None when nothing is open."""
-        return self._bridge
+    def document(self) -> Document | None:
+        """The open document, None when nothing is open."""
+        return self._document
 
     @property
-    def document(self) -> Document | None:
-        """The open document."""
-        return self._bridge.document if self._bridge is not None else None
+    def history(self) -> History | None:
+        """What was done to the open document."""
+        return self._history
 
     @property
     def title(self) -> str:
@@ -201,14 +209,14 @@ class Session(QObject):
             return Document.untitled()
 
     def _add_scanned(self, refs: list[ImageRef]) -> None:
-        if self._bridge is None:
+        if self._document is None:
             home = refs[0].path.parent
             now = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S-%f")
             self._take(self._kept(projects_dir() / f"untitled-{now}{PROJECT_SUFFIX}"), "Untitled", home)
-        assert self._bridge is not None
+        assert self._history is not None
         try:
             command = AddImages(list(refs))
-            if not self._bridge.push(command):
+            if not self._history.push(command):
                 self.trouble.emit("info", "These images are in the project already.")
         except CounterpartError as error:
             self.trouble.emit("error", str(error))
@@ -219,8 +227,10 @@ class Session(QObject):
         self.trouble.emit("error", error)
 
     def _take(self, document: Document, title: str, home: Path) -> None:
-        self.close()
-        self._bridge = DocumentBridge(document, self)
+        self._leave()
+        self._document, self._history = document, History(document)
+        self._history.subscribe(self.changes.history.emit)
+        self.changes.follow(document)
         self._title, self._home = title, home
         self.opened.emit()
 
@@ -247,16 +257,36 @@ class Session(QObject):
 
     def do(self, command: Command) -> bool:
         """Do a command as one step of the history; a refusal is told. Returns whether anything changed."""
-        if self._bridge is None:
+        return self.do_instead(command, None)
+
+    def do_instead(self, command: Command, old: Command | None) -> bool:
+        """The same in place of an older command, if that is the last step: a slider that moves on is one step."""
+        if self._history is None or self._document is None:
             return False
-        if self._bridge.document.read_only:  # the banner says why
+        if self._document.read_only:  # the banner says why
             self.trouble.emit("warning", LOOKING_ONLY)
             return False
         try:
-            return self._bridge.push(command)
+            return self._history.push_instead(command, old)
         except CounterpartError as error:
             self.trouble.emit("warning", str(error))
             return False
+
+    def is_last(self, command: Command | None) -> bool:
+        """Whether a command is the last thing that was done."""
+        return command is not None and self._history is not None and self._history.last is command
+
+    @Slot()
+    def undo(self) -> None:
+        """Take back the last step."""
+        if self._history is not None and self._history.can_undo:
+            self._history.undo()
+
+    @Slot()
+    def redo(self) -> None:
+        """Do again what was taken back last."""
+        if self._history is not None and self._history.can_redo:
+            self._history.redo()
 
     # Saving and closing -------------------------------------------------------------------------------------
 
@@ -293,13 +323,17 @@ class Session(QObject):
 
     def close(self) -> None:
         """Close the document. What was done is in its file already."""
-        if self._bridge is None:
+        if self._document is not None:
+            self._leave()
+            self.closed.emit()
+
+    def _leave(self) -> None:
+        if self._document is None:
             return
         self.closing.emit()
-        bridge, self._bridge = self._bridge, None
-        bridge.close()
-        bridge.document.close()
-        bridge.deleteLater()
+        document, self._document, self._history = self._document, None, None
+        self.changes.follow(None)
+        document.close()
         self._title = ""
 
     def shutdown(self) -> None:

@@ -1,11 +1,11 @@
-"""How the main window is laid out: menus, bars, panels and the splitters between them."""
+"""How the main window is laid out: menus, bars, what stands left, in the middle and right, and the splitters."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 
-from PySide6.QtCore import QByteArray, QSize, Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QByteArray, QSize, Qt, SignalInstance
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import (
     QMainWindow,
     QMenu,
@@ -18,19 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from counterpart.desktop.canvas.canvas import Canvas
-from counterpart.desktop.canvas.toolbox import ToolOptions
-from counterpart.desktop.explore.explore_panel import ExplorePanel
-from counterpart.desktop.find.run_panel import RunPanel
-from counterpart.desktop.images.images_panel import ImagesPanel
-from counterpart.desktop.keypoints.keypoints_panel import KeypointsPanel
-from counterpart.desktop.learn.learn_panel import LearnPanel
-from counterpart.desktop.matches.matches_panel import MatchesPanel
-from counterpart.desktop.parts.parts_panel import PartsPanel
 from counterpart.desktop.shell.actions import MENUS, Actions
 from counterpart.desktop.shell.banner import Banner
 from counterpart.desktop.shell.settings import Settings
-from counterpart.desktop.shell.start_page import StartPage
 from counterpart.desktop.widgets.controls import Notice
 from counterpart.desktop.widgets.icons import ICON_PX
 
@@ -38,60 +28,8 @@ __all__ = ["Layout"]
 
 _BAR_PX = 48
 _TABS_PX, _RIGHT_PX = 310, 300
-_OPTIONS = (
-    "undo",
-    "redo",
-    "-",
-    "view_single",
-    "view_pair",
-    "-",
-    "previous_image",
-    "next_image",
-    "next_todo",
-    "accept",
-    "-",
-    "overlay",
-    "outlines",
-    "display",
-    "fit",
-    "actual_size",
-    "<>",
-    "export",
-)
-_TOOLS = (
-    "tool_select",
-    "tool_similarity",
-    "tool_pick",
-    "-",
-    "tool_brush",
-    "tool_snap",
-    "tool_eraser",
-    "tool_rectangle",
-    "tool_lasso",
-    "tool_polygon",
-    "tool_fill",
-    "tool_wand",
-    "-",
-    "tool_keypoint",
-)
-
-
-@dataclass
-class Panels:
-    """The panels of the window."""
-
-    images: ImagesPanel
-    canvas: Canvas
-    parts: PartsPanel
-    keypoints: KeypointsPanel
-    matches: MatchesPanel
-    run: RunPanel
-    start: StartPage
-    explore: ExplorePanel
-    learn: LearnPanel
-    notice: Notice
-    banner: Banner
-    options: ToolOptions
+_AT_THE_END = 1000
+"""From this place on, actions stand at the right end of the tool bar, behind the tools' options."""
 
 
 class _Centre(QWidget):
@@ -119,93 +57,71 @@ class _Centre(QWidget):
         self._notice.raise_()
 
 
+class _Tabs(QTabWidget):
+    """The tabs beside the canvas, in an order that does not depend on who came first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setDocumentMode(True)
+        self.setMinimumHeight(_TABS_PX)  # pages that need more have the Run panel's room as well
+        self._places: list[int] = []
+
+    def insert(self, place: int, panel: QWidget, words: str) -> None:
+        index = sum(1 for other in self._places if other < place)
+        self._places.insert(index, place)
+        current = self.currentWidget()
+        self.insertTab(index, panel, words)
+        if index == 0 or current is None:
+            self.setCurrentIndex(0)
+
+
 class Layout:
-    """Arranges panels in a window and remembers the arrangement.
+    """Arranges what rooms give it in a window, and remembers the arrangement.
+
+    Args:
+        window: The window.
+        settings: Keep the arrangement.
+        start: Shown while nothing is open.
+        canvas: In the middle.
+        images: On the left.
 
     Attributes:
         tabs: What can be looked at beside the canvas.
         recent: The menu of recent projects.
+        notice, banner: Messages over the canvas, and the state of the project above it.
     """
 
-    def __init__(self, window: QMainWindow, panels: Panels, actions: Actions, settings: Settings) -> None:
-        self._window, self._panels, self._settings = window, panels, settings
+    def __init__(
+        self, window: QMainWindow, settings: Settings, start: QWidget, canvas: QWidget, images: QWidget
+    ) -> None:
+        self._window, self._settings, self._start, self._images = window, settings, start, images
+        self.notice, self.banner = Notice(), Banner()
         self.recent = QMenu("Open &recent", window)
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
-        self.tabs.setMinimumHeight(_TABS_PX)  # pages that need more have the Run panel's room as well
-        self.tabs.addTab(panels.parts, "Parts")
-        self.tabs.addTab(panels.learn, "Learn")
-        self.tabs.addTab(panels.keypoints, "Keypoints")
-        self.tabs.addTab(panels.matches, "Matches")
-        self.tabs.addTab(panels.explore, "Explore")
-        self._tall: list[QWidget] = [panels.explore, panels.learn]
+        self.tabs = _Tabs()
+        self._tall: list[QWidget] = []
+        self._below_tabs: QWidget | None = None
+        self._options: QWidget | None = None
         self.tabs.currentChanged.connect(self._tab_changed)
-        self._menus(actions)
-        self._bars(actions)
-        self._across = self._splitters()
+        self._across = self._splitters(canvas)
         window.setCentralWidget(self._across)
         self.show_start(True)
 
-    def _menus(self, actions: Actions) -> None:
-        bar = self._window.menuBar()
-        for title, names in MENUS:
-            menu = bar.addMenu(title)
-            for name in names:
-                if name == "-":
-                    menu.addSeparator()
-                elif name == "recent":
-                    menu.addMenu(self.recent)
-                else:
-                    menu.addAction(actions[name])
-
-    def _bars(self, actions: Actions) -> None:
-        options = QToolBar("Options")
-        options.setObjectName("toolOptions")
-        tools = QToolBar("Tools")
-        tools.setObjectName("tools")
-        for bar, names in ((options, _OPTIONS), (tools, _TOOLS)):
-            bar.setMovable(False)
-            bar.setFloatable(False)
-            bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-            bar.setIconSize(QSize(ICON_PX, ICON_PX))
-            for name in names:
-                if name == "-":
-                    bar.addSeparator()
-                elif name == "<>":
-                    # In a narrow window the end is cut off: a bar that lacks room would leave all of it out.
-                    policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-                    self._panels.options.setSizePolicy(policy)
-                    self._panels.options.setMinimumWidth(1)
-                    bar.addWidget(self._panels.options)
-                else:
-                    bar.addAction(actions[name])
-        options.setFixedHeight(_BAR_PX)  # whatever it holds, and whenever a theme comes
-        self._window.addToolBar(Qt.ToolBarArea.TopToolBarArea, options)
-        self._window.addToolBar(Qt.ToolBarArea.LeftToolBarArea, tools)
-        self._window.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-
-    def _splitters(self) -> QSplitter:
-        panels = self._panels
+    def _splitters(self, canvas: QWidget) -> QSplitter:
         work = QWidget()
         column = self._column = QVBoxLayout(work)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(panels.canvas, 1)
+        column.addWidget(canvas, 1)
         self._middle = QStackedWidget()
-        self._middle.addWidget(panels.start)
+        self._middle.addWidget(self._start)
         self._middle.addWidget(work)
-        centre = _Centre(self._middle, panels.notice, panels.banner)
+        centre = _Centre(self._middle, self.notice, self.banner)
         self._right = QSplitter(Qt.Orientation.Vertical)
         self._right.addWidget(self.tabs)
-        self._right.addWidget(panels.run)
-        self._right.setSizes([500, 330])
-        self._right.setStretchFactor(0, 1)  # in a low window the tabs give way, not the controls of a run
-        self._right.setStretchFactor(1, 0)
         self._right.setChildrenCollapsible(False)
-        self._widen()
         across = QSplitter(Qt.Orientation.Horizontal)
-        self._sides = (panels.images, self._right)
-        for widget in (panels.images, centre, self._right):
+        self._sides = (self._images, self._right)
+        for widget in (self._images, centre, self._right):
             across.addWidget(widget)
         across.setStretchFactor(0, 0)
         across.setStretchFactor(1, 1)
@@ -216,41 +132,100 @@ class Layout:
             splitter.setHandleWidth(1)
         return across
 
+    # What rooms add -----------------------------------------------------------------------------------------------
+
+    def add_tab(self, place: int, panel: QWidget, words: str, *, tall: bool = False) -> None:
+        """Offer a panel beside the canvas, in the order of the places; a tall one takes the Run panel's place too."""
+        if tall:
+            self._tall.append(panel)
+        self.tabs.insert(place, panel, words)
+        # The names of all tabs are side by side, without arrows to look for the others.
+        self._right.setMinimumWidth(max(_RIGHT_PX, self.tabs.tabBar().sizeHint().width() + 2))
+        self._tab_changed()
+
+    def put_below_tabs(self, panel: QWidget) -> None:
+        """Put a panel below the tabs."""
+        self._below_tabs = panel
+        self._right.addWidget(panel)
+        self._right.setSizes([500, 330])
+        self._right.setStretchFactor(0, 1)  # in a low window the tabs give way, not the controls of a run
+        self._right.setStretchFactor(1, 0)
+        self._tab_changed()
+
+    def put_below(self, panel: QWidget) -> None:
+        """Put a panel below the canvas; it shows and hides itself."""
+        self._column.addWidget(panel)
+
+    def put_options(self, panel: QWidget) -> None:
+        """Put what the active tool lets be set on the bar above the canvas."""
+        self._options = panel
+
+    def build(self, actions: Actions) -> None:
+        """Make menus and bars of the actions; called once, when every room has declared its own."""
+        bar = self._window.menuBar()
+        for name, title in MENUS.items():
+            menu = bar.addMenu(title)
+            entries: list[tuple[int, QAction]] = actions.in_menu(name)
+            if name == "File":
+                entries.append((_RECENT, self.recent.menuAction()))
+            _fill(menu, sorted(entries, key=lambda entry: entry[0]))
+        above = QToolBar("Options")
+        above.setObjectName("toolOptions")
+        tools = QToolBar("Tools")
+        tools.setObjectName("tools")
+        for strip in (above, tools):
+            strip.setMovable(False)
+            strip.setFloatable(False)
+            strip.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+            strip.setIconSize(QSize(ICON_PX, ICON_PX))
+        on_bar = actions.on_bar()
+        _fill(above, [entry for entry in on_bar if entry[0] < _AT_THE_END])
+        if self._options is not None:
+            # In a narrow window the end is cut off: a bar that lacks room would leave all of it out.
+            policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+            self._options.setSizePolicy(policy)
+            self._options.setMinimumWidth(1)
+            above.addWidget(self._options)
+        _fill(above, [entry for entry in on_bar if entry[0] >= _AT_THE_END])
+        above.setFixedHeight(_BAR_PX)  # whatever it holds, and whenever a theme comes
+        _fill(tools, actions.on_tools())
+        self._window.addToolBar(Qt.ToolBarArea.TopToolBarArea, above)
+        self._window.addToolBar(Qt.ToolBarArea.LeftToolBarArea, tools)
+        self._window.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self._window.addActions(actions.keys_alone())
+        self.show_start(True)
+
     # What is shown ------------------------------------------------------------------------------------------------
+
+    @property
+    def shown(self) -> QWidget | None:
+        """The panel that is in front beside the canvas."""
+        return self.tabs.currentWidget()
+
+    @property
+    def tab_changed(self) -> SignalInstance:
+        """Emitted when another panel is brought to the front."""
+        return self.tabs.currentChanged
 
     def show_start(self, shown: bool) -> None:
         """Show the start page alone, or the canvas between its panels."""
         # The page that is not seen must not keep the window wide.
         policy = QSizePolicy.Policy.Preferred if shown else QSizePolicy.Policy.Ignored
-        self._panels.start.setSizePolicy(policy, QSizePolicy.Policy.Preferred)
+        self._start.setSizePolicy(policy, QSizePolicy.Policy.Preferred)
         self._middle.setCurrentIndex(0 if shown else 1)
         for side in self._sides:
             side.setVisible(not shown)
         for bar in self._window.findChildren(QToolBar):
             bar.setVisible(not shown)
 
-    def _tab_changed(self, _index: int) -> None:
+    def _tab_changed(self) -> None:
         """Some panels have a button of their own and need the height: the Run panel makes room."""
-        self._panels.run.setVisible(self.tabs.currentWidget() not in self._tall)
-
-    def add_tab(self, panel: QWidget, words: str, *, tall: bool = False) -> None:
-        """Offer a further panel beside the canvas; a tall one takes the Run panel's place as well."""
-        if tall:
-            self._tall.append(panel)
-        self.tabs.addTab(panel, words)
-        self._widen()
-
-    def _widen(self) -> None:
-        """The names of all tabs are side by side, without arrows to look for the others."""
-        self._right.setMinimumWidth(max(_RIGHT_PX, self.tabs.tabBar().sizeHint().width() + 2))
+        if self._below_tabs is not None:
+            self._below_tabs.setVisible(self.tabs.currentWidget() not in self._tall)
 
     def show_tab(self, panel: QWidget) -> None:
         """Bring a panel to the front."""
         self.tabs.setCurrentWidget(panel)
-
-    def add_below(self, panel: QWidget) -> None:
-        """Put a panel below the canvas; it shows and hides itself."""
-        self._column.addWidget(panel)
 
     # Memory -------------------------------------------------------------------------------------------------------
 
@@ -269,3 +244,17 @@ class Layout:
             state: QByteArray | None = self._settings.layout(name)
             if state is not None:
                 splitter.restoreState(state)
+
+
+_RECENT = 50
+"""Place of the recent projects in the File menu."""
+
+
+def _fill(target: QMenu | QToolBar, entries: Iterable[tuple[int, QAction]]) -> None:
+    """Put actions into a menu or on a bar, with a line wherever another hundred begins."""
+    group = None
+    for place, action in entries:
+        if group is not None and place // 100 != group:
+            target.addSeparator()
+        group = place // 100
+        target.addAction(action)

@@ -68,6 +68,10 @@ def settings_file() -> Path:
     return Path(folder) / "window.ini"
 
 
+_RENAMED = {f"propagate_{way}": f"track_{way}" for way in ("all", "here", "forward", "backward")}
+"""Actions that earlier versions kept a changed shortcut of under another id."""
+
+
 class Settings(QObject):
     """Preferences, recent projects and the window's arrangement, saved as they change."""
 
@@ -129,7 +133,9 @@ class Settings(QObject):
             found = json.loads(str(self._store.value("shortcuts", "{}")))
         except ValueError:
             return {}
-        return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+        if not isinstance(found, dict):
+            return {}
+        return {_RENAMED.get(str(action), str(action)): str(key) for action, key in found.items()}
 
     def set_shortcut(self, action: str, key: str | None) -> None:
         """Remember the shortcut of an action, empty for none; None forgets that it was changed."""

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from counterpart.desktop.shell.actions import ACTIONS, GESTURES, Actions, plain
+from counterpart.desktop.shell.actions import GESTURES, Actions, plain
 from counterpart.desktop.shell.settings import Settings
 from counterpart.desktop.widgets.controls import Notice, field_label, muted
 from counterpart.desktop.widgets.icons import icon
@@ -117,11 +117,11 @@ class ShortcutsDialog(QDialog):
     # The list -----------------------------------------------------------------------------------------------------
 
     def _fill(self) -> None:
-        for spec in ACTIONS:
-            row = self._add(spec.section, plain(spec.text), "")
-            row.setData(0, _ID, spec.id)
-            row.setToolTip(0, spec.help)
-            self._rows[spec.id] = row
+        for record in self._actions.records:
+            row = self._add(record.section, plain(record.text), "")
+            row.setData(0, _ID, record.id)
+            row.setToolTip(0, record.help)
+            self._rows[record.id] = row
         for section, keys, text in GESTURES:
             self._add(section, text, keys).setToolTip(0, "This cannot be changed")
         self.tree.expandAll()

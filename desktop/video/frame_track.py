@@ -107,7 +107,7 @@ class FrameTrack(QWidget):
             self.update()
 
     def set_span(self, span: range | None) -> None:
-        """The frames that are being propagated to; None when nothing is."""
+        """The frames that are being tracked to; None when nothing is."""
         self._span = span
         self._running = np.zeros(self.count, np.bool_)
         self.update()

@@ -1,4 +1,4 @@
-"""The timeline below the canvas: the frames of a sequence, playing them, and propagating through them."""
+"""The timeline below the canvas: the frames of a sequence, playing them, and tracking through them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["TimelinePanel"]
 
 _WORDS = {
     FrameState.ANNOTATED: "annotated",
-    FrameState.TRACKED: "propagated",
+    FrameState.TRACKED: "tracked",
     FrameState.DOUBTFUL: "doubtful",
     FrameState.NONE: "empty",
     FrameState.SKIPPED: "skipped",
@@ -115,7 +115,7 @@ class TimelinePanel(QWidget):
         self.fps.setKeyboardTracking(False)
         self.fps.valueChanged.connect(self.fps_changed)
         self._details: dict[int | None, QAction] = {}
-        self.propagate = self._propagate_button(actions)
+        self.tracking = self._track_button(actions)
         row = QHBoxLayout()
         row.setContentsMargins(GRID, 4, GRID, 0)
         row.setSpacing(2)
@@ -127,7 +127,7 @@ class TimelinePanel(QWidget):
         row.addSpacing(GRID)
         row.addWidget(self.fps)
         row.addSpacing(GRID)
-        row.addWidget(self.propagate)
+        row.addWidget(self.tracking)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 2)
         whole.setSpacing(2)
@@ -144,14 +144,14 @@ class TimelinePanel(QWidget):
         self.fps.setVisible(self.width() >= _FPS_PX)
         super().resizeEvent(event)
 
-    def _propagate_button(self, actions: Actions) -> QToolButton:
+    def _track_button(self, actions: Actions) -> QToolButton:
         button = QToolButton()
-        button.setDefaultAction(actions["propagate_all"])
+        button.setDefaultAction(actions["track_all"])
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setObjectName("split")
         button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         menu = QMenu(button)
-        for name in ("propagate_here", "propagate_forward", "propagate_backward", "-", "propagate_all"):
+        for name in ("track_here", "track_forward", "track_backward", "-", "track_all"):
             if name == "-":
                 menu.addSeparator()
             else:

@@ -1,10 +1,9 @@
-"""The job that tracks through a video."""
+"""The job that tracks through a sequence, and what is said of its end."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from counterpart.core.jobs import JobContext
@@ -18,22 +17,7 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.video.track_plan import TrackPlan
     from counterpart.core.pipeline.video.track_project import TrackResult
 
-__all__ = ["TrackTicket", "track_job", "track_words"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TrackTicket:
-    """What a run was started for.
-
-    Attributes:
-        document: The project.
-        plan: What it works from.
-        title: Name of the step that it comes to.
-    """
-
-    document: Document
-    plan: TrackPlan
-    title: str
+__all__ = ["track_job", "track_words"]
 
 
 def track_job(
@@ -57,13 +41,12 @@ def track_job(
     return run
 
 
-def track_words(ticket: TrackTicket, outcome: Outcome, changed: list[int], skipped: list[tuple[int, str]]) -> str:
-    """What came of a run, for a person."""
+def track_words(document: Document, outcome: Outcome, changed: list[int], skipped: list[tuple[int, str]]) -> str:
+    """What came of tracking, for a person."""
     result: TrackResult = outcome.result
-    document = ticket.document
     doubtful = sum(frame_state(document.image(image)) is FrameState.DOUBTFUL for image in changed)
     count = f"{len(changed):,} {plural(len(changed), 'frame')}"
-    words = [f"Propagated to {count}." if result.complete else f"Cancelled; what was finished is kept: {count}."]
+    words = [f"Tracked to {count}." if result.complete else f"Cancelled; what was finished is kept: {count}."]
     if doubtful:
         verb = plural(doubtful, "is", "are")
         words.append(f"{doubtful:,} of them {verb} doubtful: Ctrl+Right goes to the next.")

@@ -46,13 +46,15 @@ _ICON = "icon_name"
 
 
 def retint(root: QWidget) -> None:
-    """Draw buttons' icons and empty states below a widget anew after a change of theme."""
+    """Draw anew below a widget what the theme's colours went into: icons, and what has a `retint` of its own."""
     for button in root.findChildren(QAbstractButton):
         name = button.property(_ICON)
         if isinstance(name, str):
             button.setIcon(icon(name))
-    for empty in root.findChildren(EmptyState):
-        empty.retint()
+    for widget in root.findChildren(QWidget):
+        own = getattr(widget, "retint", None)
+        if callable(own):
+            own()
 
 
 def heading(text: str) -> QLabel:
@@ -148,18 +150,23 @@ class Segments(QWidget):
         box = QHBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
-        self._group = QButtonGroup(self)
+        self._row, self._group = box, QButtonGroup(self)
         for index, text in enumerate(texts):
-            button = QToolButton()
-            button.setText(text)
-            button.setCheckable(True)
-            button.setToolTip(tips[index] if index < len(tips) else "")
-            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            button.setObjectName("segmentLeft" if index == 0 else "segmentRight")
-            self._group.addButton(button, index)
-            box.addWidget(button, 1)
+            self.add(text, tips[index] if index < len(tips) else "")
         self._group.button(0).setChecked(True)
         self._group.idClicked.connect(self.chosen)
+
+    def add(self, text: str, tip: str = "") -> None:
+        """One more button on the right."""
+        index = len(self._group.buttons())
+        button = QToolButton()
+        button.setText(text)
+        button.setCheckable(True)
+        button.setToolTip(tip)
+        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        button.setObjectName("segmentLeft" if index == 0 else "segmentRight")
+        self._group.addButton(button, index)
+        self._row.addWidget(button, 1)
 
     @property
     def index(self) -> int:

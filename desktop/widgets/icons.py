@@ -1,15 +1,11 @@
 """Icons: one family of SVG drawings in the program's resources, tinted with the theme's text colour.
 
 The drawings say `currentColor`; it is replaced when they are rendered, so that one file serves both themes.
-Qt's stylesheets accept files only, so the few arrows they need are written to a temporary folder once per
-colour.
 """
 
 from __future__ import annotations
 
-import tempfile
 from functools import cache, lru_cache
-from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
@@ -18,11 +14,10 @@ from PySide6.QtSvg import QSvgRenderer
 from counterpart.core.resources import resource_path
 from counterpart.desktop.widgets.theme import colours
 
-__all__ = ["ICON_PX", "app_icon", "forget_icons", "glyph_file", "icon", "pixmap", "swatch"]
+__all__ = ["ICON_PX", "app_icon", "forget_icons", "icon", "pixmap", "swatch"]
 
 ICON_PX = 20
 _SCALES = (1.0, 1.5, 2.0, 3.0)
-_GLYPHS = {"up": "M2 7l3-3.5L8 7", "down": "M2 3.5L5 7l3-3.5", "check": "M2 5.2l2.2 2.3L8.2 2.8"}
 
 
 def icon(name: str, colour: str = "") -> QIcon:
@@ -71,24 +66,6 @@ def app_icon() -> QIcon:
     for size in (16, 32, 48, 128, 256):
         made.addPixmap(pixmap("counterpart", size))
     return made
-
-
-@cache
-def _glyph_folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="counterpart-glyphs-", ignore_cleanup_errors=True)
-
-
-@cache
-def glyph_file(name: str, colour: str) -> str:
-    """Path, with forward slashes, of a small SVG of one stroke for use in a stylesheet."""
-    file = Path(_glyph_folder().name, f"{name}-{colour.lstrip('#')}.svg")
-    file.write_text(
-        '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10" viewBox="0 0 10 10">'
-        f'<path d="{_GLYPHS[name]}" fill="none" stroke="{colour}" stroke-width="1.5" '
-        'stroke-linecap="round" stroke-linejoin="round"/></svg>',
-        encoding="utf-8",
-    )
-    return file.as_posix()
 
 
 @lru_cache(maxsize=512)

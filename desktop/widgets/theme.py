@@ -13,6 +13,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QApplication
 
+from counterpart.desktop.widgets.glyphs import glyph_file
+
 __all__ = ["GRID", "Colours", "ThemeName", "apply_theme", "colours", "small_font", "strong_font"]
 
 ThemeName = Literal["dark", "light", "system"]
@@ -325,8 +327,6 @@ QLabel[role="error"] {{ color: {c.danger}; }}
 
 
 def _glyph(name: str, c: Colours) -> str:
-    from counterpart.desktop.widgets.icons import glyph_file
-
     return glyph_file(name, c.on_accent if name == "check" else c.muted)
 
 

@@ -1,4 +1,4 @@
-"""The main window: makes the panels and those who act, and connects what one says with what another does."""
+"""The main window: makes what rooms share, then the rooms, and connects the few that need each other."""
 
 from __future__ import annotations
 
@@ -6,56 +6,44 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSize, QUrl, Slot
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
+from PySide6.QtCore import QSize, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow
 
-from counterpart.core.project.model import ImageRecord
+from counterpart.core.project.changes import SavedChanged
 from counterpart.desktop.canvas.canvas import Canvas
-from counterpart.desktop.canvas.toolbox import ToolOptions
-from counterpart.desktop.explore.explore_panel import ExplorePanel
-from counterpart.desktop.explore.explorer import Explorer
-from counterpart.desktop.explore.similarity_maps import SimilarityMaps
-from counterpart.desktop.explore.similarity_probe import SimilarityProbe
+from counterpart.desktop.canvas.toolbox import Toolbox
+from counterpart.desktop.explore.room import ExploreRoom
 from counterpart.desktop.find.mask_jobs import MakeMaskJob, MakePreviewJob
-from counterpart.desktop.find.run_panel import ModelEntry, RunPanel, TaskSpec
-from counterpart.desktop.find.runs import Runs
+from counterpart.desktop.find.room import FindRoom
 from counterpart.desktop.find.tasks import TASKS, make_jobs, make_previews
-from counterpart.desktop.images.images_panel import ImagesPanel
-from counterpart.desktop.images.thumbnails import Overlay, Thumbnails
-from counterpart.desktop.images.view_controls import ViewControls
-from counterpart.desktop.images.viewer import Viewer
-from counterpart.desktop.jobs.backend import backend_maker, model_entries
+from counterpart.desktop.images.map_layers import MapLayers
+from counterpart.desktop.images.room import ImagesRoom
+from counterpart.desktop.jobs.backend import ModelEntry, backend_maker, model_entries
+from counterpart.desktop.jobs.job_display import JobDisplay
 from counterpart.desktop.jobs.job_runner import JobRunner
-from counterpart.desktop.keypoints.keypoints_panel import KeypointsPanel
+from counterpart.desktop.jobs.models import Models
+from counterpart.desktop.jobs.task import TaskSpec
 from counterpart.desktop.keypoints.room import KeypointsRoom
-from counterpart.desktop.learn.learn_panel import LearnPanel
 from counterpart.desktop.learn.room import LearnRoom
-from counterpart.desktop.matches.match_editor import MatchEditor
-from counterpart.desktop.matches.matches_panel import MatchesPanel
-from counterpart.desktop.parts.label_editor import LabelEditor
-from counterpart.desktop.parts.part_commands import PartCommands
-from counterpart.desktop.parts.parts_panel import PartsPanel
+from counterpart.desktop.matches.room import MatchesRoom
 from counterpart.desktop.parts.room import PartsRoom
-from counterpart.desktop.project.file_dialogs import FileDialogs
-from counterpart.desktop.project.missing_images import MissingImages
-from counterpart.desktop.project.save_watch import SaveWatch
-from counterpart.desktop.project.session import Session
-from counterpart.desktop.shell.actions import Actions
-from counterpart.desktop.shell.banner import Banner
-from counterpart.desktop.shell.layout import Layout, Panels
+from counterpart.desktop.project.room import ProjectRoom
+from counterpart.desktop.project.session import LOOKING_ONLY, Session
+from counterpart.desktop.shell.actions import Action, Actions, Need, Needs
+from counterpart.desktop.shell.layout import Layout
+from counterpart.desktop.shell.messages import Messages
 from counterpart.desktop.shell.settings import Settings
 from counterpart.desktop.shell.start_page import StartPage
 from counterpart.desktop.shell.status_bar import StatusBar
 from counterpart.desktop.video.room import VideoRoom
-from counterpart.desktop.widgets.controls import Notice
 from counterpart.desktop.widgets.icons import app_icon
-from counterpart.desktop.window.document_follower import DocumentFollower
-from counterpart.desktop.window.menu_commands import MenuCommands
+from counterpart.desktop.window.commands import WindowCommands
+from counterpart.desktop.window.judging import Judging
+from counterpart.desktop.window.keys import WindowKeys
+from counterpart.desktop.workbench import Workbench
 
 __all__ = ["MainWindow"]
-
-_READING_MS, _WARNED_MS = 6000, 20_000
 
 
 class MainWindow(QMainWindow):
@@ -67,7 +55,13 @@ class MainWindow(QMainWindow):
         tasks: What the Run panel offers; replaced in tests.
         jobs: How the tasks' jobs are made; replaced in tests.
         previews: How the tasks are previewed; replaced in tests.
-        models: Gives the models for the Run panel; replaced in tests.
+        models: Lists the models; replaced in tests.
+
+    Attributes:
+        bench: What the rooms share.
+        project, images, parts, matches, finding, learn, keypoints, explore, video: The rooms.
+        judging: Enter, Escape, Delete and Backspace.
+        commands: What concerns the window itself.
     """
 
     def __init__(
@@ -85,349 +79,173 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(app_icon())
         self.setAcceptDrops(True)
         self.setIconSize(QSize(20, 20))
-        self.settings = settings
-        self.runner = JobRunner(make_backend or backend_maker(settings.preferences), self)
-        self.light = JobRunner(lambda: None, self)
-        self.session = Session(settings, self)
-        self.actions_ = Actions(self, settings.shortcuts())
-        self.status = StatusBar()
-        self.setStatusBar(self.status)
-        self._make_panels(tasks)
-        self.layout_ = Layout(self, self.panels, self.actions_, settings)
-        self._make_desks(jobs or make_jobs(), models)
-        self.partwork = LearnRoom(self, make_previews() if previews is None else previews)
-        self.keeper = SaveWatch(self.session, self.banner, self.files.save_as, self)
-        self._connect()
-        self.commands = MenuCommands(self)
-        self.follower = DocumentFollower(self)
-        self.relinks = MissingImages(self)
-        self.tracking = VideoRoom(self)
-        self.layout_.restore()
+        self.start = StartPage()
+        self.bench = self._make_bench(settings, make_backend or backend_maker(settings.preferences), models)
+        bench = self.bench
+        bench.toolbox.add(
+            bench.toolbox.select,
+            Action(
+                "tool_select",
+                "&Select",
+                "Tools",
+                keys=("S",),
+                icon="select",
+                help="Point at correspondences and drag their ends",
+                needs=(bench.needs.project,),
+                place=10,
+                tools=10,
+                checked=True,
+            ),
+        )
+        self.parts = PartsRoom(bench)
+        self.matches = MatchesRoom(bench)
+        self.finding = FindRoom(
+            bench,
+            lambda: self.parts.commands.active,
+            tasks,
+            make_jobs() if jobs is None else jobs,
+            make_previews() if previews is None else previews,
+        )
+        self.learn = LearnRoom(bench, self.finding, self.parts)
+        self.keypoints = KeypointsRoom(bench, self.images.thumbnails, self.images.show_right, self.finding.scope)
+        self.explore = ExploreRoom(bench, self.parts)
+        self.video = VideoRoom(bench)
+        self.judging = Judging(bench, self.images, self.parts, self.matches, self.keypoints, self.explore)
+        self.commands = WindowCommands(bench)
+        bench.actions.add([*self.judging.actions(), *self.commands.actions()])
+        self._keys = WindowKeys(self, self.images.peek_over, self.parts.panel.choose_row)
+        self._connect_rooms()
+        self._connect_shell()
+        bench.layout.build(bench.actions)
+        bench.layout.restore()
         self.show_session()
 
-    def _make_panels(self, tasks: tuple[TaskSpec, ...]) -> None:
-        self.thumbnails = Thumbnails(self._path_of, self._overlay_of, self)
-        self.canvas = Canvas()
-        self.images = ImagesPanel(self.thumbnails)
-        self.parts = PartsPanel()
-        self.keypoints = KeypointsPanel()
-        self.matches = MatchesPanel()
-        self.run_panel = RunPanel(tasks, self.settings)
-        self.start = StartPage()
-        self.explore = ExplorePanel()
-        self.learn = LearnPanel()
-        self.notice = Notice()
-        self.banner = Banner()
-        self.options = ToolOptions()
-        self.panels = Panels(
-            self.images,
-            self.canvas,
-            self.parts,
-            self.keypoints,
-            self.matches,
-            self.run_panel,
-            self.start,
-            self.explore,
-            self.learn,
-            self.notice,
-            self.banner,
-            self.options,
+    # Making -------------------------------------------------------------------------------------------------------
+
+    def _make_bench(
+        self, settings: Settings, make_backend: Callable[[], Any], models: Callable[[], list[ModelEntry]]
+    ) -> Workbench:
+        """Make what rooms share, and the two rooms that stand below: the project and its images."""
+        jobs, side_jobs = JobRunner(make_backend, self), JobRunner(lambda: None, self)
+        session, status, canvas = Session(settings, self), StatusBar(), Canvas()
+        self.setStatusBar(status)
+        self.images = ImagesRoom(self, session, settings, canvas, side_jobs, status)
+        self.images.missing.busy = lambda: jobs.busy
+        panel = self.images.panel
+        layout = Layout(self, settings, self.start, canvas, panel)
+        self.project = ProjectRoom(
+            self, session, settings, layout.banner, side_jobs, lambda: (panel.current, panel.model.shown)
+        )
+        actions = Actions(self, settings.shortcuts())
+        needs = _needs(session, canvas)
+        actions.add(self.project.actions(needs))
+        actions.add(self.images.actions(needs))
+        return Workbench(
+            window=self,
+            session=session,
+            settings=settings,
+            models=Models(jobs, settings, self, models),
+            jobs=jobs,
+            side_jobs=side_jobs,
+            actions=actions,
+            needs=needs,
+            layout=layout,
+            messages=Messages(layout.notice, self),
+            status=status,
+            canvas=canvas,
+            toolbox=Toolbox(canvas, actions),
+            viewer=self.images.viewer,
+            images=panel,
+            scopes=self.images.scopes,
+            maps=MapLayers(canvas, self.images.viewer, panel, self),
         )
 
-    def _make_desks(self, jobs: Mapping[str, MakeMaskJob], models: Callable[[], list[ModelEntry]]) -> None:
-        self.viewer = Viewer(self.canvas, self.settings, self)
-        self.annotator = PartCommands(self.session, self.viewer, self.parts, self)
-        self.editor = LabelEditor(self.session, self.viewer, self.canvas, lambda: self.annotator.active, self)
-        self.maskwork = PartsRoom(self)
-        self.toolbox = self.maskwork.toolbox
-        self.pointwork = KeypointsRoom(self)
-        self.files = FileDialogs(self.session, self.settings, self)
-        self.pairs = MatchEditor(
-            self.session,
-            self.viewer,
-            self.canvas,
-            self.matches,
-            self.toolbox.select,
-            self.runner,
-            self.settings,
-            self,
+    def _connect_rooms(self) -> None:
+        """What rooms need of each other and do not know each other for."""
+        bench, project = self.bench, self.project
+        self.finding.offer(self.keypoints.task, self.keypoints.start)
+        self.parts.commands.split_wanted.connect(self.finding.codebooks.split)
+        self.images.missing.changed.connect(
+            lambda count: project.save_watch.set_missing(count, self.images.missing.locate)
         )
-        self.viewing = ViewControls(self)
-        self.prober = SimilarityMaps(self.runner, self.light, self.refs_of, self)
-        self.probe = SimilarityProbe(
-            self.canvas, self.viewer, self.toolbox.probe, self.prober, self.images.visible_images, self
-        )
-        self.desk = Runs(
-            self.session,
-            self.run_panel,
-            self.runner,
-            self.status,
-            self.settings,
-            jobs,
-            self.images_in,
-            self.count_in,
-            self,
-            models,
-        )
-        self.pointwork.connect_desk(self.desk)
-        self.pointwork.connect_probe(self.probe)
-        self.explorer = Explorer(
-            self.session,
-            self.explore,
-            self.viewer,
-            self.canvas,
-            self.images,
-            self.runner,
-            self.toolbox,
-            lambda: self.desk.choice,
-            self.images_in,
-            self.count_in,
-            self,
-        )
+        self.images.missing.changed.connect(lambda _count: bench.actions.refresh())
+        self.images.overlay_changed.connect(bench.actions.refresh)
+        project.before_undo = self.judging.end_gesture
+        project.dialogs.says.connect(bench.status.show_place)
+        project.save_watch.saved_again.connect(lambda: bench.messages.tell("info", "Everything is saved again."))
+        bench.canvas.count_changed.connect(self._count_changed)
 
-    def _connect(self) -> None:
-        self.session.opened.connect(self._on_opened)
-        self.session.closing.connect(self._on_closing)
-        self.session.trouble.connect(self.tell)
-        self.session.renamed.connect(self.show_session)
-        self.keeper.saved_again.connect(lambda: self.tell("info", "Everything is saved again."))
-        self.session.busy.connect(self.status.show_place)
-        self.start.open_folder.connect(self.files.open_folder)
-        self.start.open_samples.connect(self.session.open_samples)
-        self.start.open_project.connect(self.files.open_project)
-        self.start.open_recent.connect(self.files.open_recent)
-        self.images.chosen.connect(self._on_chosen)
-        self.images.chosen_right.connect(self.show_right)
-        self.annotator.set_listed(lambda: self.images.model.shown)
-        self.annotator.list_wanted.connect(self.images.show_part)
-        self.annotator.says.connect(self.status.show_place)
-        self.annotator.parts_changed.connect(self.images.set_parts)
-        self.images.images_with_part = self._images_with
-        self.images.state_wanted.connect(self.annotator.set_state)
-        self.images.remove_wanted.connect(self.annotator.remove)
-        self.images.statistics_wanted.connect(self.actions_["statistics"].trigger)
-        self.images.reveal_wanted.connect(self._reveal)
-        self.images.counted.connect(self.desk.refresh_ready)
-        self.images.view.selectionModel().selectionChanged.connect(self.desk.refresh_ready)
-        self.viewer.shown.connect(self._on_shown)
-        self.viewer.unreadable.connect(self.images.model.set_problem)
-        self.toolbox.changed.connect(self._on_tool)
-        self.desk.unreadable.connect(self.images.model.set_problem)
-        self.desk.notice.connect(self.tell)
-        self.desk.choice_changed.connect(self._on_choice)
-        self.explorer.notice.connect(self.tell)
-        self.layout_.tabs.currentChanged.connect(lambda _: self._on_tab())
-        self.pairs.says.connect(self.status.show_place)
-        self.pairs.trouble.connect(self._tell_error)
-        self.probe.says.connect(self.status.show_place)
-        self.probe.heats.connect(self.images.set_heats)
-        self.files.says.connect(self.status.show_place)
-        self.toolbox.select.part_double_clicked.connect(self.annotator.make_own)
-        self.toolbox.pick.picked.connect(self.annotator.choose)
-        self.parts.set_opacity(self.settings.preferences.overlay_opacity)
-        self.parts.opacity_changed.connect(self._on_opacity)
-        self._on_choice()
+    def _connect_shell(self) -> None:
+        bench, start, session = self.bench, self.start, self.bench.session
+        start.open_folder.connect(self.project.dialogs.open_folder)
+        start.open_samples.connect(session.open_samples)
+        start.open_project.connect(self.project.dialogs.open_project)
+        start.open_recent.connect(self.project.dialogs.open_recent)
+        start.open_video.connect(self.video.opener.ask_video)
+        session.trouble.connect(bench.messages.tell)
+        session.busy.connect(bench.status.show_place)
+        session.renamed.connect(self.show_session)
+        session.closed.connect(self.show_session)
+        session.closing.connect(self._closing)
+        session.opened.connect(self._opened)  # the last to hear of it: every room knows the project
+        session.changes.saved.connect(self._show_saved)
+        session.changes.history.connect(bench.actions.refresh)
+        session.changes.images.connect(lambda _change: bench.actions.refresh())
+        bench.viewer.shown.connect(lambda _pane, _image: bench.actions.refresh())
+        bench.models.changed.connect(bench.actions.refresh)
+        bench.models.notice.connect(bench.messages.tell)
+        bench.models.device.connect(bench.status.show_device)
+        bench.models.cache.connect(bench.status.show_cache)
+        bench.models.refresh()  # so that the status bar shows what was found when they were made
+        self._display = JobDisplay(bench.jobs, bench.status.job, bench.messages.tell, self)
+        bench.side_jobs.failed.connect(self._display.tell_failure)
+        bench.settings.recent_changed.connect(self._recent_changed)
+        self._recent_changed()
 
     # The session --------------------------------------------------------------------------------------------------
 
     @Slot()
-    def _on_opened(self) -> None:
-        bridge = self.session.bridge
-        assert bridge is not None
-        self.follower.follow(bridge)
-        document = bridge.document
-        self.viewer.set_document(document)
-        self.images.model.set_records(document.images())
-        self.annotator.refresh_parts()
-        self.pointwork.reset()
-        self.partwork.reset()
+    def _opened(self) -> None:
+        document = self.bench.document
+        assert document is not None
         self.show_session()
-        self.follower.show_saved(document.saved)
-        first = next(iter(document.image_ids), 0)
-        kept = document.settings.get("image")
-        self.images.select(kept if isinstance(kept, int) and self.images.model.row(kept) >= 0 else first)
-        self.images.view.setFocus()
+        self._show_saved(document.saved)
+        self.images.show_first()
 
     @Slot()
-    def _on_closing(self) -> None:
-        document = self.session.document
-        if document is not None and self.images.current:
-            document.note_settings({"image": self.images.current})
-        self.runner.cancel_all()
-        self.probe.unpin()
-        self.prober.clear()
-        self.explorer.clear()
-        self.maskwork.clear()
-        self.viewer.set_document(None)
-        self.thumbnails.clear()
-        self.images.model.set_records(())
-        self.parts.set_parts(())
-        self.pairs.pair_changed()
-        self.pointwork.reset()
-        self.partwork.reset()
-        self.status.clear_project()
-        self._hide_notice()
+    def _closing(self) -> None:
+        self.bench.jobs.cancel_all()
+        self.bench.messages.hide()
 
+    @Slot()
     def show_session(self) -> None:
-        document = self.session.document
-        self.layout_.show_start(document is None)
-        self.start.set_recent(self.settings.recent())
-        self.setWindowTitle(f"{self.session.title} – Counterpart" if document is not None else "Counterpart")
-        self.desk.refresh_ready()
-        self.explorer.refresh_ready()
-        self.partwork.learner.refresh_ready()
-        self.commands.refresh()
-        self.show_counts()
+        """Show what is open, or the start page."""
+        session = self.bench.session
+        self.bench.layout.show_start(session.document is None)
+        self.start.set_recent(self.bench.settings.recent())
+        self.setWindowTitle(f"{session.title} – Counterpart" if session.document is not None else "Counterpart")
+        self.bench.actions.refresh()
 
-    def _path_of(self, record: ImageRecord) -> Path:
-        document = self.session.document
-        return document.image_path(record.id) if document is not None else Path(record.path)
-
-    def _overlay_of(self, image: int) -> Overlay | None:
-        document = self.session.document
-        if document is None or not self.settings.preferences.thumbnail_overlays:
-            return None
-        found = document.label_map(image)
-        if found is None:
-            return None
-        colours = {part.id: part.colour for part in document.parts if part.visible}
-        return found.labels, colours, self.settings.preferences.overlay_opacity
-
-    def _images_with(self, part: int) -> list[int]:
-        """Images that have a part, for 0 any part."""
-        document = self.session.document
-        if document is None:
-            return []
-        return document.images_with_part(part) if part else document.images_with_parts()
-
-    def refs_of(self, images: list[int]) -> dict[int, Any]:
-        """Image references by id."""
-        document = self.session.document
-        return {image: document.image_ref(image) for image in images} if document is not None else {}
-
-    def images_in(self, scope: str) -> list[int]:
-        """The images of a scope of the Run panel: `all`, `listed` or `todo`."""
-        document = self.session.document
-        if document is None:
-            return []
-        if scope == "listed":
-            return list(self.images.model.shown)
-        if scope == "selected":
-            return list(self.images.selected)
-        if scope == "todo":
-            return [record.id for record in document.images() if record.state not in ("reviewed", "skipped")]
-        return list(document.image_ids)
-
-    def count_in(self, scope: str) -> int:
-        """How many images a scope has, without listing them."""
-        counts = self.images.model.counts()
-        total = self.images.model.total
-        done = counts["reviewed"] + counts["skipped"]
-        some = {"listed": self.images.model.rowCount(), "selected": self.images.selected_count, "todo": total - done}
-        return some.get(scope, total)
-
-    # Showing images -----------------------------------------------------------------------------------------------
+    @Slot(object)
+    def _show_saved(self, change: SavedChanged) -> None:
+        """Say how the file stands to what is on the screen."""
+        document = self.bench.document
+        path = document.path if document is not None else None
+        read_only = document is not None and document.read_only
+        self.bench.status.show_saved(change, str(path or ""), kept=path is not None, read_only=read_only)
 
     @Slot(int)
-    def _on_chosen(self, image: int) -> None:
-        self.viewer.show(0, image)
-        neighbours = [self.images.model.neighbour(image, step) for step in (1, -1)]
-        self.viewer.prefetch([each for each in neighbours if each is not None])
-        self.mark_sides()
-        self.show_counts()
-
-    @Slot(int)
-    def show_right(self, image: int) -> None:
-        """Show an image on the right, opening the paired view if need be."""
-        if self.canvas.count == 1:
-            self.commands.set_paired(True)
-        self.viewer.show(1, image)
-        self.mark_sides()
-
-    @Slot(int, int)
-    def _on_shown(self, pane: int, _image: int) -> None:
-        if pane == 0:
-            self.annotator.refresh_image()
-        self.viewing.image_shown()
-        if all(self.canvas.panes[side].image_key == self.viewer.image(side) for side in range(self.canvas.count)):
-            self.pairs.pair_changed()
-        self.probe.image_shown()
-        self.partwork.image_shown()
-        self.explorer.image_shown()
-        self.editor.image_shown()
-        self.pointwork.image_shown()
-        self.maskwork.prepare()
-        self.commands.refresh()
-
-    def mark_sides(self) -> None:
-        paired = self.canvas.count == 2
-        sides = {self.viewer.image(0): "L", self.viewer.image(1): "R"} if paired else {}
-        self.images.model.set_sides({image: side for image, side in sides.items() if image})
-
-    def show_counts(self) -> None:
-        document = self.session.document
-        if document is None:
-            return
-        order = self.images.model.images
-        current = self.images.current
-        number = self.images.model.place(current) + 1
-        self.status.show_count(number, len(order))
-        counts = document.state_counts()
-        self.status.show_reviewed(counts.get("reviewed", 0) + counts.get("skipped", 0), len(order))
-
-    @Slot(float)
-    def _on_opacity(self, opacity: float) -> None:
-        self.settings.change(overlay_opacity=opacity)
+    def _count_changed(self, count: int) -> None:
+        """One image is shown, or two: beside them stands what belongs to that."""
+        bench = self.bench
+        if bench.toolbox.active != "keypoint":  # else the person is at points, not at matches or parts
+            bench.layout.show_tab(self.matches.panel if count == 2 else self.parts.panel)
+        bench.actions.refresh()
 
     @Slot()
-    def _on_tab(self) -> None:
-        self.explorer.set_active(self.layout_.tabs.currentWidget() is self.explore)
-        self.partwork.show()
-
-    @Slot()
-    def _on_choice(self) -> None:
-        choice = self.desk.choice
-        self.pairs.set_choice(choice)
-        self.explorer.refresh_ready()
-        self.maskwork.set_choice(choice)
-        if choice is not None:
-            self.prober.set_choice(choice)
-
-    @Slot(int)
-    def _reveal(self, image: int) -> None:
-        document = self.session.document
-        if document is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(document.image_path(image).parent)))
-
-    # Messages -----------------------------------------------------------------------------------------------------
-
-    @Slot(str, str)
-    def tell(self, kind: str, text: str) -> None:
-        """Show a message over the canvas: until it is dismissed, or for a while if there is nothing to be done."""
-        self.notice.show_text(kind, text)
-        if kind != "error":
-            self.notice.leave_after(_READING_MS if kind == "info" else _WARNED_MS)
-
-    @Slot(str)
-    def tell_refusal(self, text: str) -> None:
-        """Say for a while why something cannot be done."""
-        self.tell("warning", text)
-        self.notice.leave_after(_READING_MS)
-
-    @Slot(str)
-    def _on_tool(self, tool: str) -> None:
-        self.probe.set_active(tool == "similarity")
-        self.partwork.show()
-        if tool == "similarity" and self.desk.choice is None:
-            self.tell("warning", "Similarity needs a model. Install one in the Run panel.")
-
-    @Slot(str)
-    def _tell_error(self, text: str) -> None:
-        self.tell("error", text)
-
-    @Slot()
-    def _hide_notice(self) -> None:
-        self.notice.hide()
+    def _recent_changed(self) -> None:
+        self.project.dialogs.fill_recent(self.bench.layout.recent)
+        self.start.set_recent(self.bench.settings.recent())
 
     # Qt -----------------------------------------------------------------------------------------------------------
 
@@ -439,13 +257,13 @@ class MainWindow(QMainWindow):
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         if paths:
             event.acceptProposedAction()
-            self.session.open_any(paths)
+            self.bench.session.open_any(paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self.commands.may_close():
+        if not self.project.may_close():
             event.ignore()
             return
-        self.layout_.save()
+        self.bench.layout.save()
         self.hide()
         self.shutdown()
         event.accept()
@@ -455,13 +273,23 @@ class MainWindow(QMainWindow):
         if self._ended:
             return
         self._ended = True
-        self.commands.stop()
-        self.pointwork.stop()
-        self.relinks.stop()
-        self.tracking.stop()
-        self.runner.shutdown()
-        self.light.shutdown()
-        self.viewer.close()
-        self.session.shutdown()
-        self.thumbnails.close()
-        self.settings.sync()
+        self._keys.stop()
+        self.keypoints.stop()
+        self.explore.stop()
+        self.video.stop()
+        self.images.missing.stop()
+        self.bench.jobs.shutdown()
+        self.bench.side_jobs.shutdown()
+        self.images.viewer.close()
+        self.bench.session.shutdown()
+        self.images.thumbnails.close()
+        self.bench.settings.sync()
+
+
+def _needs(session: Session, canvas: Canvas) -> Needs:
+    """What most actions need, as it stands when they are asked."""
+    return Needs(
+        project=Need(lambda: session.document is not None, "Open a folder of images first"),
+        writable=Need(lambda: session.document is not None and not session.document.read_only, LOOKING_ONLY),
+        pair=Need(lambda: session.document is not None and canvas.count == 2, "Needs two images side by side (Ctrl+2)"),
+    )

@@ -140,8 +140,7 @@ class PreferencesDialog(QDialog):
         self.folder.editingFinished.connect(self._changed)
         for form in self._forms:
             form.changed.connect(self._changed)
-        runner.answered.connect(self._answered)
-        runner.ask(_SLOT, Job("Counting the cache", _count))
+        runner.ask(_SLOT, Job("Counting the cache", _count), self._counted)
 
     def _page(self, *content: QWidget) -> QWidget:
         page = QWidget()
@@ -231,25 +230,20 @@ class PreferencesDialog(QDialog):
     def _clear(self) -> None:
         self.clear.setEnabled(False)
         self.used.setText("Clearing …")
-        self._runner.ask(_SLOT, Job("Clearing the cache", _clear))
+        self._runner.ask(_SLOT, Job("Clearing the cache", _clear), self._cleared)
 
-    @Slot(str, object, object)
-    def _answered(self, slot: str, job: Job, outcome: Outcome) -> None:
-        if slot != _SLOT or outcome.cancelled:
-            return
+    def _cleared(self, outcome: Outcome) -> None:
+        self._counted(outcome)
+        if outcome.failure is None:
+            self.cache_cleared.emit()
+
+    def _counted(self, outcome: Outcome) -> None:
         self.clear.setEnabled(True)
         if outcome.failure is not None:
             self.used.setText(outcome.failure.text)
             return
         self.used.setText(format_bytes(outcome.result) if outcome.result else "Empty")
         self.clear.setEnabled(bool(outcome.result))
-        if job.title.startswith("Clearing"):
-            self.cache_cleared.emit()
-
-    def done(self, result: int) -> None:
-        """Close."""
-        self._runner.answered.disconnect(self._answered)
-        super().done(result)
 
 
 def _count(backend: Any, _ctx: JobContext) -> int:

@@ -63,12 +63,14 @@ class Bench:
         )
         self.window.resize(1440, 900)
         self.window.show()
-        self.window.session.open_folder(photos)
-        self.wait(lambda: self.window.canvas.panes[0].photo is not None)
+        self.window.bench.session.open_folder(photos)
+        self.wait(lambda: self.window.bench.canvas.panes[0].photo is not None)
         for number in range(PARTS):
-            self.window.session.do(AddPart(f"part {number + 1}"))
-        self.window.session.do(SetLabels(self.window.images.current, (0, 0, *hw), labels, None, hw, "Labels"))
-        self.window.annotator.choose(self.window.session.document.parts[4].id)
+            self.window.bench.session.do(AddPart(f"part {number + 1}"))
+        self.window.bench.session.do(
+            SetLabels(self.window.images.panel.current, (0, 0, *hw), labels, None, hw, "Labels")
+        )
+        self.window.parts.commands.choose(self.window.bench.session.document.parts[4].id)
         self.settle()
 
     def settle(self) -> None:
@@ -86,20 +88,20 @@ class Bench:
 
     def send(self, kind: QEvent.Type, at: QPointF, button: Qt.MouseButton, held: Qt.MouseButton) -> None:
         """One pointer event, and everything that is drawn because of it."""
-        canvas = self.window.canvas
+        canvas = self.window.bench.canvas
         modifiers = Qt.KeyboardModifier.NoModifier
         QApplication.sendEvent(canvas, QMouseEvent(kind, at, canvas.mapToGlobal(at), button, held, modifiers))
         self.application.processEvents()
 
     def points(self, count: int, step: float, seed: int = 3) -> list[QPointF]:
         """Widget positions of a wandering pointer; the step is in logical pixels."""
-        area = self.window.canvas.panes[0].view.visible_rect()
+        area = self.window.bench.canvas.panes[0].view.visible_rect()
         inner = path((int(area.height()) - 8, int(area.width()) - 8), count, step, seed)
         return [QPointF(area.left() + 4 + x, area.top() + 4 + y) for x, y in inner]
 
     def stroke(self, table: Table, what: str, count: int, step: float, seed: int = 3) -> None:
         """A gesture with the next part: its moves, and its end."""
-        self.window.parts.choose_row(next(self.rows))
+        self.window.parts.panel.choose_row(next(self.rows))
         points = self.points(count, step, seed)
         self.send(QEvent.Type.MouseButtonPress, points[0], LEFT, LEFT)
         moves = timed(lambda index: self.send(QEvent.Type.MouseMove, points[index + 1], NONE, LEFT), count)
@@ -117,21 +119,21 @@ class Bench:
             table.add(f"{what}: {name}", self.size, taken)
 
     def trigger(self, name: str) -> None:
-        self.window.actions_[name].trigger()
+        self.window.bench.actions[name].trigger()
         self.application.processEvents()
 
 
 def measure_strokes(bench: Bench, table: Table, count: int) -> None:
     window = bench.window
     for zoom in ("fit", "100 %", "400 %"):
-        window.canvas.fit()
+        window.bench.canvas.fit()
         if zoom != "fit":
-            window.canvas.panes[0].view.set_percent(float(zoom.rstrip(" %")))
-            window.canvas.look_at(0, bench.hw[1] / 2, bench.hw[0] / 2)
+            window.bench.canvas.panes[0].view.set_percent(float(zoom.rstrip(" %")))
+            window.bench.canvas.look_at(0, bench.hw[1] / 2, bench.hw[0] / 2)
         bench.settle()
         for radius, step, moves in ((12, 6, 40), (5, 12, count), (40, 12, count), (40, 60, count), (150, 30, count)):
-            window.toolbox.choose("brush")
-            window.toolbox.brush.set_radius(radius)
+            window.bench.toolbox.choose("brush")
+            window.parts.tools.brush.set_radius(radius)
             what = f"brush at {zoom}, radius {radius}, {moves} moves {step} screen pixels apart"
             bench.stroke(table, what, moves, step)
             if moves < count:
@@ -141,27 +143,27 @@ def measure_strokes(bench: Bench, table: Table, count: int) -> None:
 
 def measure_others(bench: Bench, table: Table, count: int) -> None:
     window = bench.window
-    window.canvas.fit()
+    window.bench.canvas.fit()
     for tool in ("lasso", "rectangle"):
-        window.toolbox.choose(tool)
+        window.bench.toolbox.choose(tool)
         bench.stroke(table, f"{tool} over the whole view", count, 25, seed=4)
         bench.history(table, f"the {tool}", 5)
-    window.toolbox.choose("snap")
-    image = window.images.current
-    bench.wait(lambda: window.maskwork.snaps.get(image) is not None and not window.runner.busy)
-    bench.wait(lambda: "features and colour" in window.options.hint.toolTip())
+    window.bench.toolbox.choose("snap")
+    image = window.images.panel.current
+    bench.wait(lambda: window.parts.regions.get(image) is not None and not window.bench.jobs.busy)
+    bench.wait(lambda: "features and colour" in window.parts.options.hint.toolTip())
     start = time.monotonic()
-    bench.wait(lambda: not window.maskwork.snaps.working_ahead)
+    bench.wait(lambda: not window.parts.regions.working_ahead)
     table.line(f"(all regions worked out between events in {time.monotonic() - start:.1f} s)")
     for radius in (1, 150):
-        window.toolbox.snap.set_radius(radius)
+        window.parts.tools.snap.set_radius(radius)
         points = bench.points(count, 25, seed=5)
         hover = timed(lambda index, at=points: bench.send(QEvent.Type.MouseMove, at[index], NONE, NONE), count)
         table.add(f"snapped brush, radius {radius}, at fit: hovering", bench.size, hover)
         bench.stroke(table, f"snapped brush, radius {radius}, at fit", count, 25, seed=6)
         bench.history(table, f"the snapped stroke of radius {radius}", 5)
-    window.canvas.panes[0].view.set_percent(100)
-    window.canvas.look_at(0, bench.hw[1] / 2, bench.hw[0] / 2)
+    window.bench.canvas.panes[0].view.set_percent(100)
+    window.bench.canvas.look_at(0, bench.hw[1] / 2, bench.hw[0] / 2)
     points = bench.points(count, 25, seed=7)
     hover = timed(lambda index: bench.send(QEvent.Type.MouseMove, points[index], NONE, NONE), count)
     table.add("snapped brush at 100 %: hovering", bench.size, hover)
@@ -170,35 +172,35 @@ def measure_others(bench: Bench, table: Table, count: int) -> None:
 
 def measure_views(bench: Bench, table: Table, count: int) -> None:
     window = bench.window
-    window.toolbox.choose("select")
+    window.bench.toolbox.choose("select")
     for look in (Look(), Look(0.1, 0.1, 1.4)):
-        window.viewing.set_look(look)
+        window.images.view.set_look(look)
         words = "brightened" if not look.neutral else "as it is"
         for zoom in (100.0, 400.0):
-            window.canvas.panes[0].view.set_percent(zoom)
-            window.canvas.look_at(0, bench.hw[1] / 2, bench.hw[0] / 2)
+            window.bench.canvas.panes[0].view.set_percent(zoom)
+            window.bench.canvas.look_at(0, bench.hw[1] / 2, bench.hw[0] / 2)
             rng = np.random.default_rng(1)
             places = rng.uniform(0.3, 0.7, (count, 2)) * bench.hw[::-1]
 
             def move(index: int, places: np.ndarray = places) -> None:
-                window.canvas.look_at(0, *places[index].tolist())
+                window.bench.canvas.look_at(0, *places[index].tolist())
                 bench.application.processEvents()
 
             table.add(f"moving the view at {zoom:.0f} %, {words}, with the map", bench.size, timed(move, count))
-    window.viewing.reset()
-    window.canvas.fit()
+    window.images.view.reset()
+    window.bench.canvas.fit()
 
     def slide(index: int) -> None:
-        window.viewing.set_look(Look(0.2 * np.sin(index), 0.05, 1.2))
+        window.images.view.set_look(Look(0.2 * np.sin(index), 0.05, 1.2))
         bench.application.processEvents()
 
     table.add("a slider of brightness, whole image seen", bench.size, timed(slide, count))
-    window.viewing.reset()
-    window.actions_["crosshair"].setChecked(True)
+    window.images.view.reset()
+    window.bench.actions["crosshair"].setChecked(True)
     points = bench.points(count, 25)
     crossing = timed(lambda index: bench.send(QEvent.Type.MouseMove, points[index], NONE, NONE), count)
     table.add("the crosshair follows the pointer", bench.size, crossing)
-    window.actions_["crosshair"].setChecked(False)
+    window.bench.actions["crosshair"].setChecked(False)
 
 
 def main(arguments: list[str] | None = None) -> None:

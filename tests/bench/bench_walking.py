@@ -78,7 +78,7 @@ def walk(application: QApplication, folder: Path, path: Path, steps: int) -> dic
     window.resize(1440, 900)
     window.show()
     shown: list[int] = []
-    window.viewer.shown.connect(lambda pane, image: shown.append(image) if pane == 0 else None)
+    window.bench.viewer.shown.connect(lambda pane, image: shown.append(image) if pane == 0 else None)
 
     def wait(until: Callable[[], bool]) -> None:
         end = time.monotonic() + PATIENCE_S
@@ -89,14 +89,14 @@ def walk(application: QApplication, folder: Path, path: Path, steps: int) -> dic
             time.sleep(0.0005)  # spinning would take the processor from the threads that read
         application.processEvents()
 
-    window.session.open_project(path)
+    window.bench.session.open_project(path)
     wait(lambda: bool(shown))
     process = psutil.Process()
     times, cpu, memory = [], [], []
     for step in range(steps):
         shown.clear()
         clock, used = time.perf_counter(), time.process_time()
-        window.actions_["next_image"].trigger()
+        window.bench.actions["next_image"].trigger()
         wait(lambda: bool(shown))
         times.append(time.perf_counter() - clock)
         cpu.append(time.process_time() - used)

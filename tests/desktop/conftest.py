@@ -88,6 +88,17 @@ def window(make_window):
 @pytest.fixture
 def opened(qtbot, window, image_folder):
     """A main window on a folder of five images, the first one shown."""
-    window.session.open_folder(image_folder)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None)
+    window.bench.session.open_folder(image_folder)
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None)
     return window
+
+
+@pytest.fixture
+def bench(qtbot, tmp_path, monkeypatch):
+    """A workbench with a fake backbone and nothing open, for a room to be built on alone."""
+    from tests.desktop.benches import close_bench, make_bench
+
+    monkeypatch.setenv("COUNTERPART_PROJECTS", str(tmp_path / "projects"))
+    made = make_bench(tmp_path)
+    yield made
+    close_bench(made)

@@ -18,8 +18,8 @@ from counterpart.core.pipeline.engine import Engine
 from counterpart.core.project.model import Provenance
 from counterpart.core.project.tiles import pack_labels
 from counterpart.desktop.find.mask_jobs import MaskRequest, MaskResult, PreviewResult
-from counterpart.desktop.find.run_panel import ModelEntry, TaskSpec
-from counterpart.desktop.jobs.backend import CacheUse, EngineState
+from counterpart.desktop.jobs.backend import CacheUse, EngineState, ModelEntry
+from counterpart.desktop.jobs.task import TaskSpec
 from counterpart.desktop.widgets.form import Knob
 
 TAP = Tap(9, "token")

@@ -53,12 +53,16 @@ def test_main_opens_an_empty_window_and_ends_when_it_is_closed(started):
 
 
 def test_main_opens_the_folder_that_it_is_given(started, image_folder):
-    code, seen = started([str(image_folder)], lambda w: w.images.model.total > 0, lambda w: w.images.model.total)
+    code, seen = started(
+        [str(image_folder)], lambda w: w.images.panel.model.total > 0, lambda w: w.images.panel.model.total
+    )
     assert (code, seen) == (0, [5])
 
 
 def test_main_says_so_when_what_it_is_given_does_not_exist(started, tmp_path):
-    code, seen = started([str(tmp_path / "gone")], lambda w: w.notice.isVisible(), lambda w: w.notice.text)
+    code, seen = started(
+        [str(tmp_path / "gone")], lambda w: w.bench.layout.notice.isVisible(), lambda w: w.bench.layout.notice.text
+    )
     assert code == 0
     assert "does not exist" in seen[0]
 

@@ -45,25 +45,25 @@ def window(qtbot, qapp, tmp_path, monkeypatch, focus_model):
     made.resize(1280, 800)
     made.show()
     qtbot.waitExposed(made)
-    made.session.open_folder(photos)
-    qtbot.waitUntil(lambda: made.canvas.panes[0].photo is not None, timeout=10_000)
+    made.bench.session.open_folder(photos)
+    qtbot.waitUntil(lambda: made.bench.canvas.panes[0].photo is not None, timeout=10_000)
     skeleton, points = sample_points()
-    made.session.do(AddSkeleton(skeleton))
+    made.bench.session.do(AddSkeleton(skeleton))
     for name in TEMPLATES:
         placed = KeypointSet.make(points[name][:, :2], points[name][:, 2], skeleton=1)
-        made.session.do(AddInstance(made.session.document.find_image(name).id, placed))
+        made.bench.session.do(AddInstance(made.bench.session.document.find_image(name).id, placed))
     yield made
     made.close()
     made.deleteLater()
 
 
 def image(window, name):
-    return window.session.document.find_image(name).id
+    return window.bench.session.document.find_image(name).id
 
 
 def show(qtbot, window, name):
-    window.images.select(image(window, name))
-    qtbot.waitUntil(lambda: window.canvas.panes[0].image_key == image(window, name), timeout=10_000)
+    window.images.panel.select(image(window, name))
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].image_key == image(window, name), timeout=10_000)
 
 
 def spot(view, xy):
@@ -71,11 +71,11 @@ def spot(view, xy):
 
 
 def test_two_templates_lead_to_points_on_the_others_and_a_confirmed_one_makes_the_rest_surer(qtbot, window):
-    document = window.session.document
+    document = window.bench.session.document
     show(qtbot, window, "cow.jpg")
-    window.toolbox.choose("keypoint")
-    with qtbot.waitSignal(window.desk.finished, timeout=5 * MINUTES):
-        qtbot.mouseClick(window.keypoints.transfer_button, LEFT)
+    window.bench.toolbox.choose("keypoint")
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=5 * MINUTES):
+        qtbot.mouseClick(window.keypoints.panel.transfer_button, LEFT)
     (cow,) = document.keypoints(image(window, "cow.jpg"))
     truth = sample_points()[1]["cow.jpg"]
     error = np.hypot(*(cow.xy - truth[:, :2]).T) / 612
@@ -84,40 +84,40 @@ def test_two_templates_lead_to_points_on_the_others_and_a_confirmed_one_makes_th
     assert cow.score[error < 0.1].mean() > cow.score[error >= 0.1].mean()
 
     # Correct what is wrong by hand, confirm the rest: the goat is then done again from three.
-    view = window.canvas.panes[0].view
+    view = window.bench.canvas.panes[0].view
     for index in np.flatnonzero(error >= 0.1).tolist():
-        window.pointwork.points.select(cow.instance, index)
+        window.keypoints.view.select(cow.instance, index)
         start, goal = (
             QPoint(*np.rint(view.to_widget(xy)).astype(int).tolist()) for xy in (cow.xy[index], truth[index, :2])
         )
-        hit = window.pointwork.points.layer.hit(0, start.toPointF())
-        qtbot.mousePress(window.canvas, LEFT, pos=start)
-        qtbot.mouseMove(window.canvas, start + (goal - start) / 2)
-        qtbot.mouseMove(window.canvas, goal)
-        qtbot.mouseRelease(window.canvas, LEFT, pos=goal)
+        hit = window.keypoints.view.layer.hit(0, start.toPointF())
+        qtbot.mousePress(window.bench.canvas, LEFT, pos=start)
+        qtbot.mouseMove(window.bench.canvas, start + (goal - start) / 2)
+        qtbot.mouseMove(window.bench.canvas, goal)
+        qtbot.mouseRelease(window.bench.canvas, LEFT, pos=goal)
         (now,) = document.keypoints(image(window, "cow.jpg"))
         assert now.xy[hit.index] == pytest.approx(truth[index, :2], abs=2)
     before = document.keypoints(image(window, "goat.jpg"))[0].score.mean()
-    window.keypoints.again.setChecked(True)
-    with qtbot.waitSignal(window.desk.finished, timeout=5 * MINUTES):
-        qtbot.keyClick(window.canvas, Qt.Key.Key_Return)
+    window.keypoints.panel.again.setChecked(True)
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=5 * MINUTES):
+        qtbot.keyClick(window.bench.canvas, Qt.Key.Key_Return)
     assert document.image(image(window, "cow.jpg")).state == "reviewed"
     (cow,) = document.keypoints(image(window, "cow.jpg"))
     assert (cow.origin != Origin.TRANSFERRED).all()
     after = document.keypoints(image(window, "goat.jpg"))[0].score.mean()
-    assert "3 templates" in window.keypoints.gain.text()
-    assert f"{after:.0%}" in window.keypoints.gain.text()
-    assert f"{before:.0%}" in window.keypoints.gain.text()
+    assert "3 templates" in window.keypoints.panel.gain.text()
+    assert f"{after:.0%}" in window.keypoints.panel.gain.text()
+    assert f"{before:.0%}" in window.keypoints.panel.gain.text()
 
     # The queue has the goat's points alone, the least sure first; a check runs over the three confirmed images.
-    panel = window.pointwork.checks.panel
-    window.layout_.show_tab(panel)
+    panel = window.keypoints.checks.panel
+    window.bench.layout.show_tab(panel)
     qtbot.waitUntil(lambda: len(panel.queue.model.rows) == 15)
     assert {row.image for row in panel.queue.model.rows} == {image(window, "goat.jpg")}
-    with qtbot.waitSignal(window.desk.finished, timeout=2 * MINUTES):
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=2 * MINUTES):
         qtbot.mouseClick(panel.queue.check_button, LEFT)
-    assert "45 confirmed points checked" in window.notice.text
-    with qtbot.waitSignal(window.desk.finished, timeout=2 * MINUTES):
+    assert "45 confirmed points checked" in window.bench.layout.notice.text
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=2 * MINUTES):
         panel.quality.button.click()
     quality = panel.quality.model.quality
     assert quality.instances == 3
@@ -126,30 +126,30 @@ def test_two_templates_lead_to_points_on_the_others_and_a_confirmed_one_makes_th
 
 def test_a_click_in_the_paired_view_finds_the_same_place_of_another_animal(qtbot, window):
     show(qtbot, window, "horse.jpg")
-    window.show_right(image(window, "ibex.jpg"))
-    qtbot.waitUntil(lambda: window.pairs.matches is not None, timeout=2 * MINUTES)
-    count = len(window.pairs.matches)
+    window.images.show_right(image(window, "ibex.jpg"))
+    qtbot.waitUntil(lambda: window.matches.editor.matches is not None, timeout=2 * MINUTES)
+    count = len(window.matches.editor.matches)
     points = sample_points()[1]
     errors = []
     for keypoint in (0, 2, 8):  # nose, right eye, left front hoof
         x, y = points["horse.jpg"][keypoint, :2]
-        window.pairs._place_clicked(0, float(x), float(y))
+        window.matches.editor._place_clicked(0, float(x), float(y))
         count += 1
-        qtbot.waitUntil(lambda count=count: len(window.pairs.matches) == count, timeout=MINUTES)
-        errors.append(np.hypot(*(window.pairs.matches.xy_b[-1] - points["ibex.jpg"][keypoint, :2])) / 553)
+        qtbot.waitUntil(lambda count=count: len(window.matches.editor.matches) == count, timeout=MINUTES)
+        errors.append(np.hypot(*(window.matches.editor.matches.xy_b[-1] - points["ibex.jpg"][keypoint, :2])) / 553)
     assert np.median(errors) < 0.15
-    assert (window.pairs.matches.state[-3:] == MatchState.PROPOSED).all()
+    assert (window.matches.editor.matches.state[-3:] == MatchState.PROPOSED).all()
 
 
 def test_landmarks_from_parts_need_three_images_and_then_reach_the_others_as_one_step(qtbot, window):
-    document = window.session.document
-    window.actions_["landmarks"].trigger()
-    assert "at least 3 images" in window.notice.text
+    document = window.bench.session.document
+    window.bench.actions["landmarks"].trigger()
+    assert "at least 3 images" in window.bench.layout.notice.text
     _, points = sample_points()
     placed = KeypointSet.make(points["cow.jpg"][:, :2], points["cow.jpg"][:, 2], skeleton=1)
-    window.session.do(AddInstance(image(window, "cow.jpg"), placed))
-    with qtbot.waitSignal(window.desk.finished, timeout=5 * MINUTES):
-        window.actions_["landmarks"].trigger()
+    window.bench.session.do(AddInstance(image(window, "cow.jpg"), placed))
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=5 * MINUTES):
+        window.bench.actions["landmarks"].trigger()
     (goat,) = document.keypoints(image(window, "goat.jpg"))
     record = document.image(image(window, "goat.jpg"))
     learnt = goat.visibility > 0
@@ -158,5 +158,5 @@ def test_landmarks_from_parts_need_three_images_and_then_reach_the_others_as_one
     assert (goat.xy[learnt] < 1.25 * np.array([record.width, record.height])).all()
     assert set(np.asarray(goat.origin)[learnt].tolist()) == {Origin.TRANSFERRED}
     assert document.keypoints(image(window, "cow.jpg"))[0].xy == pytest.approx(placed.xy)
-    window.actions_["undo"].trigger()
+    window.bench.actions["undo"].trigger()
     assert document.keypoints(image(window, "goat.jpg")) == ()

@@ -38,15 +38,15 @@ def qtbot_app():
 def test_three_clicks_lead_from_nothing_to_parts_and_one_more_to_matches(qtbot, window, tmp_path):
     click = Qt.MouseButton.LeftButton
     qtbot.mouseClick(window.start.samples, click)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None, timeout=10_000)
-    names = [record.name for record in window.session.document.images()]
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None, timeout=10_000)
+    names = [record.name for record in window.bench.session.document.images()]
     assert names == sorted(path.name for path in resource_path("samples").glob("*.jpg"))
     # A small input keeps the test short; the result need not be pretty, but it must be there.
-    form = window.run_panel._form(True)
+    form = window.finding.panel._form(True)
     form.control("object.size").set_value(224)
-    with qtbot.waitSignal(window.desk.finished, timeout=5 * MINUTES):
-        qtbot.mouseClick(window.run_panel.button, click)
-    document = window.session.document
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=5 * MINUTES):
+        qtbot.mouseClick(window.finding.panel.button, click)
+    document = window.bench.session.document
     assert 2 <= len(document.parts) <= 4
     assert len(document.labelled_images()) == len(names)
     for image in document.image_ids:
@@ -54,26 +54,26 @@ def test_three_clicks_lead_from_nothing_to_parts_and_one_more_to_matches(qtbot, 
         assert found.hw == document.image(image).hw
         share = (found.labels > 0).mean()
         assert 0.02 < share < 0.9, document.image(image).name
-    qtbot.waitUntil(lambda: window.status.device.text().startswith(("CPU", "CUDA", "MPS")), timeout=10_000)
+    qtbot.waitUntil(lambda: window.bench.status.device.text().startswith(("CPU", "CUDA", "MPS")), timeout=10_000)
 
-    window.actions_["view_pair"].trigger()
-    qtbot.waitUntil(lambda: window.pairs.matches is not None, timeout=2 * MINUTES)
-    assert 1 <= len(window.pairs.matches) <= 10
-    assert window.pairs.matches.score.max() > 0.3
+    window.bench.actions["view_pair"].trigger()
+    qtbot.waitUntil(lambda: window.matches.editor.matches is not None, timeout=2 * MINUTES)
+    assert 1 <= len(window.matches.editor.matches) <= 10
+    assert window.matches.editor.matches.score.max() > 0.3
 
-    window.toolbox.choose("similarity")
-    labels = window.canvas.panes[0].labels
+    window.bench.toolbox.choose("similarity")
+    labels = window.bench.canvas.panes[0].labels
     rows, cols = np.nonzero(labels)
-    at = window.canvas.panes[0].view.to_widget((cols[len(cols) // 2], rows[len(rows) // 2]))
-    qtbot.mouseMove(window.canvas, QPoint(round(at[0]), round(at[1])))
-    qtbot.waitUntil(lambda: window.canvas.panes[1].heat is not None, timeout=MINUTES)
-    heat = window.canvas.panes[1].heat
+    at = window.bench.canvas.panes[0].view.to_widget((cols[len(cols) // 2], rows[len(rows) // 2]))
+    qtbot.mouseMove(window.bench.canvas, QPoint(round(at[0]), round(at[1])))
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[1].heat is not None, timeout=MINUTES)
+    heat = window.bench.canvas.panes[1].heat
     assert heat.values.shape == heat.geometry.grid_hw
 
     from counterpart.desktop.project.export_dialog import ExportDialog
 
     for name, target in (("coco", "coco.json"), ("indexed-png", "masks"), ("matches", "matches.json")):
-        window.actions_["export"].trigger()
+        window.bench.actions["export"].trigger()
         dialog = next(each for each in window.findChildren(ExportDialog) if each.isVisible())
         dialog.format.setCurrentIndex(dialog.format.findData(name))
         dialog.target.setText(str(tmp_path / target))
@@ -90,22 +90,22 @@ def test_three_clicks_lead_from_nothing_to_parts_and_one_more_to_matches(qtbot, 
 
 
 def test_another_number_of_parts_is_found_from_cached_features_and_keeps_names(qtbot, window):
-    window.session.open_samples()
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None, timeout=10_000)
-    window.run_panel._form(True).control("object.size").set_value(224)
-    control = window.run_panel._form(False).control("params.k")
+    window.bench.session.open_samples()
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None, timeout=10_000)
+    window.finding.panel._form(True).control("object.size").set_value(224)
+    control = window.finding.panel._form(False).control("params.k")
     control.box.setValue(3)
-    with qtbot.waitSignal(window.desk.finished, timeout=5 * MINUTES):
-        window.desk.run()
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=5 * MINUTES):
+        window.finding.runs.run()
     from counterpart.core.project.commands import EditPart
 
-    document = window.session.document
+    document = window.bench.session.document
     first = document.parts[0]
-    window.session.do(EditPart(first.id, name="torso"))
+    window.bench.session.do(EditPart(first.id, name="torso"))
     control.box.setValue(2)
-    with qtbot.waitSignal(window.desk.finished, timeout=5 * MINUTES):
-        window.desk.run()
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=5 * MINUTES):
+        window.finding.runs.run()
     assert 1 <= len([part for part in document.parts if document.images_with_part(part.id)]) <= 3
     assert any(part.id == first.id and part.name == "torso" for part in document.parts)
-    window.session.bridge.undo()
+    window.bench.session.undo()
     assert len(document.parts) == 3

@@ -57,16 +57,16 @@ def clip(tmp_path):
 
 def draw(window, box):
     """Click the corners of the cow with the polygon tool."""
-    window.toolbox.choose("polygon")
+    window.bench.toolbox.choose("polygon")
     scale = 480 / (box[2] - box[0])
     for x, y in COW:
-        at = window.canvas.panes[0].view.to_widget(((x - box[0]) * scale, (y - box[1]) * scale))
-        QTest.mouseClick(window.canvas, LEFT, NONE, QPoint(round(at[0]), round(at[1])))
+        at = window.bench.canvas.panes[0].view.to_widget(((x - box[0]) * scale, (y - box[1]) * scale))
+        QTest.mouseClick(window.bench.canvas, LEFT, NONE, QPoint(round(at[0]), round(at[1])))
     QTest.keyClick(window, Qt.Key.Key_Return)
 
 
 def jaccard(window, truths):
-    document = window.session.document
+    document = window.bench.session.document
     values = []
     for image, truth in zip(document.image_ids, truths, strict=True):
         found = document.label_map(image)
@@ -77,27 +77,27 @@ def jaccard(window, truths):
 
 def test_an_outline_drawn_once_follows_the_animal_through_the_video(qtbot, window, clip, tmp_path):
     folder, boxes, truths = clip
-    window.session.open_folder(folder)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None, timeout=10_000)
-    window.actions_["sequence"].trigger()
-    window.session.do(AddPart("cow"))
-    window.annotator.choose(1)
+    window.bench.session.open_folder(folder)
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None, timeout=10_000)
+    window.bench.actions["sequence"].trigger()
+    window.bench.session.do(AddPart("cow"))
+    window.parts.commands.choose(1)
     draw(window, boxes[0])
     assert jaccard(window, truths)[0] > 0.97
     QTest.keyClick(window, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
-    assert window.runner.busy
-    qtbot.waitUntil(lambda: not window.runner.busy, timeout=5 * MINUTES)
-    assert "Propagated to 5 frames" in window.notice.text
+    assert window.bench.jobs.busy
+    qtbot.waitUntil(lambda: not window.bench.jobs.busy, timeout=5 * MINUTES)
+    assert "Tracked to 5 frames" in window.bench.layout.notice.text
     first = jaccard(window, truths)
     assert first.mean() > 0.85
-    assert FrameState.NONE not in window.tracking.panel.track.states
+    assert FrameState.NONE not in window.video.timeline.panel.track.states
 
-    window.tracking.go(COUNT - 1)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].image_key == window.session.document.image_ids[-1])
+    window.video.timeline.go(COUNT - 1)
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].image_key == window.bench.session.document.image_ids[-1])
     draw(window, boxes[-1])
     QTest.keyClick(window, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
-    qtbot.waitUntil(lambda: not window.runner.busy, timeout=5 * MINUTES)
+    qtbot.waitUntil(lambda: not window.bench.jobs.busy, timeout=5 * MINUTES)
     second = jaccard(window, truths)
     assert second[1:-1].mean() > first[1:-1].mean()
-    window.actions_["undo"].trigger()
+    window.bench.actions["undo"].trigger()
     assert np.allclose(jaccard(window, truths)[:-1], first[:-1])

@@ -13,7 +13,16 @@ import numpy as np
 from counterpart.core.pipeline.keypoints.project_keypoints import CheckedPoint
 from counterpart.core.project.points import KeypointSet, Origin
 
-__all__ = ["LEAST_ODD", "MAX_ROWS", "Doubt", "Reason", "doubt_queue", "doubts_of", "most_doubtful", "still_true"]
+__all__ = [
+    "LEAST_ODD",
+    "MAX_ROWS",
+    "Doubt",
+    "Reason",
+    "doubt_queue",
+    "doubts_of",
+    "most_doubtful",
+    "stands_at",
+]
 
 MAX_ROWS = 2000
 """Points that are listed at most, the most doubtful ones."""
@@ -61,12 +70,10 @@ class Doubt:
         return self.instance, self.index
 
 
-def still_true(check: CheckedPoint, points: KeypointSet) -> bool:
-    """Whether a point is still where it was when it was checked."""
+def stands_at(points: KeypointSet, index: int, xy: tuple[float, float]) -> bool:
+    """Whether a keypoint is there and within a hundredth of a pixel of a place (image xy)."""
     return bool(
-        check.index < len(points)
-        and points.visibility[check.index] > 0
-        and np.allclose(points.xy[check.index], check.xy, atol=0.01)
+        0 <= index < len(points) and points.visibility[index] > 0 and np.allclose(points.xy[index], xy, atol=0.01)
     )
 
 
@@ -135,7 +142,7 @@ def _odd(
     valid = {}
     for index in np.flatnonzero(own).tolist():
         check = checks.get((points.instance, index))
-        if check is not None and still_true(check, points):
+        if check is not None and stands_at(points, index, check.xy):
             valid[index] = check
     rows = []
     for index, check in valid.items():

@@ -16,14 +16,14 @@ LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 @pytest.fixture
 def exploring(opened):
     """The window of five images with the Explore panel in front."""
-    opened.layout_.tabs.setCurrentWidget(opened.explore)
+    opened.bench.layout.tabs.setCurrentWidget(opened.explore.panel)
     return opened
 
 
 def press(qtbot, window):
     """Press the panel's button and wait for the view."""
-    qtbot.mouseClick(window.explore.button, LEFT)
-    qtbot.waitUntil(lambda: window.explorer._found is not None and not window.runner.busy, timeout=20_000)
+    qtbot.mouseClick(window.explore.panel.button, LEFT)
+    qtbot.waitUntil(lambda: window.explore.explorer._found is not None and not window.bench.jobs.busy, timeout=20_000)
 
 
 def drag(widget, start: QPoint, end: QPoint, modifiers=NONE):
@@ -35,144 +35,146 @@ def drag(widget, start: QPoint, end: QPoint, modifiers=NONE):
 
 
 def test_the_run_panel_makes_room_for_exploring_and_comes_back(exploring):
-    assert exploring.explore.isVisible()
-    assert not exploring.run_panel.isVisible()
-    exploring.layout_.tabs.setCurrentWidget(exploring.parts)
-    assert exploring.run_panel.isVisible()
+    assert exploring.explore.panel.isVisible()
+    assert not exploring.finding.panel.isVisible()
+    exploring.bench.layout.tabs.setCurrentWidget(exploring.parts.panel)
+    assert exploring.finding.panel.isVisible()
 
 
 def test_components_are_laid_over_the_image_and_every_thumbnail(qtbot, exploring):
     press(qtbot, exploring)
-    paint = exploring.canvas.panes[0].heat
+    paint = exploring.bench.canvas.panes[0].heat
     assert isinstance(paint, GridPaint)
     assert paint.rgba[..., 3].max() == round(255 * 0.8)
     assert len(np.unique(paint.rgba[..., :3].reshape(-1, 3), axis=0)) > 10
-    assert set(exploring.images.model._heats) == set(exploring.session.document.image_ids)
-    assert "explain" in exploring.explore.note.text()
-    assert exploring.explore.save_button.isEnabled()
+    assert set(exploring.images.panel.model._heats) == set(exploring.bench.session.document.image_ids)
+    assert "explain" in exploring.explore.panel.note.text()
+    assert exploring.explore.panel.save_button.isEnabled()
 
 
 def test_leaving_the_panel_takes_the_colours_away_and_coming_back_shows_them(qtbot, exploring):
     press(qtbot, exploring)
-    exploring.layout_.tabs.setCurrentWidget(exploring.parts)
-    assert exploring.canvas.panes[0].heat is None
-    assert not exploring.images.model._heats
-    exploring.layout_.tabs.setCurrentWidget(exploring.explore)
-    assert isinstance(exploring.canvas.panes[0].heat, GridPaint)
+    exploring.bench.layout.tabs.setCurrentWidget(exploring.parts.panel)
+    assert exploring.bench.canvas.panes[0].heat is None
+    assert not exploring.images.panel.model._heats
+    exploring.bench.layout.tabs.setCurrentWidget(exploring.explore.panel)
+    assert isinstance(exploring.bench.canvas.panes[0].heat, GridPaint)
 
 
 def test_another_image_gets_its_own_colours(qtbot, exploring):
     press(qtbot, exploring)
-    before = exploring.canvas.panes[0].heat
-    other = exploring.session.document.image_ids[1]
-    exploring.images.select(other)
-    qtbot.waitUntil(lambda: exploring.canvas.panes[0].image_key == other)
-    after = exploring.canvas.panes[0].heat
+    before = exploring.bench.canvas.panes[0].heat
+    other = exploring.bench.session.document.image_ids[1]
+    exploring.images.panel.select(other)
+    qtbot.waitUntil(lambda: exploring.bench.canvas.panes[0].image_key == other)
+    after = exploring.bench.canvas.panes[0].heat
     assert isinstance(after, GridPaint)
     assert after.geometry.image_hw != before.geometry.image_hw
 
 
 def test_the_layer_slider_is_live_once_a_view_is_shown(qtbot, exploring):
     press(qtbot, exploring)
-    before = exploring.explorer._found
-    exploring.explore.layer.box.setValue(3)
-    qtbot.waitUntil(lambda: exploring.explorer._found is not before and not exploring.runner.busy)
-    assert exploring.explorer._found.request.params.tap.layer == 3
+    before = exploring.explore.explorer._found
+    exploring.explore.panel.layer.box.setValue(3)
+    qtbot.waitUntil(lambda: exploring.explore.explorer._found is not before and not exploring.bench.jobs.busy)
+    assert exploring.explore.explorer._found.request.params.tap.layer == 3
 
 
 def test_nothing_is_computed_before_it_is_asked_for(qtbot, exploring):
-    exploring.explore.layer.box.setValue(3)
+    exploring.explore.panel.layer.box.setValue(3)
     qtbot.wait(250)
-    assert exploring.explorer._found is None
-    assert not exploring.runner.busy
+    assert exploring.explore.explorer._found is None
+    assert not exploring.bench.jobs.busy
 
 
 def test_saliency_of_one_head_and_clusters_follow_the_choice(qtbot, exploring):
-    exploring.explore.choose_kind("saliency")
+    exploring.explore.panel.choose_kind("saliency")
     press(qtbot, exploring)
-    exploring.explore.choose_kind("clusters")
-    exploring.explore.clusters.box.setValue(3)
+    exploring.explore.panel.choose_kind("clusters")
+    exploring.explore.panel.clusters.box.setValue(3)
     qtbot.waitUntil(
-        lambda: exploring.explorer._found.request.params.clusters == 3 and not exploring.runner.busy, timeout=10_000
+        lambda: exploring.explore.explorer._found.request.params.clusters == 3 and not exploring.bench.jobs.busy,
+        timeout=10_000,
     )
-    colours = np.concatenate([each.colours.reshape(-1, 3) for each in exploring.explorer._found.pictures.values()])
+    colours = np.concatenate(
+        [each.colours.reshape(-1, 3) for each in exploring.explore.explorer._found.pictures.values()]
+    )
     assert 2 <= len(np.unique(colours, axis=0)) <= 3
-    assert not exploring.canvas.panes[0].heat.smooth
+    assert not exploring.bench.canvas.panes[0].heat.smooth
 
 
 @pytest.fixture
 def arranged(qtbot, exploring):
     """The window with a t-SNE of its images."""
     pytest.importorskip("openTSNE", reason="needs the extra 'explore'")
-    exploring.explore.choose_kind("tsne")
-    exploring.explore.every.box.setValue(4)
+    exploring.explore.panel.choose_kind("tsne")
+    exploring.explore.panel.every.box.setValue(4)
     press(qtbot, exploring)
     return exploring
 
 
 def test_points_dragged_around_light_their_patches_up(arranged):
-    scatter = arranged.explore.scatter
-    assert scatter.count == len(arranged.explorer._found.points.result.image) > 100
+    scatter = arranged.explore.panel.scatter
+    assert scatter.count == len(arranged.explore.explorer._found.points.result.image) > 100
     corner = QPoint(2, 2), QPoint(scatter.width() - 3, scatter.height() - 3)
     QTest.mousePress(scatter, LEFT, NONE, corner[0])
     for at in (QPoint(corner[1].x(), 2), corner[1], QPoint(2, corner[1].y())):
         QTest.mouseMove(scatter, at)
     QTest.mouseRelease(scatter, LEFT, NONE, QPoint(2, corner[1].y()))
     assert scatter.chosen.all()
-    paint = arranged.canvas.panes[0].heat
+    paint = arranged.bench.canvas.panes[0].heat
     share = float((paint.rgba[..., 2] > 0).mean())
     assert share == pytest.approx(0.25, abs=0.06)  # one patch in four has a point
-    assert f"{scatter.count:,} points from 5 images" in arranged.explore.note.text()
+    assert f"{scatter.count:,} points from 5 images" in arranged.explore.panel.note.text()
 
 
 def test_a_region_of_the_image_lights_its_points_up(arranged):
-    rect = arranged.canvas.panes[0].view.image_rect()
+    rect = arranged.bench.canvas.panes[0].view.image_rect()
     middle = rect.center().toPoint()
-    drag(arranged.canvas, middle, middle + QPoint(int(rect.width() / 3), int(rect.height() / 3)))
+    drag(arranged.bench.canvas, middle, middle + QPoint(int(rect.width() / 3), int(rect.height() / 3)))
     # The drag above ends where it began; a straight one marks the rectangle.
-    QTest.mousePress(arranged.canvas, LEFT, NONE, middle)
-    QTest.mouseMove(arranged.canvas, rect.bottomRight().toPoint())
-    QTest.mouseRelease(arranged.canvas, LEFT, NONE, rect.bottomRight().toPoint())
-    scatter, points = arranged.explore.scatter, arranged.explorer._found.points
+    QTest.mousePress(arranged.bench.canvas, LEFT, NONE, middle)
+    QTest.mouseMove(arranged.bench.canvas, rect.bottomRight().toPoint())
+    QTest.mouseRelease(arranged.bench.canvas, LEFT, NONE, rect.bottomRight().toPoint())
+    scatter, points = arranged.explore.panel.scatter, arranged.explore.explorer._found.points
     assert scatter.chosen.any()
     assert set(points.result.image[scatter.chosen]) == {0}
     xy = points.image_xy()[scatter.chosen]
-    height, width = arranged.canvas.panes[0].photo.hw
+    height, width = arranged.bench.canvas.panes[0].photo.hw
     pitch = points.geometries[0].token_pitch_xy
     assert (xy[:, 0] > width / 2 - pitch[0]).all()
     assert (xy[:, 1] > height / 2 - pitch[1]).all()
 
 
 def test_a_clicked_point_shows_its_image_with_its_patch_ringed(qtbot, arranged):
-    points, scatter = arranged.explorer._found.points, arranged.explore.scatter
+    points, scatter = arranged.explore.explorer._found.points, arranged.explore.panel.scatter
     wanted = next(
         index
         for index in np.flatnonzero(points.result.image == 3)
         if scatter.point_at(scatter.place_of(index).toPointF()) == index
     )
     QTest.mouseClick(scatter, LEFT, NONE, scatter.place_of(wanted))
-    image = arranged.session.document.image_ids[3]
-    qtbot.waitUntil(lambda: arranged.canvas.panes[0].image_key == image)
-    assert arranged.canvas.panes[0].heat.peak == pytest.approx(tuple(points.image_xy()[wanted]))
+    image = arranged.bench.session.document.image_ids[3]
+    qtbot.waitUntil(lambda: arranged.bench.canvas.panes[0].image_key == image)
+    assert arranged.bench.canvas.panes[0].heat.peak == pytest.approx(tuple(points.image_xy()[wanted]))
 
 
 def test_points_are_coloured_by_part(qtbot, arranged):
-    before = arranged.explore.scatter._colours.copy()
-    arranged.explore.colour_by.set_index(1)
-    arranged.explore.colour_by.chosen.emit(1)
-    after = arranged.explore.scatter._colours
+    before = arranged.explore.panel.scatter._colours.copy()
+    arranged.explore.panel.colour_by.set_index(1)
+    arranged.explore.panel.colour_by.chosen.emit(1)
+    after = arranged.explore.panel.scatter._colours
     assert len(np.unique(before, axis=0)) == 5
     assert (after == after[0]).all()  # nothing is labelled yet
 
 
 def test_what_is_shown_is_saved_without_being_computed_again(qtbot, exploring, tmp_path, image_folder):
     press(qtbot, exploring)
-    encoded = exploring.explorer._found
+    encoded = exploring.explore.explorer._found
     out = tmp_path / "pictures"
-    with qtbot.waitSignal(exploring.explorer.notice, timeout=10_000) as said:
-        exploring.explorer.save(out)
-    assert said.args == ["info", f"5 files written to {out}."]
-    assert exploring.explorer._found is encoded
+    exploring.explore.explorer.save(out)
+    qtbot.waitUntil(lambda: exploring.bench.layout.notice.text == f"5 files written to {out}.", timeout=10_000)
+    assert exploring.explore.explorer._found is encoded
     for photo in image_folder.iterdir():
         with Image.open(photo) as original, Image.open(out / photo.name) as picture:
             assert picture.size == original.size
@@ -181,15 +183,15 @@ def test_what_is_shown_is_saved_without_being_computed_again(qtbot, exploring, t
 def test_saving_over_the_photographs_is_refused(qtbot, exploring, image_folder):
     before = {photo: photo.read_bytes() for photo in image_folder.iterdir()}
     press(qtbot, exploring)
-    exploring.explorer.save(image_folder)
-    qtbot.waitUntil(lambda: exploring.notice.isVisible() and not exploring.runner.busy, timeout=10_000)
+    exploring.explore.explorer.save(image_folder)
+    qtbot.waitUntil(lambda: exploring.bench.layout.notice.isVisible() and not exploring.bench.jobs.busy, timeout=10_000)
     assert {photo: photo.read_bytes() for photo in image_folder.iterdir()} == before
 
 
 def test_points_are_saved_as_they_lie(qtbot, arranged, tmp_path):
-    found = arranged.explorer._found.points
-    with qtbot.waitSignal(arranged.explorer.notice, timeout=10_000):
-        arranged.explorer.save(tmp_path)
+    found = arranged.explore.explorer._found.points
+    arranged.explore.explorer.save(tmp_path)
+    qtbot.waitUntil(lambda: "files written" in arranged.bench.layout.notice.text, timeout=10_000)
     rows = (tmp_path / "tsne.csv").read_text().splitlines()
     assert len(rows) == len(found.result.xy) + 1
     u, v = (float(each) for each in rows[1].split(",")[-2:])
@@ -198,19 +200,19 @@ def test_points_are_saved_as_they_lie(qtbot, arranged, tmp_path):
 
 
 def test_the_tool_that_was_in_use_comes_back(arranged):
-    assert arranged.canvas.tool is arranged.explorer.region
-    arranged.explore.choose_kind("components")
-    assert arranged.canvas.tool is arranged.toolbox.select
-    arranged.explore.choose_kind("tsne")
-    arranged.layout_.tabs.setCurrentWidget(arranged.parts)
-    assert arranged.canvas.tool is arranged.toolbox.select
+    assert arranged.bench.canvas.tool is arranged.explore.explorer.region
+    arranged.explore.panel.choose_kind("components")
+    assert arranged.bench.canvas.tool is arranged.bench.toolbox.select
+    arranged.explore.panel.choose_kind("tsne")
+    arranged.bench.layout.tabs.setCurrentWidget(arranged.parts.panel)
+    assert arranged.bench.canvas.tool is arranged.bench.toolbox.select
 
 
 def test_closing_the_project_forgets_the_view(exploring, qtbot):
     press(qtbot, exploring)
-    exploring.session.close()
-    assert exploring.explorer._found is None
-    assert not exploring.explore.save_button.isEnabled()
+    exploring.bench.session.close()
+    assert exploring.explore.explorer._found is None
+    assert not exploring.explore.panel.save_button.isEnabled()
 
 
 def test_patches_keep_their_place_and_blend_only_where_asked():

@@ -16,9 +16,9 @@ from counterpart.desktop.parts.statistics_dialog import StatisticsDialog
 @pytest.fixture
 def labelled(qtbot, opened):
     """Five images with predictions: doubts fall from the last to the first."""
-    with qtbot.waitSignal(opened.desk.finished, timeout=10_000):
-        opened.desk.run()
-    document = opened.session.document
+    with qtbot.waitSignal(opened.bench.jobs.ended, timeout=10_000):
+        opened.finding.runs.run()
+    document = opened.bench.session.document
     facts = [
         dataclasses.replace(document.image(image), doubt=0.1 + 0.2 * number)
         for number, image in enumerate(document.image_ids)
@@ -28,16 +28,16 @@ def labelled(qtbot, opened):
 
 
 def names(window):
-    model = window.images.model
+    model = window.images.panel.model
     return [model.record(image).name for image in model.shown]
 
 
 def row_at(window, row):
-    return window.images.view.visualRect(window.images.model.index(row)).center()
+    return window.images.panel.view.visualRect(window.images.panel.model.index(row)).center()
 
 
 def click(qtbot, window, row, modifier=Qt.KeyboardModifier.NoModifier):
-    qtbot.mouseClick(window.images.view.viewport(), Qt.MouseButton.LeftButton, modifier, row_at(window, row))
+    qtbot.mouseClick(window.images.panel.view.viewport(), Qt.MouseButton.LeftButton, modifier, row_at(window, row))
 
 
 def choose(menu, *texts):
@@ -53,89 +53,92 @@ def choose(menu, *texts):
 
 
 def test_the_list_is_sorted_by_doubt_and_state_and_keys_follow_the_order(qtbot, labelled):
-    menu = labelled.images.filter.menu()
+    menu = labelled.images.panel.filter.menu()
     choose(menu, "Doubt, most first")
     assert names(labelled) == ["img20.png", "img10.png", "img3.png", "img2.png", "img1.png"]
-    assert labelled.images.filter.isChecked()
-    labelled.images.select(labelled.images.model.shown[0])
-    qtbot.keyClick(labelled.canvas, Qt.Key.Key_D)
-    assert labelled.images.model.record(labelled.images.current).name == "img10.png"
-    first = labelled.session.document.image_ids[0]
-    labelled.annotator.set_state([first], "reviewed")
+    assert labelled.images.panel.filter.isChecked()
+    labelled.images.panel.select(labelled.images.panel.model.shown[0])
+    qtbot.keyClick(labelled.bench.canvas, Qt.Key.Key_D)
+    assert labelled.images.panel.model.record(labelled.images.panel.current).name == "img10.png"
+    first = labelled.bench.session.document.image_ids[0]
+    labelled.images.set_state([first], "reviewed")
     choose(menu, "State")
     assert names(labelled)[-1] == "img1.png"
     choose(menu, "Name")
     assert names(labelled)[0] == "img1.png"
-    assert not labelled.images.filter.isChecked()
+    assert not labelled.images.panel.filter.isChecked()
 
 
 def test_images_are_filtered_by_part_and_doubt_and_all_come_back(qtbot, labelled):
-    document = labelled.session.document
+    document = labelled.bench.session.document
     first, second = document.image_ids[:2]
-    labelled.session.do(ClearLabels([first, second]))
-    menu = labelled.images.filter.menu()
+    labelled.bench.session.do(ClearLabels([first, second]))
+    menu = labelled.images.panel.filter.menu()
     choose(menu, "With a part", "part 1")
     assert names(labelled) == ["img3.png", "img10.png", "img20.png"]
-    assert labelled.images._filtered.text() == "with part 1"
+    assert labelled.images.panel._filtered.text() == "with part 1"
     choose(menu, "Doubtful", "75% or more")
     assert names(labelled) == ["img20.png"]
-    qtbot.waitUntil(lambda: labelled.images.count.text() == "1 of 5")
-    qtbot.mouseClick(labelled.images._show_all, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: labelled.images.panel.count.text() == "1 of 5")
+    qtbot.mouseClick(labelled.images.panel._show_all, Qt.MouseButton.LeftButton)
     assert len(names(labelled)) == 5
     choose(menu, "Without any part")
     assert names(labelled) == ["img1.png", "img2.png"]
     choose(menu, "Without a part", "part 2")
     assert names(labelled) == ["img1.png", "img2.png"]
-    labelled.session.do(DeleteParts([document.parts[1].id]))
+    labelled.bench.session.do(DeleteParts([document.parts[1].id]))
     assert len(names(labelled)) == 5
 
 
 def test_several_images_are_marked_and_removed_in_one_step(qtbot, labelled):
     click(qtbot, labelled, 0)
     click(qtbot, labelled, 2, Qt.KeyboardModifier.ShiftModifier)
-    assert labelled.images.foot.selected.text() == "3 selected"
-    qtbot.mouseClick(labelled.images.foot.reviewed, Qt.MouseButton.LeftButton)
-    assert labelled.images.model.counts()["reviewed"] == 3
-    qtbot.waitUntil(lambda: labelled.images.foot.progress.text() == "3 of 5 done")
-    labelled.session.bridge.undo()
-    assert labelled.images.model.counts()["reviewed"] == 0
+    assert labelled.images.panel.foot.selected.text() == "3 selected"
+    qtbot.mouseClick(labelled.images.panel.foot.reviewed, Qt.MouseButton.LeftButton)
+    assert labelled.images.panel.model.counts()["reviewed"] == 3
+    qtbot.waitUntil(lambda: labelled.images.panel.foot.progress.text() == "3 of 5 done")
+    labelled.bench.session.undo()
+    assert labelled.images.panel.model.counts()["reviewed"] == 0
 
     click(qtbot, labelled, 4)
     click(qtbot, labelled, 1, Qt.KeyboardModifier.ControlModifier)
-    assert [labelled.images.model.record(each).name for each in labelled.images.selected] == ["img2.png", "img20.png"]
-    menu = labelled.images.menu_for(labelled.images.selected[0])
+    assert [labelled.images.panel.model.record(each).name for each in labelled.images.panel.selected] == [
+        "img2.png",
+        "img20.png",
+    ]
+    menu = labelled.images.panel.menu_for(labelled.images.panel.selected[0])
     choose(menu, "Skip 2 images")
-    assert labelled.images.model.counts()["skipped"] == 2
+    assert labelled.images.panel.model.counts()["skipped"] == 2
 
-    labelled.images.view.setFocus()
-    qtbot.keyClick(labelled.images.view, Qt.Key.Key_Delete)
+    labelled.images.panel.view.setFocus()
+    qtbot.keyClick(labelled.images.panel.view, Qt.Key.Key_Delete)
     assert names(labelled) == ["img1.png", "img3.png", "img10.png"]
-    labelled.session.bridge.undo()
+    labelled.bench.session.undo()
     assert len(names(labelled)) == 5
-    assert labelled.images.model.counts()["skipped"] == 2
+    assert labelled.images.panel.model.counts()["skipped"] == 2
 
 
 def test_the_whole_list_is_selected_by_key_and_a_right_click_keeps_the_selection(qtbot, labelled):
-    labelled.images.view.setFocus()
-    qtbot.keyClick(labelled.images.view, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
-    assert len(labelled.images.selected) == 5
-    qtbot.mouseClick(labelled.images.view.viewport(), Qt.MouseButton.RightButton, pos=row_at(labelled, 3))
-    assert len(labelled.images.selected) == 5
+    labelled.images.panel.view.setFocus()
+    qtbot.keyClick(labelled.images.panel.view, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    assert len(labelled.images.panel.selected) == 5
+    qtbot.mouseClick(labelled.images.panel.view.viewport(), Qt.MouseButton.RightButton, pos=row_at(labelled, 3))
+    assert len(labelled.images.panel.selected) == 5
     click(qtbot, labelled, 3)
-    assert len(labelled.images.selected) == 1
+    assert len(labelled.images.panel.selected) == 1
 
 
 def test_alt_click_shows_an_image_on_the_right(qtbot, labelled):
     click(qtbot, labelled, 3, Qt.KeyboardModifier.AltModifier)
-    qtbot.waitUntil(lambda: labelled.canvas.panes[1].title == "img10.png")
-    assert labelled.canvas.count == 2
-    assert labelled.canvas.panes[0].title == "img1.png"
+    qtbot.waitUntil(lambda: labelled.bench.canvas.panes[1].title == "img10.png")
+    assert labelled.bench.canvas.count == 2
+    assert labelled.bench.canvas.panes[0].title == "img1.png"
 
 
 def test_the_statistics_count_and_lead_to_the_images_of_a_part(qtbot, labelled, tmp_path):
-    document = labelled.session.document
-    labelled.annotator.set_state(list(document.image_ids[:2]), "reviewed")
-    qtbot.mouseClick(labelled.images.foot.statistics, Qt.MouseButton.LeftButton)
+    document = labelled.bench.session.document
+    labelled.images.set_state(list(document.image_ids[:2]), "reviewed")
+    qtbot.mouseClick(labelled.images.panel.foot.statistics, Qt.MouseButton.LeftButton)
     dialog = next(each for each in labelled.findChildren(StatisticsDialog) if each.isVisible())
     qtbot.waitUntil(lambda: dialog.found is not None)
     assert dialog.words.text() == "5 images: 3 predicted, 2 reviewed. 5 have parts."
@@ -153,7 +156,7 @@ def test_the_statistics_count_and_lead_to_the_images_of_a_part(qtbot, labelled, 
     place = dialog.table.visualRect(model.index(1, 0)).center()
     qtbot.mouseClick(dialog.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.mouseDClick(dialog.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    assert labelled.images._filtered.text() == "with part 2"
+    assert labelled.images.panel._filtered.text() == "with part 2"
 
 
 def test_a_hundred_thousand_images_are_filtered_and_sorted_as_few_are(qtbot):
@@ -185,9 +188,9 @@ def test_keys_go_on_from_where_a_filtered_image_would_be_in_the_order_that_is_sh
 
 
 def test_what_is_wrong_with_an_image_is_said_without_the_path_of_its_file(opened):
-    model = opened.images.model
+    model = opened.images.panel.model
     first = model.shown[0]
-    path = opened.session.document.image_path(first)
+    path = opened.bench.session.document.image_path(first)
     model.set_problem(first, f"{path}: the image is damaged. Copy it again")
     assert model.problem(first) == "The image is damaged. Copy it again"
     model.set_problem(first, "there is not enough memory: close something")

@@ -1,8 +1,11 @@
 """The job runner: one end per job, cancellation as an event, interactive requests between the steps of a job."""
 
 import threading
+from functools import partial
 
 import pytest
+import shiboken6
+from PySide6.QtCore import QObject
 
 from counterpart.core.errors import UsageError
 from counterpart.desktop.jobs.job_runner import Job, JobRunner
@@ -28,9 +31,16 @@ def runner(qtbot):
 def ends(runner):
     """Every end of every job, in order."""
     log = []
-    runner.succeeded.connect(lambda job, outcome: log.append((job, "succeeded", outcome.result)))
-    runner.failed.connect(lambda job, failure: log.append((job, "failed", failure.text)))
-    runner.cancelled.connect(lambda job: log.append((job, "cancelled", None)))
+
+    def ended(job, outcome):
+        if outcome.cancelled:
+            log.append((job, "cancelled", None))
+        elif outcome.failure is not None:
+            log.append((job, "failed", outcome.failure.text))
+        else:
+            log.append((job, "succeeded", outcome.result))
+
+    runner.ended.connect(ended)
     return log
 
 
@@ -47,8 +57,10 @@ def counting(steps, gate=None):
 
 def test_a_job_runs_on_the_worker_thread_and_its_result_arrives_on_the_windows(qtbot, runner, ends):
     where = []
-    runner.succeeded.connect(lambda job, outcome: where.append(threading.get_ident()))
-    job = runner.submit(Job("where", lambda engine, ctx: (engine.thread, threading.get_ident())))
+    job = runner.submit(
+        Job("where", lambda engine, ctx: (engine.thread, threading.get_ident())),
+        lambda outcome: where.append(threading.get_ident()),
+    )
     qtbot.waitUntil(lambda: len(ends) == 1)
     made_on, ran_on = ends[0][2]
     assert ends[0][:2] == (job, "succeeded")
@@ -124,7 +136,6 @@ def test_progress_comes_at_most_ten_times_a_second_and_reaches_the_end(qtbot, ru
 def test_an_interactive_request_is_answered_while_a_job_runs(qtbot, runner, ends):
     release = threading.Event()
     answers = []
-    runner.answered.connect(lambda slot, job, outcome: answers.append((slot, outcome.result)))
 
     def long(engine, ctx):
         for index in range(500):
@@ -134,9 +145,9 @@ def test_an_interactive_request_is_answered_while_a_job_runs(qtbot, runner, ends
         return "ran out"
 
     runner.submit(Job("long", long))
-    runner.ask("similarity", Job("probe", lambda engine, ctx: "map"))
+    runner.ask("similarity", Job("probe", lambda engine, ctx: "map"), lambda outcome: answers.append(outcome.result))
     qtbot.waitUntil(lambda: bool(answers))
-    assert answers == [("similarity", "map")]
+    assert answers == ["map"]
     assert ends == []
     release.set()
     qtbot.waitUntil(lambda: len(ends) == 1)
@@ -146,7 +157,6 @@ def test_an_interactive_request_is_answered_while_a_job_runs(qtbot, runner, ends
 def test_of_many_interactive_requests_the_latest_wins(qtbot, runner):
     gate, begun = threading.Event(), threading.Event()
     answers = []
-    runner.answered.connect(lambda slot, job, outcome: answers.append((job.tag, outcome.cancelled)))
 
     def first(engine, ctx):
         begun.set()
@@ -154,13 +164,70 @@ def test_of_many_interactive_requests_the_latest_wins(qtbot, runner):
         ctx.check()
         return 0
 
-    runner.ask("similarity", Job("probe", first, tag=0))
+    runner.ask("similarity", Job("probe", first), lambda outcome: answers.append(outcome.result))
     assert begun.wait(5)
     for number in range(1, 50):
-        runner.ask("similarity", Job("probe", lambda engine, ctx: None, tag=number))
+        job = Job("probe", lambda engine, ctx, number=number: number)
+        runner.ask("similarity", job, lambda outcome: answers.append(outcome.result))
     gate.set()
-    qtbot.waitUntil(lambda: len(answers) == 2)
-    assert answers == [(0, True), (49, False)]
+    qtbot.waitUntil(lambda: bool(answers))
+    runner.submit(Job("afterwards", counting(1)), lambda outcome: answers.append("afterwards"))
+    qtbot.waitUntil(lambda: answers[-1] == "afterwards")
+    assert answers == [49, "afterwards"]
+
+
+def test_what_follows_travels_with_its_job_and_the_signal_tells_only_of_failures_nobody_speaks_for(qtbot, runner):
+    told, followed = [], []
+    runner.failed.connect(lambda job, failure: told.append(job.title))
+
+    def fail(engine, ctx):
+        raise UsageError("no")
+
+    for title, fn in (("good", counting(1)), ("bad", fail)):
+        runner.submit(
+            Job(title, fn),
+            lambda outcome, title=title: followed.append((title, "done", outcome.result)),
+            lambda failure, title=title: followed.append((title, "failed", failure.text)),
+            ended=lambda outcome, title=title: followed.append((title, "ended", outcome.failure is None)),
+        )
+    runner.submit(Job("nobody's", fail))
+    qtbot.waitUntil(lambda: told == ["nobody's"])
+    assert followed == [("good", "done", 1), ("good", "ended", True), ("bad", "failed", "no"), ("bad", "ended", False)]
+
+
+def test_a_cancelled_job_calls_only_what_ends_it(qtbot, runner):
+    gate, followed = threading.Event(), []
+    runner.submit(Job("long", counting(1000, gate)), followed.append, followed.append, ended=followed.append)
+    runner.cancel()
+    gate.set()
+    qtbot.waitUntil(lambda: bool(followed))
+    assert [outcome.cancelled for outcome in followed] == [True]
+
+
+def test_a_mistake_in_what_follows_does_not_hold_up_the_jobs_that_wait(qtbot, runner, ends):
+    runner.submit(Job("first", counting(1)), lambda outcome: 1 / 0)
+    runner.submit(Job("second", counting(2)))
+    with qtbot.captureExceptions() as raised:
+        qtbot.waitUntil(lambda: bool(ends))
+    assert [kind for kind, *_ in raised] == [ZeroDivisionError]
+    assert ends[-1][1:] == ("succeeded", 2)
+
+
+def test_who_is_gone_is_not_called_any_more(qtbot, runner, ends):
+    called = []
+
+    class Listener(QObject):
+        def done(self, outcome):
+            called.append(outcome)
+
+    listener = Listener()
+    gate = threading.Event()
+    runner.submit(Job("slow", counting(1, gate)), listener.done, ended=partial(Listener.done, listener))
+    runner.submit(Job("bound", counting(1)), partial(listener.done))
+    shiboken6.delete(listener)
+    gate.set()
+    qtbot.waitUntil(lambda: len(ends) == 2)
+    assert len(called) == 1  # a plain function has no owner that could be gone
 
 
 def test_shutting_down_during_a_job_ends_the_thread_and_closes_the_engine_there(qtbot):

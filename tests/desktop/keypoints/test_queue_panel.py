@@ -9,8 +9,6 @@ from counterpart.core.evaluate.keypoints import Outcomes
 from counterpart.core.pipeline.keypoints.project_keypoints import CheckedPoint
 from counterpart.core.project.commands import AddInstance, AddSkeleton, PredictKeypoints
 from counterpart.core.project.points import KeypointSet, Origin, Skeleton
-from counterpart.desktop.find.tasks import TASKS
-from tests.desktop.fakes import FAKE_TASKS
 
 LEFT = Qt.MouseButton.LeftButton
 SKELETON = Skeleton(("nose", "left_ear", "right_ear", "tail"), ((0, 1), (0, 2)), (), ((1, 2),), name="beast")
@@ -20,32 +18,32 @@ PLACES = np.array([(30, 40), (50, 20), (60, 25), (70, 60)], float)
 @pytest.fixture
 def window(qtbot, make_window, image_folder):
     """Five images: two are confirmed, one has predictions of which two are doubtful."""
-    made = make_window(tasks=(*FAKE_TASKS, next(task for task in TASKS if task.id == "keypoints")))
-    made.session.open_folder(image_folder)
-    qtbot.waitUntil(lambda: made.canvas.panes[0].photo is not None)
-    made.session.do(AddSkeleton(SKELETON))
-    first, second, third, *_ = made.session.document.image_ids
+    made = make_window()
+    made.bench.session.open_folder(image_folder)
+    qtbot.waitUntil(lambda: made.bench.canvas.panes[0].photo is not None)
+    made.bench.session.do(AddSkeleton(SKELETON))
+    first, second, third, *_ = made.bench.session.document.image_ids
     for image in (first, second):
-        made.session.do(AddInstance(image, KeypointSet.make(PLACES, skeleton=1)))
+        made.bench.session.do(AddInstance(image, KeypointSet.make(PLACES, skeleton=1)))
     guess = KeypointSet.make(PLACES, [2, 1, 1, 2], [0.9, 0.1, 0.3, 0.8], Origin.TRANSFERRED, skeleton=1)
-    made.session.do(PredictKeypoints({third: [guess]}))
-    made.layout_.show_tab(made.pointwork.checks.panel)
-    queue = made.pointwork.checks.panel.queue
+    made.bench.session.do(PredictKeypoints({third: [guess]}))
+    made.bench.layout.show_tab(made.keypoints.checks.panel)
+    queue = made.keypoints.checks.panel.queue
     qtbot.waitUntil(lambda: len(queue.model.rows) == 4)
     return made
 
 
 @pytest.fixture
 def queue(window):
-    return window.pointwork.checks.panel.queue
+    return window.keypoints.checks.panel.queue
 
 
 def third(window):
-    return window.session.document.image_ids[2]
+    return window.bench.session.document.image_ids[2]
 
 
 def points(window):
-    return window.session.document.keypoints(third(window))[0]
+    return window.bench.session.document.keypoints(third(window))[0]
 
 
 def click_row(qtbot, queue, row):
@@ -57,58 +55,58 @@ def test_the_most_doubtful_point_is_on_top_and_a_click_brings_it_to_the_middle(q
     assert [row.index for row in queue.model.rows] == [1, 2, 3, 0]
     assert queue.summary.text() == "4 predicted · 0 odd"
     click_row(qtbot, queue, 0)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].image_key == third(window))
-    view = window.canvas.panes[0].view
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].image_key == third(window))
+    view = window.bench.canvas.panes[0].view
     qtbot.waitUntil(lambda: np.hypot(*(view.to_widget(PLACES[1]) - view.area.center().toTuple())) < 40)
     assert not view.fitted
-    assert window.toolbox.active == "keypoint"
-    assert window.pointwork.checks.panel.isVisible()
-    assert window.pointwork.points.layer.selected[1].index == 1
+    assert window.bench.toolbox.active == "keypoint"
+    assert window.keypoints.checks.panel.isVisible()
+    assert window.keypoints.view.layer.selected[1].index == 1
 
 
 def test_enter_accepts_and_goes_on_arrows_move_and_the_images_state_follows(qtbot, window, queue):
     click_row(qtbot, queue, 0)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].image_key == third(window))
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].image_key == third(window))
     qtbot.keyClick(queue.table, Qt.Key.Key_Return)
     assert points(window).origin.tolist() == [1, 2, 1, 1]
     assert points(window).visibility.tolist() == [2, 2, 1, 2]
     assert queue.current.index == 2
     qtbot.keyClick(queue.table, Qt.Key.Key_Down)
     assert queue.current.index == 3
-    assert window.pointwork.points.layer.selected[1].index == 3
-    qtbot.keyClick(window.canvas, Qt.Key.Key_Return)
+    assert window.keypoints.view.layer.selected[1].index == 3
+    qtbot.keyClick(window.bench.canvas, Qt.Key.Key_Return)
     assert points(window).origin.tolist() == [1, 2, 1, 2]
     assert queue.current.index == 0
-    assert window.session.document.image(third(window)).state == "edited"
-    window.session.bridge.undo()
+    assert window.bench.session.document.image(third(window)).state == "edited"
+    window.bench.session.undo()
     qtbot.waitUntil(lambda: len(queue.model.rows) == 3)
 
 
 def test_a_point_dragged_to_its_place_leaves_the_queue_and_enter_goes_on(qtbot, window, queue):
     click_row(qtbot, queue, 0)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].image_key == third(window))
-    view = window.canvas.panes[0].view
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].image_key == third(window))
+    view = window.bench.canvas.panes[0].view
     start = view.to_widget(PLACES[1])
     from PySide6.QtCore import QPoint
 
     at = QPoint(round(start[0]), round(start[1]))
-    qtbot.mousePress(window.canvas, LEFT, pos=at)
-    qtbot.mouseMove(window.canvas, at + QPoint(20, 10))
-    qtbot.mouseMove(window.canvas, at + QPoint(40, 20))
-    qtbot.mouseRelease(window.canvas, LEFT, pos=at + QPoint(40, 20))
+    qtbot.mousePress(window.bench.canvas, LEFT, pos=at)
+    qtbot.mouseMove(window.bench.canvas, at + QPoint(20, 10))
+    qtbot.mouseMove(window.bench.canvas, at + QPoint(40, 20))
+    qtbot.mouseRelease(window.bench.canvas, LEFT, pos=at + QPoint(40, 20))
     qtbot.waitUntil(lambda: len(queue.model.rows) == 3)
     assert points(window).origin.tolist() == [1, 0, 1, 1]
     assert queue.current is None
-    qtbot.keyClick(window.canvas, Qt.Key.Key_Return)
+    qtbot.keyClick(window.bench.canvas, Qt.Key.Key_Return)
     assert queue.current.index == 2
     assert points(window).origin.tolist() == [1, 0, 1, 1]
 
 
 def test_suspected_swaps_are_named_kept_with_the_project_and_undone_in_one_click(qtbot, window, queue):
     instance = points(window).instance
-    window.pointwork.checks.note_swaps({instance: [(1, 2)]})
+    window.keypoints.notes.suspect({instance: [(1, 2)]})
     qtbot.waitUntil(lambda: any(row.pairs for row in queue.model.rows))
-    assert window.session.document.settings["suspected_swaps"] == {str(instance): [[1, 2]]}
+    assert window.bench.session.document.settings["suspected_swaps"] == {str(instance): [[1, 2]]}
     click_row(qtbot, queue, 0)
     assert queue.swap_button.isEnabled()
     qtbot.mouseClick(queue.swap_button, LEFT)
@@ -116,7 +114,7 @@ def test_suspected_swaps_are_named_kept_with_the_project_and_undone_in_one_click
     assert after.xy[[1, 2]] == pytest.approx(PLACES[[2, 1]])
     assert after.origin.tolist() == [1, 2, 2, 1]
     assert [row.index for row in queue.model.rows] == [3, 0]
-    window.session.bridge.undo()
+    window.bench.session.undo()
     assert points(window).xy == pytest.approx(PLACES)
 
 
@@ -144,14 +142,14 @@ def fake_check(_choice, snapshot, _job):
 
 @pytest.fixture
 def odd(qtbot, window, queue):
-    window.pointwork.checks.make_check = fake_check
-    with qtbot.waitSignal(window.runner.idle, timeout=10_000):
+    window.keypoints.checks.make_check = fake_check
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=10_000):
         qtbot.mouseClick(queue.check_button, LEFT)
     return queue
 
 
 def test_a_check_lists_odd_confirmed_points_and_enter_settles_them(qtbot, window, odd):
-    assert "1 look odd" in window.notice.text
+    assert "1 look odd" in window.bench.layout.notice.text
     odd.which.setCurrentIndex(2)
     (row,) = odd.model.rows
     assert (row.index, row.confirmed) == (3, True)
@@ -166,15 +164,15 @@ def test_an_odd_point_is_moved_to_where_it_fits_by_a_button_and_undone(qtbot, wi
     odd.which.setCurrentIndex(2)
     click_row(qtbot, odd, 0)
     image = odd.current.image
-    layer = window.pointwork.points.layer
+    layer = window.keypoints.view.layer
     qtbot.waitUntil(lambda: layer.hint is not None)
     assert layer.hint[2] == (75.0, 65.0)
-    window.canvas.grab()
+    window.bench.canvas.grab()
     qtbot.mouseClick(odd.move_button, LEFT)
-    assert window.session.document.keypoints(image)[0].xy[3] == pytest.approx((75, 65))
+    assert window.bench.session.document.keypoints(image)[0].xy[3] == pytest.approx((75, 65))
     assert layer.hint is None
     assert len(odd.model.rows) == 0
-    window.session.bridge.undo()
+    window.bench.session.undo()
     qtbot.waitUntil(lambda: len(odd.model.rows) == 1)
 
 
@@ -192,35 +190,35 @@ def fake_evaluation(_choice, snapshot, _job):
 
 
 def test_self_evaluation_shows_each_keypoint_and_what_is_missing_for_it(qtbot, window):
-    panel = window.pointwork.checks.panel
+    panel = window.keypoints.checks.panel
     qtbot.mouseClick(panel.page._group.button(1), LEFT)
     assert not panel.queue.isVisible()
-    window.pointwork.checks.make_evaluation = fake_evaluation
+    window.keypoints.checks.make_evaluation = fake_evaluation
     assert panel.quality.why.text() == "2 images with confirmed points"
-    with qtbot.waitSignal(window.runner.idle, timeout=10_000):
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=10_000):
         qtbot.mouseClick(panel.quality.button, LEFT)
     model = panel.quality.model
     assert [model.data(model.index(row, 1), Qt.ItemDataRole.UserRole) for row in range(4)] == [1, 1, 1, 0]
     assert "75% of 8 points right on 2 instances" in panel.quality.summary.text()
-    window.session.bridge.undo()
-    window.session.bridge.undo()
+    window.bench.session.undo()
+    window.bench.session.undo()
     qtbot.waitUntil(lambda: not panel.quality.button.isEnabled())
     assert "1 more image" in panel.quality.why.text()
     assert "1 more image" in panel.queue.checked.text()
 
 
 def test_without_points_the_queue_says_what_to_do(qtbot, opened_empty):
-    queue = opened_empty.pointwork.checks.panel.queue
+    queue = opened_empty.keypoints.checks.panel.queue
     assert not queue.table.isVisible()
     assert "Place the keypoints" in queue.empty.text.text()
-    qtbot.keyClick(opened_empty.canvas, Qt.Key.Key_Return)
-    assert opened_empty.images.model.counts()["reviewed"] == 1
+    qtbot.keyClick(opened_empty.bench.canvas, Qt.Key.Key_Return)
+    assert opened_empty.images.panel.model.counts()["reviewed"] == 1
 
 
 @pytest.fixture
 def opened_empty(qtbot, make_window, image_folder):
     made = make_window()
-    made.session.open_folder(image_folder)
-    qtbot.waitUntil(lambda: made.canvas.panes[0].photo is not None)
-    made.layout_.show_tab(made.pointwork.checks.panel)
+    made.bench.session.open_folder(image_folder)
+    qtbot.waitUntil(lambda: made.bench.canvas.panes[0].photo is not None)
+    made.bench.layout.show_tab(made.keypoints.checks.panel)
     return made

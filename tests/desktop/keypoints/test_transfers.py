@@ -10,8 +10,6 @@ from counterpart.core.pipeline.keypoints.project_keypoints import PointTransfer,
 from counterpart.core.project.commands import AddInstance, AddSkeleton, MoveKeypoint, SetReviewState
 from counterpart.core.project.model import Provenance
 from counterpart.core.project.points import KeypointSet, Origin, Skeleton
-from counterpart.desktop.find.tasks import TASKS
-from tests.desktop.fakes import FAKE_TASKS
 
 LEFT = Qt.MouseButton.LeftButton
 SKELETON = Skeleton(("nose", "left_ear", "right_ear", "tail"), ((0, 1), (0, 2)), (), ((1, 2),), name="beast")
@@ -56,28 +54,28 @@ def fake():
 @pytest.fixture
 def window(qtbot, make_window, image_folder, fake):
     """A window on five images; the first has all its points."""
-    made = make_window(tasks=(*FAKE_TASKS, next(task for task in TASKS if task.id == "keypoints")))
-    made.pointwork.transfers.make = fake.make
-    made.session.open_folder(image_folder)
-    qtbot.waitUntil(lambda: made.canvas.panes[0].photo is not None)
-    made.session.do(AddSkeleton(SKELETON))
-    made.session.do(AddInstance(images(made)[0], KeypointSet.make(PLACES, skeleton=1)))
-    made.toolbox.choose("keypoint")
+    made = make_window()
+    made.keypoints.transfers.make = fake.make
+    made.bench.session.open_folder(image_folder)
+    qtbot.waitUntil(lambda: made.bench.canvas.panes[0].photo is not None)
+    made.bench.session.do(AddSkeleton(SKELETON))
+    made.bench.session.do(AddInstance(images(made)[0], KeypointSet.make(PLACES, skeleton=1)))
+    made.bench.toolbox.choose("keypoint")
     yield made
     fake.gate.set()
 
 
 def images(window):
-    return window.session.document.image_ids
+    return window.bench.session.document.image_ids
 
 
 def points(window, number):
-    return window.session.document.keypoints(images(window)[number])
+    return window.bench.session.document.keypoints(images(window)[number])
 
 
 def transfer(qtbot, window):
-    with qtbot.waitSignal(window.runner.idle, timeout=10_000):
-        qtbot.mouseClick(window.keypoints.transfer_button, LEFT)
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=10_000):
+        qtbot.mouseClick(window.keypoints.panel.transfer_button, LEFT)
 
 
 def test_a_complete_instance_serves_as_template_and_one_in_the_making_does_not():
@@ -92,27 +90,26 @@ def test_a_complete_instance_serves_as_template_and_one_in_the_making_does_not()
 
 
 def test_one_button_places_the_points_on_all_other_images_as_one_step(qtbot, window, fake):
-    assert window.keypoints.sources.text() == "1 image to learn from · 4 to do"
+    assert window.keypoints.panel.sources.text() == "1 image to learn from · 4 to do"
     transfer(qtbot, window)
-    assert window.run_panel.spec.id == "keypoints"
     assert fake.asked == [(list(images(window)[1:]), 1)]
     for number in range(1, 5):
         (found,) = points(window, number)
         assert (found.origin == Origin.TRANSFERRED).all()
         assert found.visibility.tolist() == [1, 1, 1, 1]
-        assert window.session.document.image(images(window)[number]).state == "predicted"
+        assert window.bench.session.document.image(images(window)[number]).state == "predicted"
     assert points(window, 0)[0].xy == pytest.approx(PLACES)
-    assert "16 are doubtful" in window.notice.text
-    assert window.keypoints.gain.text() == "1 template: 16 points, 36% sure on average"
-    assert window.keypoints.sources.text() == "1 image to learn from · 4 to do, 4 predicted"
-    window.session.bridge.undo()
+    assert "16 are doubtful" in window.bench.layout.notice.text
+    assert window.keypoints.panel.gain.text() == "1 template: 16 points, 36% sure on average"
+    assert window.keypoints.panel.sources.text() == "1 image to learn from · 4 to do, 4 predicted"
+    window.bench.session.undo()
     assert all(points(window, number) == () for number in range(1, 5))
 
 
 def test_what_a_person_placed_is_kept_and_the_rest_is_filled_in(qtbot, window):
     own = np.full((4, 2), np.nan)
     own[3] = 9, 9
-    window.session.do(AddInstance(images(window)[1], KeypointSet.make(own, skeleton=1)))
+    window.bench.session.do(AddInstance(images(window)[1], KeypointSet.make(own, skeleton=1)))
     transfer(qtbot, window)
     (found,) = points(window, 1)
     assert found.xy[3] == pytest.approx((9, 9))
@@ -120,8 +117,8 @@ def test_what_a_person_placed_is_kept_and_the_rest_is_filled_in(qtbot, window):
 
 
 def test_reviewed_and_skipped_images_are_left_alone(qtbot, window, fake):
-    window.session.do(SetReviewState([images(window)[1]], "reviewed"))
-    window.session.do(SetReviewState([images(window)[2]], "skipped"))
+    window.bench.session.do(SetReviewState([images(window)[1]], "reviewed"))
+    window.bench.session.do(SetReviewState([images(window)[2]], "skipped"))
     transfer(qtbot, window)
     assert fake.asked == [(list(images(window)[3:]), 1)]
     assert points(window, 1) == ()
@@ -129,46 +126,46 @@ def test_reviewed_and_skipped_images_are_left_alone(qtbot, window, fake):
 
 def test_an_image_edited_while_the_job_runs_is_left_and_named(qtbot, window, fake):
     fake.gate.clear()
-    qtbot.mouseClick(window.keypoints.transfer_button, LEFT)
+    qtbot.mouseClick(window.keypoints.panel.transfer_button, LEFT)
     qtbot.waitUntil(fake.begun.is_set)
-    window.session.do(AddInstance(images(window)[2], KeypointSet.make(PLACES - 5, skeleton=1)))
-    with qtbot.waitSignal(window.runner.idle, timeout=10_000):
+    window.bench.session.do(AddInstance(images(window)[2], KeypointSet.make(PLACES - 5, skeleton=1)))
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=10_000):
         fake.gate.set()
     assert points(window, 2)[0].xy == pytest.approx(PLACES - 5)
     assert len(points(window, 3)) == 1
-    assert "img3.png" in window.notice.text
-    assert "while the job was running" in window.notice.text
+    assert "img3.png" in window.bench.layout.notice.text
+    assert "while the job was running" in window.bench.layout.notice.text
 
 
 def test_a_transfer_is_cancelled_and_changes_nothing(qtbot, window, fake):
     fake.gate.clear()
-    qtbot.mouseClick(window.keypoints.transfer_button, LEFT)
+    qtbot.mouseClick(window.keypoints.panel.transfer_button, LEFT)
     qtbot.waitUntil(fake.begun.is_set)
-    assert window.status.job.isVisible()
-    with qtbot.waitSignal(window.runner.cancelled, timeout=10_000):
-        window.actions_["cancel_job"].trigger()
+    assert window.bench.status.job.isVisible()
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=10_000):
+        window.bench.actions["cancel_job"].trigger()
     assert points(window, 1) == ()
 
 
 def test_confirming_an_image_makes_it_a_template_and_the_rest_is_done_again_with_the_gain_told(qtbot, window, fake):
     transfer(qtbot, window)
-    window.keypoints.again.setChecked(True)
-    window.images.select(images(window)[1])
-    qtbot.waitUntil(lambda: window.canvas.panes[0].image_key == images(window)[1])
-    with qtbot.waitSignal(window.runner.idle, timeout=10_000):
-        qtbot.mouseClick(window.keypoints.confirm_button, LEFT)
+    window.keypoints.panel.again.setChecked(True)
+    window.images.panel.select(images(window)[1])
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].image_key == images(window)[1])
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=10_000):
+        qtbot.mouseClick(window.keypoints.panel.confirm_button, LEFT)
     assert fake.asked[-1] == (list(images(window)[2:]), 2)
     (kept,) = points(window, 1)
     assert (kept.origin == Origin.CONFIRMED).all()
     assert (kept.visibility == 2).all()
     assert points(window, 2)[0].score[0] == pytest.approx(0.6)
-    assert "up from" in window.keypoints.gain.text()
+    assert "up from" in window.keypoints.panel.gain.text()
 
 
 def test_again_keeps_points_that_were_corrected_meanwhile(qtbot, window):
     transfer(qtbot, window)
     (guess,) = points(window, 2)
-    window.session.do(MoveKeypoint(guess.instance, 0, (5, 6)))
+    window.bench.session.do(MoveKeypoint(guess.instance, 0, (5, 6)))
     transfer(qtbot, window)
     (after,) = points(window, 2)
     assert after.xy[0] == pytest.approx((5, 6))
@@ -177,23 +174,23 @@ def test_again_keeps_points_that_were_corrected_meanwhile(qtbot, window):
 
 
 def test_without_a_template_the_button_says_what_is_missing(qtbot, window):
-    window.session.bridge.undo()
-    assert not window.keypoints.transfer_button.isEnabled()
-    assert "2 of 4" in window.keypoints.sources.text()
-    window.run_panel.choose_task("keypoints")
-    window.desk.run()
-    assert "no template" in window.notice.text
+    window.bench.session.undo()
+    assert not window.keypoints.panel.transfer_button.isEnabled()
+    assert "2 of 4" in window.keypoints.panel.sources.text()
+    window.finding.panel.choose_task("keypoints")
+    window.finding.runs.run()
+    assert "no template" in window.bench.layout.notice.text
 
 
 def test_the_run_panel_transfers_to_the_selected_images_alone(qtbot, window, fake):
-    model = window.images.model
-    rows = window.images.view.selectionModel()
-    window.images.select(images(window)[3])
+    model = window.images.panel.model
+    rows = window.images.panel.view.selectionModel()
+    window.images.panel.select(images(window)[3])
     rows.select(model.index(4), rows.SelectionFlag.Select)
-    window.run_panel.choose_task("keypoints")
-    scope = window.run_panel.scope
+    window.finding.panel.choose_task("keypoints")
+    scope = window.finding.panel.scope
     scope.setCurrentIndex(scope.findData("selected"))
     assert scope.currentText() == "Selected (2)"
-    with qtbot.waitSignal(window.runner.idle, timeout=10_000):
-        qtbot.mouseClick(window.run_panel.button, LEFT)
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=10_000):
+        qtbot.mouseClick(window.finding.panel.button, LEFT)
     assert fake.asked == [([images(window)[3], images(window)[4]], 1)]

@@ -13,13 +13,13 @@ from counterpart.desktop.project.export_dialog import ExportDialog
 
 @pytest.fixture
 def labelled(qtbot, opened):
-    with qtbot.waitSignal(opened.desk.finished, timeout=10_000):
-        opened.desk.run()
+    with qtbot.waitSignal(opened.bench.jobs.ended, timeout=10_000):
+        opened.finding.runs.run()
     return opened
 
 
 def open_dialog(window):
-    window.actions_["export"].trigger()
+    window.bench.actions["export"].trigger()
     return next(dialog for dialog in window.findChildren(ExportDialog) if dialog.isVisible())
 
 
@@ -38,7 +38,7 @@ def test_indexed_png_holds_the_labels_that_are_on_the_canvas(qtbot, labelled, tm
     choose(dialog, "indexed-png", tmp_path / "png")
     export(qtbot, dialog)
     assert "Wrote" in dialog.notice.text
-    document = labelled.session.document
+    document = labelled.bench.session.document
     for image in document.image_ids:
         name = document.image(image).name
         with Image.open(tmp_path / "png" / name) as written:
@@ -64,8 +64,8 @@ def test_matches_are_offered_once_there_are_some(qtbot, labelled, tmp_path):
     dialog = open_dialog(labelled)
     assert dialog.format.findData("matches") < 0
     dialog.reject()
-    a, b = labelled.session.document.image_ids[:2]
-    labelled.session.do(ReplaceMatches([MatchSet.make(a, b, [[1, 2]], [[3, 4]], [0.5])]))
+    a, b = labelled.bench.session.document.image_ids[:2]
+    labelled.bench.session.do(ReplaceMatches([MatchSet.make(a, b, [[1, 2]], [[3, 4]], [0.5])]))
     qtbot.wait(10)
     dialog = open_dialog(labelled)
     choose(dialog, "matches", tmp_path / "matches.json")

@@ -15,17 +15,17 @@ from counterpart.desktop.project.import_dialog import ImportDialog
 @pytest.fixture
 def masks(qtbot, opened, tmp_path):
     """A COCO file with two parts on each image; the project has none of them any more."""
-    with qtbot.waitSignal(opened.desk.finished, timeout=10_000):
-        opened.desk.run()
+    with qtbot.waitSignal(opened.bench.jobs.ended, timeout=10_000):
+        opened.finding.runs.run()
     target = tmp_path / "masks.json"
-    export_project(opened.session.document, "coco", target, ExportOptions(), silent())
-    opened.session.bridge.undo()
-    assert opened.session.document.parts == ()
+    export_project(opened.bench.session.document, "coco", target, ExportOptions(), silent())
+    opened.bench.session.undo()
+    assert opened.bench.session.document.parts == ()
     return target
 
 
 def open_dialog(window):
-    window.actions_["import"].trigger()
+    window.bench.actions["import"].trigger()
     return next(dialog for dialog in window.findChildren(ImportDialog) if dialog.isVisible())
 
 
@@ -52,26 +52,26 @@ def test_a_file_is_recognised_previewed_and_taken_over_in_one_step(qtbot, opened
     words = dialog.report.toPlainText()
     assert "5\nimages of the project are in the file" in words
     assert "get their first masks" in words
-    assert window.session.document.parts == ()
+    assert window.bench.session.document.parts == ()
     qtbot.mouseClick(dialog.go, Qt.MouseButton.LeftButton)
     assert "Took over 10 annotations of 5 images" in dialog.notice.text
-    assert [part.name for part in window.session.document.parts] == ["part 1", "part 2"]
-    assert window.images.model.counts()["edited"] == 5
+    assert [part.name for part in window.bench.session.document.parts] == ["part 1", "part 2"]
+    assert window.images.panel.model.counts()["edited"] == 5
     dialog.reject()
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert window.session.document.parts == ()
+    assert window.bench.session.document.parts == ()
 
 
 def test_what_a_person_drew_stays_unless_it_is_to_be_replaced(qtbot, opened, masks):
-    document = opened.session.document
+    document = opened.bench.session.document
     first, second = document.image_ids[:2]
-    opened.annotator._add()
+    opened.parts.commands._add()
     part = document.parts[0].id
     mask = np.ones((90, 120), np.bool_)
-    opened.session.do(Paint(first, part, (0, 0, 90, 120), mask, (90, 120)))
-    opened.annotator.set_state([second], "reviewed")
+    opened.bench.session.do(Paint(first, part, (0, 0, 90, 120), mask, (90, 120)))
+    opened.images.set_state([second], "reviewed")
     dialog = open_dialog(opened)
     read(qtbot, dialog, masks)
     assert "2\nhave your own work, which stays" in dialog.report.toPlainText()
@@ -108,19 +108,19 @@ def test_what_cannot_be_imported_says_why_and_offers_nothing(qtbot, opened, tmp_
         looked_at(qtbot, dialog)
     assert words in dialog.notice.text
     assert not dialog.go.isEnabled()
-    assert opened.session.document.parts == ()
+    assert opened.bench.session.document.parts == ()
     dialog.reject()
 
 
 def test_images_of_other_sets_are_found_where_one_says_they_are(qtbot, window, masks, image_folder, tmp_path):
-    window.session.close()
+    window.bench.session.close()
     other = tmp_path / "other"
     other.mkdir()
     (image_folder / "img10.png").rename(other / "img10.png")
     moved = tmp_path / "moved.json"
     moved.write_text(masks.read_text())
-    window.session.open_folder(other)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None)
+    window.bench.session.open_folder(other)
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None)
     dialog = open_dialog(window)
     read(qtbot, dialog, moved)
     assert "1\nimage of the project is in the file" in dialog.report.toPlainText()
@@ -129,5 +129,5 @@ def test_images_of_other_sets_are_found_where_one_says_they_are(qtbot, window, m
     looked_at(qtbot, dialog)
     assert "4\nnew, to be added" in dialog.report.toPlainText()
     qtbot.mouseClick(dialog.go, Qt.MouseButton.LeftButton)
-    assert len(window.session.document) == 5
+    assert len(window.bench.session.document) == 5
     dialog.reject()

@@ -16,25 +16,25 @@ from PySide6.QtCore import Qt
 from counterpart.core.project.commands import Paint
 from counterpart.core.project.document import Document
 from counterpart.desktop.images import viewer
-from counterpart.desktop.images.image_model import MISSING
-from counterpart.desktop.project.locate_dialog import LocateDialog
+from counterpart.desktop.images.image_words import MISSING
+from counterpart.desktop.images.locate_dialog import LocateDialog
 from counterpart.desktop.project.session import LOOKING_ONLY
 from counterpart.desktop.widgets.trouble_dialog import TroubleDialog
 
 
 @pytest.fixture
 def labelled(qtbot, opened):
-    with qtbot.waitSignal(opened.desk.finished, timeout=10_000):
-        opened.desk.run()
+    with qtbot.waitSignal(opened.bench.jobs.ended, timeout=10_000):
+        opened.finding.runs.run()
     return opened
 
 
 def stroke(window, at=5):
     """A person's stroke on the image that is shown."""
-    document = window.session.document
-    image = window.images.current
+    document = window.bench.session.document
+    image = window.images.panel.current
     part = document.parts[0].id
-    return window.session.do(Paint(image, part, (at, at, at + 4, at + 4), np.ones((4, 4), np.bool_)))
+    return window.bench.session.do(Paint(image, part, (at, at, at + 4, at + 4), np.ones((4, 4), np.bool_)))
 
 
 def button(widget, text):
@@ -56,17 +56,17 @@ def test_what_the_last_project_was_still_reading_never_shows_up_in_the_next_one(
         return real(path, **options)
 
     monkeypatch.setattr(viewer, "read_image", slow)
-    third = opened.session.document.image_ids[2]
-    opened.images.select(third)
+    third = opened.bench.session.document.image_ids[2]
+    opened.images.panel.select(third)
     assert reading.wait(5)
-    opened.session.open_folder(folder)
-    qtbot.waitUntil(lambda: opened.session.title == "others")
+    opened.bench.session.open_folder(folder)
+    qtbot.waitUntil(lambda: opened.bench.session.title == "others")
     go_on.set()
-    qtbot.waitUntil(lambda: opened.canvas.panes[0].photo is not None)
-    opened.images.select(third)
-    qtbot.waitUntil(lambda: opened.canvas.panes[0].image_key == third)
-    assert opened.canvas.panes[0].photo.hw == (40, 50)
-    assert opened.session.document.image(third).width == 50
+    qtbot.waitUntil(lambda: opened.bench.canvas.panes[0].photo is not None)
+    opened.images.panel.select(third)
+    qtbot.waitUntil(lambda: opened.bench.canvas.panes[0].image_key == third)
+    assert opened.bench.canvas.panes[0].photo.hw == (40, 50)
+    assert opened.bench.session.document.image(third).width == 50
 
 
 # Moved images -------------------------------------------------------------------------------------------------------
@@ -74,19 +74,19 @@ def test_what_the_last_project_was_still_reading_never_shows_up_in_the_next_one(
 
 def learnt(qtbot, window):
     """Wait until the content of every image has been noted."""
-    qtbot.waitUntil(lambda: all(record.sha256 for record in window.session.document.images()), timeout=10_000)
+    qtbot.waitUntil(lambda: all(record.sha256 for record in window.bench.session.document.images()), timeout=10_000)
 
 
 def test_the_content_of_images_is_noted_while_nothing_else_is_done(qtbot, opened):
     learnt(qtbot, opened)
-    assert {record.hw for record in opened.session.document.images()} == {(90, 120), (100, 80)}
-    assert not opened.actions_["undo"].isEnabled()
+    assert {record.hw for record in opened.bench.session.document.images()} == {(90, 120), (100, 80)}
+    assert not opened.bench.actions["undo"].isEnabled()
 
 
 def test_moved_images_are_marked_and_found_again_by_their_content(qtbot, labelled, image_folder, tmp_path, make_window):
     learnt(qtbot, labelled)
     project = tmp_path / "work.counterpart"
-    labelled.session.save_as(project)
+    labelled.bench.session.save_as(project)
     labelled.close()
     moved = tmp_path / "elsewhere" / "deep"
     moved.mkdir(parents=True)
@@ -94,13 +94,13 @@ def test_moved_images_are_marked_and_found_again_by_their_content(qtbot, labelle
         file.rename(moved / f"renamed {number}.png")
 
     window = make_window()
-    assert window.session.open_project(project)
-    qtbot.waitUntil(lambda: len(window.relinks.missing) == 5)
-    assert "5 images are not where the project says" in window.banner.text
-    assert window.actions_["relink"].isEnabled()
-    assert window.images.model.problem(window.images.current) == MISSING
-    qtbot.waitUntil(lambda: window.images.state.findData("missing") >= 0)
-    card = window.relinks.cards[0]
+    assert window.bench.session.open_project(project)
+    qtbot.waitUntil(lambda: len(window.images.missing.missing) == 5)
+    assert "5 images are not where the project says" in window.bench.layout.banner.text
+    assert window.bench.actions["relink"].isEnabled()
+    assert window.images.panel.model.problem(window.images.panel.current) == MISSING
+    qtbot.waitUntil(lambda: window.images.panel.state.findData("missing") >= 0)
+    card = window.images.missing.cards[0]
     qtbot.waitUntil(card.isVisible)
     assert "img1.png" in card.where.text()
 
@@ -115,22 +115,22 @@ def test_moved_images_are_marked_and_found_again_by_their_content(qtbot, labelle
     assert "None is missing any more" in dialog.notice.text
     dialog.reject()
 
-    assert not window.relinks.missing
-    assert window.banner.isHidden()
+    assert not window.images.missing.missing
+    assert window.bench.layout.banner.isHidden()
     assert card.isHidden()
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None)
-    assert next(record.name for record in window.session.document.images()) == "img1.png"
-    window.session.bridge.undo()
-    qtbot.waitUntil(lambda: len(window.relinks.missing) == 5)
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None)
+    assert next(record.name for record in window.bench.session.document.images()) == "img1.png"
+    window.bench.session.undo()
+    qtbot.waitUntil(lambda: len(window.images.missing.missing) == 5)
 
 
 def test_images_that_are_nowhere_below_the_folder_stay_missing_and_are_named(qtbot, opened, image_folder, tmp_path):
     learnt(qtbot, opened)
     (image_folder / "img3.png").unlink()
     shutil.move(image_folder / "img2.png", tmp_path / "img2.png")
-    opened.relinks.look()
-    qtbot.waitUntil(lambda: len(opened.relinks.missing) == 2)
-    qtbot.mouseClick(button(opened.banner, "Locate…"), Qt.MouseButton.LeftButton)
+    opened.images.missing.look()
+    qtbot.waitUntil(lambda: len(opened.images.missing.missing) == 2)
+    qtbot.mouseClick(button(opened.bench.layout.banner, "Locate…"), Qt.MouseButton.LeftButton)
     dialog = next(each for each in opened.findChildren(LocateDialog) if each.isVisible())
     dialog.folder.setText(str(tmp_path))
     qtbot.mouseClick(dialog.find_button, Qt.MouseButton.LeftButton)
@@ -139,9 +139,9 @@ def test_images_that_are_nowhere_below_the_folder_stay_missing_and_are_named(qtb
     qtbot.mouseClick(dialog.go, Qt.MouseButton.LeftButton)
     assert "1 still missing" in dialog.notice.text
     dialog.reject()
-    assert "1 image is not where" in opened.banner.text
-    qtbot.mouseClick(button(opened.banner, "Dismiss"), Qt.MouseButton.LeftButton)
-    assert opened.banner.isHidden()
+    assert "1 image is not where" in opened.bench.layout.banner.text
+    qtbot.mouseClick(button(opened.bench.layout.banner, "Dismiss"), Qt.MouseButton.LeftButton)
+    assert opened.bench.layout.banner.isHidden()
 
 
 # Looking only -------------------------------------------------------------------------------------------------------
@@ -169,29 +169,29 @@ def another_process_holds(project):
 
 def test_a_project_open_in_another_process_is_for_looking_and_can_be_taken_when_free(qtbot, labelled, tmp_path):
     project = tmp_path / "work.counterpart"
-    labelled.session.save_as(project)
-    labelled.session.close()
+    labelled.bench.session.save_as(project)
+    labelled.bench.session.close()
     with another_process_holds(project):
-        assert labelled.session.open_project(project)
-        assert "Open for looking only: it is open in another window" in labelled.banner.text
-        assert not labelled.actions_["tool_brush"].isEnabled()
-        assert "looking only" in labelled.actions_["tool_brush"].toolTip()
-        assert not labelled.actions_["sequence"].isEnabled()
-        assert labelled.actions_["save_codebook"].isEnabled()
-        assert not labelled.parts.add_button.isEnabled()
-        assert not labelled.parts.accept_button.isEnabled()
-        labelled.annotator.set_state([labelled.images.current], "reviewed")
-        assert labelled.notice.text == LOOKING_ONLY
+        assert labelled.bench.session.open_project(project)
+        assert "Open for looking only: it is open in another window" in labelled.bench.layout.banner.text
+        assert not labelled.bench.actions["tool_brush"].isEnabled()
+        assert "looking only" in labelled.bench.actions["tool_brush"].toolTip()
+        assert not labelled.bench.actions["sequence"].isEnabled()
+        assert labelled.bench.actions["save_codebook"].isEnabled()
+        assert not labelled.parts.panel.add_button.isEnabled()
+        assert not labelled.parts.panel.accept_button.isEnabled()
+        labelled.images.set_state([labelled.images.panel.current], "reviewed")
+        assert labelled.bench.layout.notice.text == LOOKING_ONLY
         assert not stroke(labelled)
-        qtbot.mouseClick(button(labelled.banner, "Try again"), Qt.MouseButton.LeftButton)
-        assert labelled.session.document.read_only
-        assert "only be looked at" in labelled.notice.text
-    qtbot.mouseClick(button(labelled.banner, "Try again"), Qt.MouseButton.LeftButton)
-    assert not labelled.session.document.read_only
-    assert labelled.banner.isHidden()
-    qtbot.waitUntil(lambda: labelled.images.current > 0)
+        qtbot.mouseClick(button(labelled.bench.layout.banner, "Try again"), Qt.MouseButton.LeftButton)
+        assert labelled.bench.session.document.read_only
+        assert "only be looked at" in labelled.bench.layout.notice.text
+    qtbot.mouseClick(button(labelled.bench.layout.banner, "Try again"), Qt.MouseButton.LeftButton)
+    assert not labelled.bench.session.document.read_only
+    assert labelled.bench.layout.banner.isHidden()
+    qtbot.waitUntil(lambda: labelled.images.panel.current > 0)
     assert stroke(labelled)
-    assert labelled.actions_["tool_brush"].isEnabled()
+    assert labelled.bench.actions["tool_brush"].isEnabled()
 
 
 # What cannot be saved -----------------------------------------------------------------------------------------------
@@ -212,57 +212,57 @@ def full_disk():
 def test_on_a_full_disk_work_stays_in_memory_is_announced_and_saved_when_it_can_be(qtbot, labelled, monkeypatch):
     window = labelled
     learnt(qtbot, window)
-    project = window.session.document.path
+    project = window.bench.session.document.path
     with full_disk():
         assert stroke(window)
-        assert "Not saved" in window.banner.text
-        assert window.status.saved.text().endswith("Not saved</span>")
-        assert [each.text() for each in window.banner.buttons] == ["Try now", "Save as…"]
+        assert "Not saved" in window.bench.layout.banner.text
+        assert window.bench.status.saved.text().endswith("Not saved</span>")
+        assert [each.text() for each in window.bench.layout.banner.buttons] == ["Try now", "Save as…"]
         assert stroke(window, at=12)
-        qtbot.mouseClick(button(window.banner, "Try now"), Qt.MouseButton.LeftButton)
-        assert not window.banner.isHidden()
-    window.keeper._retry.setInterval(20)
-    qtbot.waitUntil(window.banner.isHidden)
-    assert "saved again" in window.notice.text
-    assert "Saved" in window.status.saved.text()
+        qtbot.mouseClick(button(window.bench.layout.banner, "Try now"), Qt.MouseButton.LeftButton)
+        assert not window.bench.layout.banner.isHidden()
+    window.project.save_watch._retry.setInterval(20)
+    qtbot.waitUntil(window.bench.layout.banner.isHidden)
+    assert "saved again" in window.bench.layout.notice.text
+    assert "Saved" in window.bench.status.saved.text()
     with Document.open(project, read_only=True) as written:
-        labels = written.label_map(window.images.current).labels
+        labels = written.label_map(window.images.panel.current).labels
     assert (labels[5:9, 5:9] == labels[5, 5]).all()
     assert (labels[12:16, 12:16] == labels[5, 5]).all()
 
 
 def test_what_cannot_be_saved_can_be_saved_elsewhere(qtbot, labelled, tmp_path):
-    project = labelled.session.document.path
+    project = labelled.bench.session.document.path
     project.rename(tmp_path / "taken away")
     assert stroke(labelled)
-    assert "moved, replaced or deleted" in labelled.banner.text
-    assert labelled.session.save_as(tmp_path / "rescued.counterpart")
-    assert labelled.banner.isHidden()
+    assert "moved, replaced or deleted" in labelled.bench.layout.banner.text
+    assert labelled.bench.session.save_as(tmp_path / "rescued.counterpart")
+    assert labelled.bench.layout.banner.isHidden()
     assert labelled.windowTitle() == "rescued – Counterpart"
     with Document.open(tmp_path / "rescued.counterpart", read_only=True) as written:
-        assert written.label_map(labelled.images.current).labels[5, 5] == written.parts[0].id
+        assert written.label_map(labelled.images.panel.current).labels[5, 5] == written.parts[0].id
 
 
 def test_a_damaged_project_opens_what_can_be_opened_and_names_what_cannot(qtbot, labelled, tmp_path):
     project = tmp_path / "work.counterpart"
-    labelled.session.save_as(project)
-    labelled.session.close()
+    labelled.bench.session.save_as(project)
+    labelled.bench.session.close()
     database = sqlite3.connect(project)
     database.execute("UPDATE images SET state = 7 WHERE id = 3")
     database.execute("UPDATE parts SET colour = 'no colour' WHERE id = 2")
     database.commit()
     database.close()
     before = project.read_bytes()
-    assert labelled.session.open_project(project)
-    assert "damaged" in labelled.banner.text
-    assert labelled.images.model.total >= 4
-    qtbot.mouseClick(button(labelled.banner, "Details…"), Qt.MouseButton.LeftButton)
+    assert labelled.bench.session.open_project(project)
+    assert "damaged" in labelled.bench.layout.banner.text
+    assert labelled.images.panel.model.total >= 4
+    qtbot.mouseClick(button(labelled.bench.layout.banner, "Details…"), Qt.MouseButton.LeftButton)
     dialog = next(each for each in labelled.findChildren(TroubleDialog) if each.isVisible())
     assert "cannot be read" in dialog.details.toPlainText()
     dialog.reject()
-    assert not labelled.actions_["tool_brush"].isEnabled()
-    assert labelled.session.save_as(tmp_path / "rest.counterpart")
-    assert not labelled.session.document.read_only
+    assert not labelled.bench.actions["tool_brush"].isEnabled()
+    assert labelled.bench.session.save_as(tmp_path / "rest.counterpart")
+    assert not labelled.bench.session.document.read_only
     assert project.read_bytes() == before
 
 
@@ -270,11 +270,11 @@ def test_a_damaged_project_opens_what_can_be_opened_and_names_what_cannot(qtbot,
 def test_a_project_in_a_read_only_folder_is_for_looking(qtbot, labelled, tmp_path):
     folder = tmp_path / "sealed"
     folder.mkdir()
-    labelled.session.save_as(folder / "work.counterpart")
-    labelled.session.close()
+    labelled.bench.session.save_as(folder / "work.counterpart")
+    labelled.bench.session.close()
     folder.chmod(0o555)
     try:
-        assert labelled.session.open_project(folder / "work.counterpart")
-        assert "no permission" in labelled.banner.text
+        assert labelled.bench.session.open_project(folder / "work.counterpart")
+        assert "no permission" in labelled.bench.layout.banner.text
     finally:
         folder.chmod(0o755)

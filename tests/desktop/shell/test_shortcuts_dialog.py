@@ -4,7 +4,7 @@ import pytest
 import shiboken6
 from PySide6.QtCore import Qt
 
-from counterpart.desktop.shell.actions import ACTIONS, plain
+from counterpart.desktop.shell.actions import Actions, plain
 from counterpart.desktop.shell.settings import Settings
 from counterpart.desktop.shell.shortcuts_dialog import ShortcutsDialog
 
@@ -13,7 +13,7 @@ CTRL = Qt.KeyboardModifier.ControlModifier
 
 @pytest.fixture
 def sheet(qtbot, opened):
-    qtbot.keyClick(opened.canvas, Qt.Key.Key_F1)
+    qtbot.keyClick(opened.bench.canvas, Qt.Key.Key_F1)
     dialog = next(each for each in opened.findChildren(ShortcutsDialog) if each.isVisible())
     yield dialog
     if shiboken6.isValid(dialog):
@@ -34,9 +34,9 @@ def click(qtbot, widget):
     qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
 
-def test_it_lists_every_action_with_its_keys(sheet):
+def test_it_lists_every_action_with_its_keys(opened, sheet):
     rows = shown(sheet)
-    assert {plain(spec.text) for spec in ACTIONS} <= set(rows)
+    assert {plain(record.text) for record in opened.bench.actions.records} <= set(rows)
     assert rows["Next image"] == "D, PgDown"
     assert rows["Zoom at the pointer"] == "Wheel"
 
@@ -59,17 +59,16 @@ def test_a_new_shortcut_works_at_once_and_at_the_next_start(qtbot, opened, sheet
     press_keys(qtbot, sheet, Qt.Key.Key_T, CTRL | Qt.KeyboardModifier.ShiftModifier)
     click(qtbot, sheet.set_button)
     assert shown(sheet)["Light or dark"] == "Ctrl+Shift+T"
-    assert "Ctrl+Shift+T" in opened.actions_["theme"].toolTip()
+    assert "Ctrl+Shift+T" in opened.bench.actions["theme"].toolTip()
     assert Settings(tmp_path / "window.ini").shortcuts() == {"theme": "Ctrl+Shift+T"}
     sheet.reject()
-    before = opened.settings.preferences.theme
+    before = opened.bench.settings.preferences.theme
     opened.activateWindow()
     qtbot.waitUntil(opened.isActiveWindow)
-    qtbot.keyClick(opened.canvas, Qt.Key.Key_T, CTRL | Qt.KeyboardModifier.ShiftModifier)
-    assert opened.settings.preferences.theme != before
-    from counterpart.desktop.shell.actions import Actions
-
+    qtbot.keyClick(opened.bench.canvas, Qt.Key.Key_T, CTRL | Qt.KeyboardModifier.ShiftModifier)
+    assert opened.bench.settings.preferences.theme != before
     again = Actions(opened, Settings(tmp_path / "window.ini").shortcuts())
+    again.add(opened.bench.actions.records)
     assert again.keys("theme") == ("Ctrl+Shift+T",)
 
 
@@ -78,26 +77,34 @@ def test_a_key_that_is_taken_is_named_and_only_taken_over_on_demand(qtbot, opene
     press_keys(qtbot, sheet, Qt.Key.Key_E, CTRL)
     assert "Ctrl+E belongs to “Export”" in sheet.notice.text
     assert not sheet.set_button.isEnabled()
-    assert opened.actions_.owner("Ctrl+E") == "export"
+    assert opened.bench.actions.owner("Ctrl+E") == "export"
     click(qtbot, sheet.notice.button)
-    assert opened.actions_.keys("fit") == ("Ctrl+E",)
-    assert opened.actions_.keys("export") == ()
+    assert opened.bench.actions.keys("fit") == ("Ctrl+E",)
+    assert opened.bench.actions.keys("export") == ()
     sheet.choose("export")
     click(qtbot, sheet.reset_button)
     assert "belongs to “Fit”" in sheet.notice.text
     click(qtbot, sheet.reset_all)
-    assert opened.actions_.keys("fit") == ("F",)
-    assert opened.actions_.keys("export") == ("Ctrl+E",)
-    assert opened.settings.shortcuts() == {}
+    assert opened.bench.actions.keys("fit") == ("F",)
+    assert opened.bench.actions.keys("export") == ("Ctrl+E",)
+    assert opened.bench.settings.shortcuts() == {}
 
 
 def test_one_is_reset_or_left_without_and_gestures_cannot_be_had(qtbot, opened, sheet):
     sheet.choose("undo")
     click(qtbot, sheet.clear_button)
-    assert opened.actions_.keys("undo") == ()
+    assert opened.bench.actions.keys("undo") == ()
     click(qtbot, sheet.reset_button)
-    assert opened.actions_.keys("undo") == ("Ctrl+Z",)
+    assert opened.bench.actions.keys("undo") == ("Ctrl+Z",)
     sheet.choose("theme")
     press_keys(qtbot, sheet, Qt.Key.Key_3)
     assert "taken by a gesture" in sheet.notice.text
     assert not sheet.set_button.isEnabled()
+
+
+def test_a_shortcut_that_an_earlier_version_kept_under_another_id_is_still_the_persons(qtbot, tmp_path):
+    settings = Settings(tmp_path / "old.ini")
+    settings.set_shortcut("propagate_all", "Ctrl+G")
+    assert settings.shortcuts() == {"track_all": "Ctrl+G"}
+    settings.set_shortcut("track_all", None)
+    assert settings.shortcuts() == {}

@@ -1,4 +1,4 @@
-"""The timeline in the real window: frames as a sequence, moving through them, and propagating what was drawn."""
+"""The timeline in the real window: frames as a sequence, moving through them, and tracking what was drawn."""
 
 import dataclasses
 import json
@@ -45,9 +45,9 @@ def frames_folder(tmp_path):
 
 
 def open_frames(qtbot, window, folder):
-    window.session.open_folder(folder)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None)
-    window.actions_["sequence"].trigger()
+    window.bench.session.open_folder(folder)
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None)
+    window.bench.actions["sequence"].trigger()
     return window
 
 
@@ -58,47 +58,47 @@ def sequence(qtbot, window, frames_folder):
 
 
 def ids(window):
-    return window.session.document.image_ids
+    return window.bench.session.document.image_ids
 
 
 def go(qtbot, window, index):
-    window.tracking.go(index)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].image_key == ids(window)[index])
+    window.video.timeline.go(index)
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].image_key == ids(window)[index])
 
 
 def click_frame(window, index):
-    track = window.tracking.panel.track
+    track = window.video.timeline.panel.track
     QTest.mouseClick(track, LEFT, NONE, QPoint(round(track.x_of(index)), 20))
 
 
 def paint_blob(qtbot, window, index):
     """Draw around the blob of a frame with the rectangle tool, as a person would."""
     go(qtbot, window, index)
-    if not window.session.document.parts:
-        window.session.do(AddPart("blob"))
-    window.annotator.choose(window.session.document.parts[0].id)
-    window.toolbox.choose("rectangle")
+    if not window.bench.session.document.parts:
+        window.bench.session.do(AddPart("blob"))
+    window.parts.commands.choose(window.bench.session.document.parts[0].id)
+    window.bench.toolbox.choose("rectangle")
     x, y = centre_of(index)
-    view = window.canvas.panes[0].view
+    view = window.bench.canvas.panes[0].view
     begin, end = (QPoint(*map(round, view.to_widget(at))) for at in ((x - 13, y - 13), (x + 13, y + 13)))
-    QTest.mousePress(window.canvas, LEFT, NONE, begin)
-    QTest.mouseMove(window.canvas, (begin + end) / 2)
-    QTest.mouseMove(window.canvas, end)
-    QTest.mouseRelease(window.canvas, LEFT, NONE, end)
+    QTest.mousePress(window.bench.canvas, LEFT, NONE, begin)
+    QTest.mouseMove(window.bench.canvas, (begin + end) / 2)
+    QTest.mouseMove(window.bench.canvas, end)
+    QTest.mouseRelease(window.bench.canvas, LEFT, NONE, end)
 
 
-def propagate(qtbot, window, action="propagate_all"):
-    window.actions_[action].trigger()
-    assert window.runner.busy
-    qtbot.waitUntil(lambda: not window.runner.busy, timeout=30_000)
+def track_frames(qtbot, window, action="track_all"):
+    window.bench.actions[action].trigger()
+    assert window.bench.jobs.busy
+    qtbot.waitUntil(lambda: not window.bench.jobs.busy, timeout=30_000)
 
 
 def states(window):
-    return [FrameState(int(state)) for state in window.tracking.panel.track.states]
+    return [FrameState(int(state)) for state in window.video.timeline.panel.track.states]
 
 
 def labels(window, index):
-    found = window.session.document.label_map(ids(window)[index])
+    found = window.bench.session.document.label_map(ids(window)[index])
     return None if found is None else found.labels
 
 
@@ -115,30 +115,30 @@ def overlap(window, index):
 
 
 def test_the_timeline_is_there_only_for_frames_of_one_video(qtbot, window, frames_folder):
-    window.session.open_folder(frames_folder)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None)
-    assert not window.tracking.panel.isVisible()
-    assert not window.actions_["play"].isEnabled()
-    assert "not frames of one video" in window.actions_["propagate_all"].toolTip()
-    window.actions_["sequence"].trigger()
-    assert window.tracking.panel.isVisible()
-    assert window.tracking.panel.track.count == COUNT
-    assert window.tracking.panel.place.text().startswith("1 / 12 · 0:00.00")
-    window.actions_["undo"].trigger()
-    assert not window.tracking.panel.isVisible()
-    assert not window.actions_["sequence"].isChecked()
+    window.bench.session.open_folder(frames_folder)
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None)
+    assert not window.video.timeline.panel.isVisible()
+    assert not window.bench.actions["play"].isEnabled()
+    assert "not frames of one video" in window.bench.actions["track_all"].toolTip()
+    window.bench.actions["sequence"].trigger()
+    assert window.video.timeline.panel.isVisible()
+    assert window.video.timeline.panel.track.count == COUNT
+    assert window.video.timeline.panel.place.text().startswith("1 / 12 · 0:00.00")
+    window.bench.actions["undo"].trigger()
+    assert not window.video.timeline.panel.isVisible()
+    assert not window.bench.actions["sequence"].isChecked()
 
 
 def test_a_project_remembers_that_it_is_a_sequence_and_its_rate(qtbot, sequence, frames_folder):
-    sequence.tracking.panel.fps.setValue(10)
+    sequence.video.timeline.panel.fps.setValue(10)
     go(qtbot, sequence, 5)
-    assert sequence.tracking.panel.place.text() == "6 / 12 · 0:00.50"
-    sequence.session.close()
-    assert not sequence.tracking.panel.isVisible()
-    sequence.session.open_folder(frames_folder)
-    qtbot.waitUntil(sequence.tracking.panel.isVisible)
-    assert sequence.tracking.panel.fps.value() == 10
-    assert sequence.session.document.settings[SEQUENCE]["fps"] == 10
+    assert sequence.video.timeline.panel.place.text() == "6 / 12 · 0:00.50"
+    sequence.bench.session.close()
+    assert not sequence.video.timeline.panel.isVisible()
+    sequence.bench.session.open_folder(frames_folder)
+    qtbot.waitUntil(sequence.video.timeline.panel.isVisible)
+    assert sequence.video.timeline.panel.fps.value() == 10
+    assert sequence.bench.session.document.settings[SEQUENCE]["fps"] == 10
 
 
 def test_numbered_frames_that_are_much_alike_are_recognised_and_the_timeline_offered(qtbot, window, tmp_path):
@@ -146,11 +146,11 @@ def test_numbered_frames_that_are_much_alike_are_recognised_and_the_timeline_off
     folder.mkdir()
     for index in range(24):
         Image.fromarray(frame(index % 12 / 4)).save(folder / f"walk_{index:03d}.png")
-    window.session.open_folder(folder)
-    qtbot.waitUntil(lambda: "frames of one video" in window.notice.text)
-    qtbot.mouseClick(window.notice.button, LEFT)
-    assert window.tracking.panel.isVisible()
-    assert not window.notice.isVisible()
+    window.bench.session.open_folder(folder)
+    qtbot.waitUntil(lambda: "frames of one video" in window.bench.layout.notice.text)
+    qtbot.mouseClick(window.bench.layout.notice.button, LEFT)
+    assert window.video.timeline.panel.isVisible()
+    assert not window.bench.layout.notice.isVisible()
 
 
 def test_each_folder_is_a_video_of_its_own(qtbot, window, tmp_path):
@@ -160,25 +160,25 @@ def test_each_folder_is_a_video_of_its_own(qtbot, window, tmp_path):
         for index in range(count):
             Image.fromarray(frame(index)).save(folder / name / f"{index}.png")
     open_frames(qtbot, window, folder)
-    track = window.tracking.panel.track
+    track = window.video.timeline.panel.track
     assert track.count == 4
-    window.images.select(ids(window)[6])
+    window.images.panel.select(ids(window)[6])
     assert track.count == 6
-    assert window.tracking.frame == track.current == 2
+    assert window.video.timeline.frame == track.current == 2
     click_frame(window, 0)
-    assert window.images.current == ids(window)[4]
-    qtbot.waitUntil(lambda: window.canvas.panes[0].image_key == ids(window)[4])
-    window.session.do(AddPart("blob"))
-    window.annotator.choose(1)
-    window.toolbox.choose("rectangle")
-    view = window.canvas.panes[0].view
+    assert window.images.panel.current == ids(window)[4]
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].image_key == ids(window)[4])
+    window.bench.session.do(AddPart("blob"))
+    window.parts.commands.choose(1)
+    window.bench.toolbox.choose("rectangle")
+    view = window.bench.canvas.panes[0].view
     begin, end = (QPoint(*map(round, view.to_widget(at))) for at in ((17, 32), (43, 58)))
-    QTest.mousePress(window.canvas, LEFT, NONE, begin)
-    QTest.mouseMove(window.canvas, end)
-    QTest.mouseRelease(window.canvas, LEFT, NONE, end)
-    propagate(qtbot, window)
-    assert "Propagated to 5 frames" in window.notice.text
-    assert set(window.session.document.labelled_images()) == set(ids(window)[4:])
+    QTest.mousePress(window.bench.canvas, LEFT, NONE, begin)
+    QTest.mouseMove(window.bench.canvas, end)
+    QTest.mouseRelease(window.bench.canvas, LEFT, NONE, end)
+    track_frames(qtbot, window)
+    assert "Tracked to 5 frames" in window.bench.layout.notice.text
+    assert set(window.bench.session.document.labelled_images()) == set(ids(window)[4:])
 
 
 def test_a_suggestion_that_was_dismissed_is_not_made_again(qtbot, window, tmp_path):
@@ -186,22 +186,22 @@ def test_a_suggestion_that_was_dismissed_is_not_made_again(qtbot, window, tmp_pa
     folder.mkdir()
     for index in range(20):
         Image.fromarray(frame(0)).save(folder / f"{index}.png")
-    window.session.open_folder(folder)
-    qtbot.waitUntil(lambda: "frames of one video" in window.notice.text)
-    qtbot.mouseClick(window.notice._close, LEFT)
-    window.session.close()
-    window.session.open_folder(folder)
-    qtbot.waitUntil(lambda: window.session.document is not None and not window.light.busy)
-    assert not window.notice.isVisible()
-    assert not window.tracking.panel.isVisible()
+    window.bench.session.open_folder(folder)
+    qtbot.waitUntil(lambda: "frames of one video" in window.bench.layout.notice.text)
+    qtbot.mouseClick(window.bench.layout.notice._close, LEFT)
+    window.bench.session.close()
+    window.bench.session.open_folder(folder)
+    qtbot.waitUntil(lambda: window.bench.session.document is not None and not window.bench.side_jobs.busy)
+    assert not window.bench.layout.notice.isVisible()
+    assert not window.video.timeline.panel.isVisible()
 
 
 def test_images_of_different_sizes_are_warned_about(qtbot, opened):
     for image in ids(opened)[:2]:
-        opened.images.select(image)
-        qtbot.waitUntil(lambda image=image: opened.session.document.image(image).width > 0)
-    opened.actions_["sequence"].trigger()
-    assert "differ in size" in opened.notice.text
+        opened.images.panel.select(image)
+        qtbot.waitUntil(lambda image=image: opened.bench.session.document.image(image).width > 0)
+    opened.bench.actions["sequence"].trigger()
+    assert "differ in size" in opened.bench.layout.notice.text
 
 
 # Moving --------------------------------------------------
@@ -209,65 +209,65 @@ def test_images_of_different_sizes_are_warned_about(qtbot, opened):
 
 def test_clicking_and_dragging_on_the_timeline_shows_that_frame(qtbot, sequence):
     click_frame(sequence, 7)
-    qtbot.waitUntil(lambda: sequence.canvas.panes[0].image_key == ids(sequence)[7])
-    assert sequence.images.current == ids(sequence)[7]
-    track = sequence.tracking.panel.track
+    qtbot.waitUntil(lambda: sequence.bench.canvas.panes[0].image_key == ids(sequence)[7])
+    assert sequence.images.panel.current == ids(sequence)[7]
+    track = sequence.video.timeline.panel.track
     QTest.mousePress(track, LEFT, NONE, QPoint(round(track.x_of(7)), 20))
     QTest.mouseMove(track, QPoint(round(track.x_of(3)), 20))
     QTest.mouseMove(track, QPoint(-50, 20))
     QTest.mouseRelease(track, LEFT, NONE, QPoint(-50, 20))
-    qtbot.waitUntil(lambda: sequence.canvas.panes[0].image_key == ids(sequence)[0])
+    qtbot.waitUntil(lambda: sequence.bench.canvas.panes[0].image_key == ids(sequence)[0])
 
 
 def test_keys_step_through_frames_and_the_cursor_follows_the_list(qtbot, sequence):
     QTest.keyClick(sequence, Qt.Key.Key_Period)
     QTest.keyClick(sequence, Qt.Key.Key_Period)
-    assert sequence.tracking.frame == sequence.tracking.panel.track.current == 2
+    assert sequence.video.timeline.frame == sequence.video.timeline.panel.track.current == 2
     QTest.keyClick(sequence, Qt.Key.Key_Comma)
-    assert sequence.tracking.frame == 1
-    track = sequence.tracking.panel.track
+    assert sequence.video.timeline.frame == 1
+    track = sequence.video.timeline.panel.track
     track.setFocus()
     QTest.keyClick(track, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
-    assert sequence.tracking.frame == 11
+    assert sequence.video.timeline.frame == 11
     QTest.keyClick(track, Qt.Key.Key_Left)
-    assert sequence.tracking.frame == 10
+    assert sequence.video.timeline.frame == 10
     QTest.keyClick(track, Qt.Key.Key_Home)
-    assert sequence.tracking.frame == 0
-    sequence.images.select(ids(sequence)[4])
+    assert sequence.video.timeline.frame == 0
+    sequence.images.panel.select(ids(sequence)[4])
     assert track.current == 4
 
 
 def test_a_frame_that_the_lists_filter_hides_can_be_gone_to(qtbot, sequence):
-    sequence.images.search.setText("00003")
-    qtbot.waitUntil(lambda: sequence.images.model.rowCount() == 1)
+    sequence.images.panel.search.setText("00003")
+    qtbot.waitUntil(lambda: sequence.images.panel.model.rowCount() == 1)
     click_frame(sequence, 9)
-    assert sequence.images.current == ids(sequence)[9]
+    assert sequence.images.panel.current == ids(sequence)[9]
 
 
 def test_playing_goes_through_the_frames_and_stops_at_the_last(qtbot, sequence):
-    sequence.tracking.panel.fps.setValue(120)
+    sequence.video.timeline.panel.fps.setValue(120)
     seen = []
-    sequence.viewer.shown.connect(lambda _pane, image: seen.append(image))
+    sequence.bench.viewer.shown.connect(lambda _pane, image: seen.append(image))
     QTest.keyClick(sequence, Qt.Key.Key_J)
-    assert sequence.tracking.player.playing
-    qtbot.waitUntil(lambda: not sequence.tracking.player.playing, timeout=10_000)
+    assert sequence.video.timeline.player.playing
+    qtbot.waitUntil(lambda: not sequence.video.timeline.player.playing, timeout=10_000)
     assert seen[-1] == ids(sequence)[-1]
     assert seen == sorted(seen, key=ids(sequence).index)
     QTest.keyClick(sequence, Qt.Key.Key_J)  # from the end it begins again
-    assert sequence.tracking.frame < COUNT - 1
+    assert sequence.video.timeline.frame < COUNT - 1
     click_frame(sequence, 6)
-    assert not sequence.tracking.player.playing
+    assert not sequence.video.timeline.player.playing
 
 
-# Propagating --------------------------------------------------
+# Tracking -----------------------------------------------------
 
 
 def test_what_was_drawn_on_one_frame_reaches_all_others_as_one_step(qtbot, sequence):
     paint_blob(qtbot, sequence, 5)
     drawn = labels(sequence, 5).copy()
     assert states(sequence)[5] is FrameState.ANNOTATED
-    propagate(qtbot, sequence)
-    assert "Propagated to 11 frames" in sequence.notice.text
+    track_frames(qtbot, sequence)
+    assert "Tracked to 11 frames" in sequence.bench.layout.notice.text
     assert states(sequence)[5] is FrameState.ANNOTATED
     assert {states(sequence)[index] for index in range(COUNT) if index != 5} <= {
         FrameState.TRACKED,
@@ -275,25 +275,25 @@ def test_what_was_drawn_on_one_frame_reaches_all_others_as_one_step(qtbot, seque
     }
     assert min(overlap(sequence, index) for index in (3, 4, 6, 7)) > 0.55
     assert np.array_equal(labels(sequence, 5), drawn)
-    document = sequence.session.document
+    document = sequence.bench.session.document
     assert document.provenance(document.label_map(ids(sequence)[0]).provenance).job == "track"
     assert document.image(ids(sequence)[0]).doubt is not None
-    sequence.actions_["undo"].trigger()
+    sequence.bench.actions["undo"].trigger()
     assert states(sequence).count(FrameState.NONE) == COUNT - 1
-    sequence.actions_["redo"].trigger()
+    sequence.bench.actions["redo"].trigger()
     assert states(sequence).count(FrameState.NONE) == 0
 
 
-def test_a_correction_propagates_from_where_it_was_made_to_its_neighbours_only(qtbot, sequence):
+def test_a_correction_is_tracked_from_where_it_was_made_to_its_neighbours_only(qtbot, sequence):
     paint_blob(qtbot, sequence, 0)
     paint_blob(qtbot, sequence, 8)
-    propagate(qtbot, sequence)
+    track_frames(qtbot, sequence)
     before = {index: labels(sequence, index).copy() for index in range(COUNT)}
     paint_blob(qtbot, sequence, 4)
     for _ in range(3):
-        sequence.actions_["grow"].trigger()
-    propagate(qtbot, sequence, "propagate_here")
-    assert sequence.session.bridge.undo_text == "Propagate from frame 5"
+        sequence.bench.actions["grow"].trigger()
+    track_frames(qtbot, sequence, "track_here")
+    assert sequence.bench.session.history.undo_text == "Track from frame 5"
     changed = {index for index in range(COUNT) if not np.array_equal(before[index], labels(sequence, index))}
     assert changed <= {1, 2, 3, 4, 5, 6, 7}
     assert changed - {4}
@@ -301,48 +301,48 @@ def test_a_correction_propagates_from_where_it_was_made_to_its_neighbours_only(q
 
 
 def test_how_fine_the_model_looks_is_chosen_in_the_menu_and_kept(qtbot, sequence, frames_folder):
-    fine = sequence.tracking.panel._details[672]
-    assert sequence.tracking.panel._details[None].isChecked()
+    fine = sequence.video.timeline.panel._details[672]
+    assert sequence.video.timeline.panel._details[None].isChecked()
     fine.trigger()
     paint_blob(qtbot, sequence, 5)
-    propagate(qtbot, sequence)
-    document = sequence.session.document
+    track_frames(qtbot, sequence)
+    document = sequence.bench.session.document
     provenance = document.provenance(document.label_map(ids(sequence)[0]).provenance)
     assert json.loads(provenance.params)["size"] == 672
-    sequence.session.close()
-    sequence.session.open_folder(frames_folder)
-    qtbot.waitUntil(sequence.tracking.panel.isVisible)
+    sequence.bench.session.close()
+    sequence.bench.session.open_folder(frames_folder)
+    qtbot.waitUntil(sequence.video.timeline.panel.isVisible)
     assert fine.isChecked()
 
 
 def test_forward_from_here_leaves_earlier_frames_alone(qtbot, sequence):
     paint_blob(qtbot, sequence, 6)
-    propagate(qtbot, sequence, "propagate_forward")
+    track_frames(qtbot, sequence, "track_forward")
     assert states(sequence)[:6] == [FrameState.NONE] * 6
     assert FrameState.NONE not in states(sequence)[6:]
-    propagate(qtbot, sequence, "propagate_backward")
+    track_frames(qtbot, sequence, "track_backward")
     assert FrameState.NONE not in states(sequence)
 
 
 def test_reviewed_and_drawn_frames_are_never_overwritten(qtbot, sequence):
     paint_blob(qtbot, sequence, 2)
-    propagate(qtbot, sequence)
+    track_frames(qtbot, sequence)
     kept = labels(sequence, 9).copy()
-    sequence.session.do(SetReviewState([ids(sequence)[9]], "reviewed"))
+    sequence.bench.session.do(SetReviewState([ids(sequence)[9]], "reviewed"))
     assert states(sequence)[9] is FrameState.ANNOTATED
     paint_blob(qtbot, sequence, 4)
-    propagate(qtbot, sequence)
+    track_frames(qtbot, sequence)
     assert np.array_equal(labels(sequence, 9), kept)
 
 
 def test_nothing_to_start_from_is_said_with_what_to_do(qtbot, sequence):
-    sequence.actions_["propagate_all"].trigger()
-    assert not sequence.runner.busy
-    assert "no frame is annotated yet" in sequence.notice.text
+    sequence.bench.actions["track_all"].trigger()
+    assert not sequence.bench.jobs.busy
+    assert "no frame is annotated yet" in sequence.bench.layout.notice.text
     paint_blob(qtbot, sequence, 1)
     go(qtbot, sequence, 6)
-    sequence.actions_["propagate_here"].trigger()
-    assert "nothing on this frame that you drew" in sequence.notice.text
+    sequence.bench.actions["track_here"].trigger()
+    assert "nothing on this frame that you drew" in sequence.bench.layout.notice.text
 
 
 class SlowEngine(FakeEngine):
@@ -373,60 +373,60 @@ def slow(qtbot, make_window, frames_folder, monkeypatch):
 
 def test_cancelling_keeps_what_is_finished(qtbot, slow):
     paint_blob(qtbot, slow, 0)
-    slow.actions_["propagate_all"].trigger()
-    track = slow.tracking.panel.track
+    slow.bench.actions["track_all"].trigger()
+    track = slow.video.timeline.panel.track
     qtbot.waitUntil(lambda: track._running[:3].sum() == 2, timeout=30_000)
-    assert not slow.actions_["propagate_all"].isEnabled()
+    assert not slow.bench.actions["track_all"].isEnabled()
     QTest.keyClick(slow, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier)
-    qtbot.waitUntil(lambda: not slow.runner.busy)
-    assert "Cancelled; what was finished is kept: 2 frames" in slow.notice.text
+    qtbot.waitUntil(lambda: not slow.bench.jobs.busy)
+    assert "Cancelled; what was finished is kept: 2 frames" in slow.bench.layout.notice.text
     assert states(slow)[3:] == [FrameState.NONE] * (COUNT - 3)
     assert FrameState.NONE not in states(slow)[:3]
-    assert slow.actions_["propagate_all"].isEnabled()
+    assert slow.bench.actions["track_all"].isEnabled()
     assert track._span is None
 
 
 def test_closing_the_project_meanwhile_cancels_and_keeps_what_was_drawn(qtbot, slow, frames_folder):
     paint_blob(qtbot, slow, 0)
     drawn = labels(slow, 0).copy()
-    slow.actions_["propagate_all"].trigger()
-    qtbot.waitUntil(lambda: slow.tracking.panel.track._running[:3].sum() == 2, timeout=30_000)
-    slow.session.close()
+    slow.bench.actions["track_all"].trigger()
+    qtbot.waitUntil(lambda: slow.video.timeline.panel.track._running[:3].sum() == 2, timeout=30_000)
+    slow.bench.session.close()
     slow.show_session()
-    qtbot.waitUntil(lambda: not slow.runner.busy)
-    assert not slow.tracking.panel.isVisible()
-    slow.session.open_folder(frames_folder)
-    qtbot.waitUntil(slow.tracking.panel.isVisible)
+    qtbot.waitUntil(lambda: not slow.bench.jobs.busy)
+    assert not slow.video.timeline.panel.isVisible()
+    slow.bench.session.open_folder(frames_folder)
+    qtbot.waitUntil(slow.video.timeline.panel.isVisible)
     assert np.array_equal(labels(slow, 0), drawn)
     assert states(slow)[1:] == [FrameState.NONE] * (COUNT - 1)
-    assert slow.actions_["propagate_all"].isEnabled()
+    assert slow.bench.actions["track_all"].isEnabled()
 
 
 def test_a_frame_drawn_on_meanwhile_is_left_and_named(qtbot, slow):
     paint_blob(qtbot, slow, 0)
-    slow.actions_["propagate_all"].trigger()
-    qtbot.waitUntil(lambda: slow.tracking.panel.track._running[:3].sum() == 2, timeout=30_000)
+    slow.bench.actions["track_all"].trigger()
+    qtbot.waitUntil(lambda: slow.video.timeline.panel.track._running[:3].sum() == 2, timeout=30_000)
     paint_blob(qtbot, slow, 6)
     drawn = labels(slow, 6).copy()
     SlowEngine.gate.set()
-    qtbot.waitUntil(lambda: not slow.runner.busy, timeout=30_000)
+    qtbot.waitUntil(lambda: not slow.bench.jobs.busy, timeout=30_000)
     assert np.array_equal(labels(slow, 6), drawn)
-    assert "Left as they are: 00006.png" in slow.notice.text
+    assert "Left as they are: 00006.png" in slow.bench.layout.notice.text
 
 
 def test_a_frame_that_cannot_be_read_costs_only_itself(qtbot, sequence, frames_folder):
     paint_blob(qtbot, sequence, 0)
     (frames_folder / "00005.png").write_bytes(b"not an image")
     Image.fromarray(frame(7, (60, 80))).save(frames_folder / "00007.png")
-    propagate(qtbot, sequence)
-    assert "2 could not be used" in sequence.notice.text
+    track_frames(qtbot, sequence)
+    assert "2 could not be used" in sequence.bench.layout.notice.text
     assert [index for index, state in enumerate(states(sequence)) if state is FrameState.NONE] == [5, 7]
 
 
 def test_doubtful_frames_can_be_jumped_to(qtbot, sequence):
     paint_blob(qtbot, sequence, 0)
-    propagate(qtbot, sequence)
-    document = sequence.session.document
+    track_frames(qtbot, sequence)
+    document = sequence.bench.session.document
     facts = [dataclasses.replace(document.image(ids(sequence)[index]), doubt=0.1) for index in range(1, COUNT)]
     facts[3] = dataclasses.replace(facts[3], doubt=0.6)
     facts[8] = dataclasses.replace(facts[8], doubt=0.4)
@@ -435,33 +435,33 @@ def test_doubtful_frames_can_be_jumped_to(qtbot, sequence):
     go(qtbot, sequence, 0)
     control = Qt.KeyboardModifier.ControlModifier
     QTest.keyClick(sequence, Qt.Key.Key_Right, control)
-    assert sequence.tracking.frame == 4
+    assert sequence.video.timeline.frame == 4
     QTest.keyClick(sequence, Qt.Key.Key_Right, control)
-    assert sequence.tracking.frame == 9
+    assert sequence.video.timeline.frame == 9
     QTest.keyClick(sequence, Qt.Key.Key_Right, control)
-    assert "No more doubtful frames" in sequence.status.place.text()
+    assert "No more doubtful frames" in sequence.bench.status.place.text()
     QTest.keyClick(sequence, Qt.Key.Key_Left, control)
-    assert sequence.tracking.frame == 4
+    assert sequence.video.timeline.frame == 4
 
 
 def test_keypoints_travel_with_the_frames_and_placed_ones_stay(qtbot, sequence):
-    sequence.session.do(AddSkeleton(Skeleton(("left", "right"), name="blob")))
+    sequence.bench.session.do(AddSkeleton(Skeleton(("left", "right"), name="blob")))
     go(qtbot, sequence, 5)
-    sequence.toolbox.choose("keypoint")
-    view = sequence.canvas.panes[0].view
+    sequence.bench.toolbox.choose("keypoint")
+    view = sequence.bench.canvas.panes[0].view
     x, y = centre_of(5)
     for place in ((x - 8, y), (x + 8, y)):
-        QTest.mouseClick(sequence.canvas, LEFT, NONE, QPoint(*map(round, view.to_widget(place))))
-    document = sequence.session.document
+        QTest.mouseClick(sequence.bench.canvas, LEFT, NONE, QPoint(*map(round, view.to_widget(place))))
+    document = sequence.bench.session.document
     assert document.keypoints(ids(sequence)[5])[0].present.all()
-    propagate(qtbot, sequence)
+    track_frames(qtbot, sequence)
     for index in (4, 6, 7):
         (points,) = document.keypoints(ids(sequence)[index])
         assert (points.origin == Origin.TRANSFERRED).all()
         assert points.xy.mean(axis=0) == pytest.approx(centre_of(index), abs=9)
     assert document.image(ids(sequence)[0]).state == "predicted"
-    propagate(qtbot, sequence)  # again: the instances that are there are moved, none is added
+    track_frames(qtbot, sequence)  # again: the instances that are there are moved, none is added
     assert len(document.keypoints(ids(sequence)[6])) == 1
-    sequence.actions_["undo"].trigger()
-    sequence.actions_["undo"].trigger()
+    sequence.bench.actions["undo"].trigger()
+    sequence.bench.actions["undo"].trigger()
     assert not document.keypoints(ids(sequence)[6])

@@ -37,19 +37,19 @@ def test_a_dropped_video_becomes_a_sequence_with_a_timeline(qtbot, window, video
     assert "12 frames · 128 × 96 pixels · 10 frames a second" in dialog.about.text()
     assert "12 images" in dialog.summary.text()
     qtbot.mouseClick(dialog.go, LEFT)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None)
-    assert window.tracking.panel.isVisible()
-    assert window.tracking.panel.track.count == 12
-    assert sequence_of(window.session.document.settings).video == "walk.mp4"
-    assert window.tracking.panel.fps.value() == pytest.approx(10, abs=0.5)
-    assert blob_x(window.canvas.panes[0].photo.rgb) == pytest.approx(30, abs=0.6)
-    window.tracking.go(6)
-    assert "7 / 12 · 0:00.6" in window.tracking.panel.place.text()
-    assert window.session.folder.name == "walk-frames"
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None)
+    assert window.video.timeline.panel.isVisible()
+    assert window.video.timeline.panel.track.count == 12
+    assert sequence_of(window.bench.session.document.settings).video == "walk.mp4"
+    assert window.video.timeline.panel.fps.value() == pytest.approx(10, abs=0.5)
+    assert blob_x(window.bench.canvas.panes[0].photo.rgb) == pytest.approx(30, abs=0.6)
+    window.video.timeline.go(6)
+    assert "7 / 12 · 0:00.6" in window.video.timeline.panel.place.text()
+    assert window.bench.session.folder.name == "walk-frames"
 
 
 def test_a_part_of_the_frames_can_be_chosen(qtbot, window, video):
-    window.session.open_any([video])
+    window.bench.session.open_any([video])
     dialog = dialog_of(qtbot, window)
     dialog.first.setValue(5)
     dialog.every.setValue(3)
@@ -58,41 +58,41 @@ def test_a_part_of_the_frames_can_be_chosen(qtbot, window, video):
     assert dialog.first_time.text() == "0:00.40"
     dialog.exact.click()
     qtbot.mouseClick(dialog.go, LEFT)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None)
-    document = window.session.document
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None)
+    document = window.bench.session.document
     assert [record.name for record in document.images()] == ["00004.png", "00007.png", "00010.png"]
 
 
 def test_frames_that_are_there_already_are_offered(qtbot, window, video):
-    window.session.open_any([video])
+    window.bench.session.open_any([video])
     first = dialog_of(qtbot, window)
     qtbot.mouseClick(first.go, LEFT)
-    qtbot.waitUntil(lambda: window.session.document is not None)
-    window.session.close()
+    qtbot.waitUntil(lambda: window.bench.session.document is not None)
+    window.bench.session.close()
     window.show_session()
-    window.session.open_any([video])
+    window.bench.session.open_any([video])
     dialog = dialog_of(qtbot, window)
     assert dialog.target.text().endswith("walk-frames-2")
     assert "extracted before" in dialog.notice.text
     qtbot.mouseClick(dialog.notice.button, LEFT)
-    qtbot.waitUntil(lambda: window.session.document is not None)
-    assert window.session.folder.name == "walk-frames"
+    qtbot.waitUntil(lambda: window.bench.session.document is not None)
+    assert window.bench.session.folder.name == "walk-frames"
 
 
 def test_a_file_that_is_no_video_is_named_and_nothing_can_be_extracted(qtbot, window, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"not a video")
-    window.session.open_any([broken])
+    window.bench.session.open_any([broken])
     dialog = dialog_of(qtbot, window)
     assert "broken.mp4" in dialog.notice.text
     assert not dialog.go.isEnabled()
     qtbot.mouseClick(dialog.buttons.button(QDialogButtonBox.StandardButton.Cancel), LEFT)
-    assert window.session.document is None
+    assert window.bench.session.document is None
 
 
 def test_a_folder_that_cannot_be_written_is_named_and_another_can_be_chosen(qtbot, window, video, tmp_path):
     (tmp_path / "taken").write_text("a file")
-    window.session.open_any([video])
+    window.bench.session.open_any([video])
     dialog = dialog_of(qtbot, window)
     dialog.target.setText(str(tmp_path / "taken"))
     qtbot.mouseClick(dialog.go, LEFT)
@@ -103,32 +103,32 @@ def test_a_folder_that_cannot_be_written_is_named_and_another_can_be_chosen(qtbo
 
 
 def test_frames_taken_off_being_a_sequence_stay_so_when_opened_again(qtbot, window, video):
-    window.session.open_any([video])
+    window.bench.session.open_any([video])
     qtbot.mouseClick(dialog_of(qtbot, window).go, LEFT)
-    qtbot.waitUntil(window.tracking.panel.isVisible)
-    folder = window.session.folder
-    window.actions_["sequence"].trigger()
-    assert not window.tracking.panel.isVisible()
-    window.session.close()
-    window.session.open_folder(folder)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None)
-    assert not window.tracking.panel.isVisible()
-    window.actions_["sequence"].trigger()
-    assert sequence_of(window.session.document.settings).video == "walk.mp4"
+    qtbot.waitUntil(window.video.timeline.panel.isVisible)
+    folder = window.bench.session.folder
+    window.bench.actions["sequence"].trigger()
+    assert not window.video.timeline.panel.isVisible()
+    window.bench.session.close()
+    window.bench.session.open_folder(folder)
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None)
+    assert not window.video.timeline.panel.isVisible()
+    window.bench.actions["sequence"].trigger()
+    assert sequence_of(window.bench.session.document.settings).video == "walk.mp4"
 
 
 def test_opening_what_is_open_already_leaves_it_open_for_work(qtbot, window, video):
-    window.session.open_any([video])
+    window.bench.session.open_any([video])
     qtbot.mouseClick(dialog_of(qtbot, window).go, LEFT)
-    qtbot.waitUntil(window.tracking.panel.isVisible)
-    document, folder = window.session.document, window.session.folder
+    qtbot.waitUntil(window.video.timeline.panel.isVisible)
+    document, folder = window.bench.session.document, window.bench.session.folder
     seen = []
-    window.session.busy.connect(seen.append)
-    window.session.open_folder(folder)
+    window.bench.session.busy.connect(seen.append)
+    window.bench.session.open_folder(folder)
     qtbot.waitUntil(lambda: seen[-1:] == [""])
-    assert window.session.document is document
-    assert window.session.open_project(document.path)
-    assert window.session.document is document
+    assert window.bench.session.document is document
+    assert window.bench.session.open_project(document.path)
+    assert window.bench.session.document is document
     assert not document.read_only
 
 
@@ -136,9 +136,9 @@ def test_what_is_wrong_with_a_video_is_still_said_once_its_frames_are_open(qtbot
     cut = write_blob_video(tmp_path / "cut.avi")
     data = cut.read_bytes()
     cut.write_bytes(data[: len(data) * 6 // 10])
-    before = opened.session.document
-    opened.session.open_any([cut])
+    before = opened.bench.session.document
+    opened.bench.session.open_any([cut])
     qtbot.mouseClick(dialog_of(qtbot, opened).go, LEFT)
-    qtbot.waitUntil(lambda: opened.session.document is not before)
-    assert "cut.avi" in opened.notice.text
-    assert 0 < opened.tracking.panel.track.count < 12
+    qtbot.waitUntil(lambda: opened.bench.session.document is not before)
+    assert "cut.avi" in opened.bench.layout.notice.text
+    assert 0 < opened.video.timeline.panel.track.count < 12

@@ -30,7 +30,7 @@ def mouse(qtbot):
 
 def tool_button(window, name):
     bars = window.findChildren(QToolBar)
-    return next(found for bar in bars if (found := bar.widgetForAction(window.actions_[name])) is not None)
+    return next(found for bar in bars if (found := bar.widgetForAction(window.bench.actions[name])) is not None)
 
 
 def shown(window, kind):
@@ -39,10 +39,10 @@ def shown(window, kind):
 
 def test_the_sample_photographs_lead_to_a_result_in_two_clicks(qtbot, window, mouse):
     mouse.click(window.start.samples)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None, timeout=10_000)
-    with qtbot.waitSignal(window.desk.finished, timeout=20_000):
-        mouse.click(window.run_panel.button)
-    assert len(window.session.document.labelled_images()) == len(window.session.document)
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None, timeout=10_000)
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=20_000):
+        mouse.click(window.finding.panel.button)
+    assert len(window.bench.session.document.labelled_images()) == len(window.bench.session.document)
     assert mouse.clicks == 2
 
 
@@ -59,10 +59,10 @@ def test_a_folder_becomes_a_coco_file_in_six_clicks(qtbot, window, mouse, image_
         if box.buttonRole(button) == QDialogButtonBox.ButtonRole.AcceptRole
     )
     mouse.click(accept)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None, timeout=10_000)
 
-    with qtbot.waitSignal(window.desk.finished, timeout=20_000):
-        mouse.click(window.run_panel.button)
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=20_000):
+        mouse.click(window.finding.panel.button)
 
     mouse.click(tool_button(window, "export"))
     export = shown(window, ExportDialog)
@@ -77,10 +77,10 @@ def test_a_folder_becomes_a_coco_file_in_six_clicks(qtbot, window, mouse, image_
 
 
 def test_the_format_that_was_used_last_is_offered_first(qtbot, window, mouse, image_folder, tmp_path):
-    window.session.open_folder(image_folder)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None, timeout=10_000)
-    with qtbot.waitSignal(window.desk.finished, timeout=20_000):
-        mouse.click(window.run_panel.button)
+    window.bench.session.open_folder(image_folder)
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None, timeout=10_000)
+    with qtbot.waitSignal(window.bench.jobs.ended, timeout=20_000):
+        mouse.click(window.finding.panel.button)
     mouse.click(tool_button(window, "export"))
     export = shown(window, ExportDialog)
     assert export.format.currentData() == "coco"

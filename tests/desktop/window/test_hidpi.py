@@ -71,7 +71,7 @@ from counterpart.desktop.app import make_application
 from counterpart.desktop.canvas.canvas import Canvas
 from counterpart.desktop.canvas.compositor import LabelStyle, PartStyle
 from counterpart.desktop.canvas.photo import build_photo
-from counterpart.desktop.canvas.tools import Pointer
+from counterpart.desktop.canvas.tool import Pointer
 from counterpart.desktop.widgets.qimage import qimage_to_rgb
 from counterpart.desktop.parts.snap_tool import SnapTool
 

@@ -42,20 +42,20 @@ def odd_folder(tmp_path):
 
 @pytest.fixture
 def odd(qtbot, window, odd_folder):
-    window.session.open_folder(odd_folder)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].photo is not None)
+    window.bench.session.open_folder(odd_folder)
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None)
     return window
 
 
 def show(qtbot, window, name):
-    record = window.session.document.find_image(name)
-    window.images.select(record.id)
-    qtbot.waitUntil(lambda: window.canvas.panes[0].image_key == record.id, timeout=10_000)
+    record = window.bench.session.document.find_image(name)
+    window.images.panel.select(record.id)
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].image_key == record.id, timeout=10_000)
     return record
 
 
 def test_every_image_of_the_folder_is_listed_once_and_nothing_else(odd):
-    names = [record.name for record in odd.session.document.images()]
+    names = [record.name for record in odd.bench.session.document.images()]
     assert len(names) == len(set(names)) == 13
     assert "deeper/08 same.png" in names
     assert "notes.txt" not in names
@@ -63,8 +63,8 @@ def test_every_image_of_the_folder_is_listed_once_and_nothing_else(odd):
 
 def test_a_rotated_photograph_is_upright(qtbot, odd):
     show(qtbot, odd, "01 rotated.jpg")
-    assert odd.canvas.panes[0].photo.hw == (100, 60)
-    assert odd.session.document.find_image("01 rotated.jpg").hw == (100, 60)
+    assert odd.bench.canvas.panes[0].photo.hw == (100, 60)
+    assert odd.bench.session.document.find_image("01 rotated.jpg").hw == (100, 60)
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_a_rotated_photograph_is_upright(qtbot, odd):
 )
 def test_other_kinds_of_images_are_shown(qtbot, odd, name, hw):
     show(qtbot, odd, name)
-    assert odd.canvas.panes[0].photo.hw == hw
-    assert not odd.images.model.problem(odd.images.current)
+    assert odd.bench.canvas.panes[0].photo.hw == hw
+    assert not odd.images.panel.model.problem(odd.images.panel.current)
 
 
 @pytest.mark.parametrize(
@@ -90,18 +90,18 @@ def test_other_kinds_of_images_are_shown(qtbot, odd, name, hw):
 )
 def test_a_file_that_cannot_be_read_says_why_on_the_canvas_and_in_the_list(qtbot, odd, name, words):
     record = show(qtbot, odd, name)
-    assert words in odd.canvas.panes[0].message
-    assert name in odd.canvas.panes[0].message
-    assert words in odd.images.model.problem(record.id)
-    assert odd.canvas.panes[0].photo is None
+    assert words in odd.bench.canvas.panes[0].message
+    assert name in odd.bench.canvas.panes[0].message
+    assert words in odd.images.panel.model.problem(record.id)
+    assert odd.bench.canvas.panes[0].photo is None
 
 
 def test_a_run_does_what_can_be_done_and_names_the_rest(qtbot, odd):
-    with qtbot.waitSignal(odd.desk.finished, timeout=20_000):
-        odd.desk.run()
-    assert len(odd.session.document.labelled_images()) == 10
-    assert odd.images.model.counts()["unreadable"] == 3
-    assert "3 of 13 images could not be used" in odd.notice.text
+    with qtbot.waitSignal(odd.bench.jobs.ended, timeout=20_000):
+        odd.finding.runs.run()
+    assert len(odd.bench.session.document.labelled_images()) == 10
+    assert odd.images.panel.model.counts()["unreadable"] == 3
+    assert "3 of 13 images could not be used" in odd.bench.layout.notice.text
 
 
 def test_an_image_that_goes_away_is_marked_and_comes_back(qtbot, odd, odd_folder):
@@ -109,39 +109,39 @@ def test_an_image_that_goes_away_is_marked_and_comes_back(qtbot, odd, odd_folder
     data = path.read_bytes()
     path.unlink()
     record = show(qtbot, odd, "08 same.png")
-    assert "does not exist" in odd.images.model.problem(record.id)
+    assert "does not exist" in odd.images.panel.model.problem(record.id)
     path.write_bytes(data)
-    odd.images.select(odd.session.document.find_image("01 rotated.jpg").id)
+    odd.images.panel.select(odd.bench.session.document.find_image("01 rotated.jpg").id)
     show(qtbot, odd, "08 same.png")
-    qtbot.waitUntil(lambda: not odd.images.model.problem(record.id))
+    qtbot.waitUntil(lambda: not odd.images.panel.model.problem(record.id))
 
 
 def test_the_same_folder_opens_with_what_was_done_and_with_new_images(qtbot, odd, odd_folder, make_window):
-    with qtbot.waitSignal(odd.desk.finished, timeout=20_000):
-        odd.desk.run()
+    with qtbot.waitSignal(odd.bench.jobs.ended, timeout=20_000):
+        odd.finding.runs.run()
     odd.close()
     Image.fromarray(picture(30)).save(odd_folder / "30 new.png")
     again = make_window()
-    again.session.open_folder(odd_folder)
-    qtbot.waitUntil(lambda: again.images.model.total == 14)
-    assert len(again.session.document.labelled_images()) == 10
+    again.bench.session.open_folder(odd_folder)
+    qtbot.waitUntil(lambda: again.images.panel.model.total == 14)
+    assert len(again.bench.session.document.labelled_images()) == 10
 
 
 def test_a_second_window_on_the_folder_may_only_look(qtbot, odd, odd_folder, make_window):
     second = make_window()
-    second.session.open_folder(odd_folder)
-    qtbot.waitUntil(lambda: second.session.document is not None)
-    assert second.session.document.read_only
-    assert "looking only" in second.banner.text
-    assert not second.run_panel.button.isEnabled()
-    assert not second.actions_["undo"].isEnabled()
+    second.bench.session.open_folder(odd_folder)
+    qtbot.waitUntil(lambda: second.bench.session.document is not None)
+    assert second.bench.session.document.read_only
+    assert "looking only" in second.bench.layout.banner.text
+    assert not second.finding.panel.button.isEnabled()
+    assert not second.bench.actions["undo"].isEnabled()
 
 
 def test_a_damaged_project_is_reported_and_never_replaced(qtbot, window, tmp_path):
     file = tmp_path / "mine.counterpart"
     file.write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 40)
     before = file.read_bytes()
-    assert not window.session.open_project(file)
-    assert str(file) in window.notice.text
-    assert window.session.document is None
+    assert not window.bench.session.open_project(file)
+    assert str(file) in window.bench.layout.notice.text
+    assert window.bench.session.document is None
     assert file.read_bytes() == before

@@ -13,7 +13,7 @@ from counterpart.desktop.window.preferences_dialog import PreferencesDialog
 
 @pytest.fixture
 def dialog(qtbot, opened):
-    qtbot.keyClick(opened.canvas, Qt.Key.Key_Comma, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(opened.bench.canvas, Qt.Key.Key_Comma, Qt.KeyboardModifier.ControlModifier)
     found = next(each for each in opened.findChildren(PreferencesDialog) if each.isVisible())
     yield found
     found.reject()
@@ -22,10 +22,10 @@ def dialog(qtbot, opened):
 def test_changes_apply_at_once_and_are_kept(opened, dialog, tmp_path):
     dialog.overlay.control("overlay_opacity").box.setValue(0.3)
     dialog.look.control("wheel_zooms").setChecked(False)
-    assert opened.parts.opacity.value() == 30
-    assert not opened.canvas.wheel_zooms
+    assert opened.parts.panel.opacity.value() == 30
+    assert not opened.bench.canvas.wheel_zooms
     dialog.overlay.control("overlay_fill").setChecked(False)
-    assert opened.actions_["outlines"].isChecked()
+    assert opened.bench.actions["outlines"].isChecked()
     kept = Settings(tmp_path / "window.ini").preferences
     assert (kept.overlay_opacity, kept.wheel_zooms, kept.overlay_fill) == (0.3, False, False)
 
@@ -34,10 +34,10 @@ def test_everything_goes_back_to_its_default(opened, dialog, tmp_path):
     dialog.look.control("theme").setCurrentIndex(1)
     dialog.folder.setText(str(tmp_path / "features"))
     dialog.folder.editingFinished.emit()
-    assert opened.settings.preferences.cache_folder == str(tmp_path / "features")
+    assert opened.bench.settings.preferences.cache_folder == str(tmp_path / "features")
     reset = next(each for each in dialog.findChildren(type(dialog.clear)) if each.text() == "Reset to defaults")
     reset.click()
-    assert opened.settings.preferences == Preferences()
+    assert opened.bench.settings.preferences == Preferences()
 
 
 def test_the_cache_says_its_size_and_is_cleared(qtbot, dialog):
@@ -74,9 +74,9 @@ def test_clearing_removes_what_is_kept_and_nothing_else(tmp_path, image_folder):
 
 def test_bounds_of_the_cache_take_effect_at_once_and_another_folder_says_when(qtbot, opened, dialog, tmp_path):
     seen = {}
-    opened.runner.answered.connect(lambda slot, job, outcome: seen.update({slot: outcome.result}))
     dialog.engine.control("memory_mb").box.setValue(256)
-    opened.runner.ask("test", Job("Bounds", lambda backend, ctx: backend.bounds))
+    job = Job("Bounds", lambda backend, ctx: backend.bounds)
+    opened.bench.jobs.ask("test", job, lambda outcome: seen.update(test=outcome.result))
     qtbot.waitUntil(lambda: "test" in seen)
     assert seen["test"] == (256 * 1024 * 1024, 10_000_000_000)
     assert dialog.later.text() == ""

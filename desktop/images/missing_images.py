@@ -10,23 +10,24 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.commands import RelinkImages
+from counterpart.core.project.commands import RelinkImages, RemoveImages
 from counterpart.core.project.document import Document
 from counterpart.core.project.model import ImageRecord
 from counterpart.core.project.relink import learn_facts
-from counterpart.desktop.jobs.job_runner import Job, Outcome
-from counterpart.desktop.project.locate_dialog import LocateDialog
+from counterpart.desktop.canvas.canvas import Canvas
+from counterpart.desktop.images.image_model import ImageModel
+from counterpart.desktop.images.locate_dialog import LocateDialog
+from counterpart.desktop.images.viewer import Viewer
+from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.project.session import Session
 from counterpart.desktop.widgets.controls import heading, muted
 from counterpart.desktop.widgets.theme import GRID
-
-if TYPE_CHECKING:
-    from counterpart.desktop.window.main_window import MainWindow
 
 __all__ = ["MissingCard", "MissingImages"]
 
@@ -94,11 +95,28 @@ class MissingCard(QFrame):
 
 
 class MissingImages(QObject):
-    """Looks after the places of images, on behalf of a window."""
+    """Looks after the places of images.
 
-    def __init__(self, window: MainWindow) -> None:
+    Args:
+        window: Owner of dialogs.
+        session: What is open.
+        canvas: Cards lie over its panes.
+        viewer: Which images those show.
+        model: The list of images, which marks those that are missing.
+        runner: Looks for files beside the window.
+
+    Signals:
+        changed: How many images are missing now.
+    """
+
+    changed = Signal(int)
+
+    def __init__(
+        self, window: QWidget, session: Session, canvas: Canvas, viewer: Viewer, model: ImageModel, runner: JobRunner
+    ) -> None:
         super().__init__(window)
-        self._w = window
+        self._window, self._session, self._canvas = window, session, canvas
+        self._viewer, self._model, self._runner = viewer, model, runner
         self._missing: set[int] = set()
         self._looking: Job | None = None
         self._learning: Job | None = None
@@ -110,15 +128,15 @@ class MissingImages(QObject):
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.timeout.connect(self._learn)
+        self.busy: Callable[[], bool] = lambda: False
         self.cards = [MissingCard(pane, self.locate, self._remove) for pane in (0, 1)]
         for card in self.cards:
-            card.setParent(window.canvas)
-        window.canvas.installEventFilter(self)
-        window.session.opened.connect(self._begin.start)
-        window.session.closing.connect(self._closing)
-        window.viewer.shown.connect(self.place_cards)
-        window.viewer.unreadable.connect(self._on_unreadable)
-        window.light.ended.connect(self._ended)
+            card.setParent(canvas)
+        canvas.installEventFilter(self)
+        session.opened.connect(self._begin.start)
+        session.closing.connect(self._closing)
+        viewer.shown.connect(self.place_cards)
+        viewer.unreadable.connect(self._on_unreadable)
 
     @property
     def missing(self) -> frozenset[int]:
@@ -129,13 +147,13 @@ class MissingImages(QObject):
         """The window is going."""
         self._begin.stop()
         self._rest.stop()
-        self._w.canvas.removeEventFilter(self)
+        self._canvas.removeEventFilter(self)
 
     @Slot()
     def _closing(self) -> None:
         for job in (self._looking, self._learning):
             if job is not None:
-                self._w.light.cancel(job)
+                self._runner.cancel(job)
         self._looking = self._learning = None
         self._begin.stop()
         self._rest.stop()
@@ -149,30 +167,24 @@ class MissingImages(QObject):
     @Slot()
     def look(self) -> None:
         """Look which images are missing, beside the window."""
-        document = self._w.session.document
+        document = self._session.document
         if document is None or self._looking is not None:
             return
         job = _look_job(document.image_files())
-        self._looking = self._w.light.submit(Job("Looking for the images", job, "look"))
+        self._looking = self._runner.submit(Job("Looking for the images", job), ended=self._looked)
 
-    @Slot(object, object)
-    def _ended(self, job: Job, outcome: Outcome) -> None:
-        document = self._w.session.document
-        if job is self._looking:
-            self._looking = None
-            if document is not None and outcome.result is not None:
-                self._set_missing(outcome.result)
-                self._unknown = deque(record.id for record in document.images() if not record.sha256)
-                self._rest.start(_REST_MS)
-        elif job is self._learning:
-            self._learning = None
-            if document is not None and outcome.result is not None:
-                self._note(document, outcome.result)
+    def _looked(self, outcome: Outcome) -> None:
+        self._looking = None
+        document = self._session.document
+        if document is not None and outcome.result is not None:
+            self._set_missing(outcome.result)
+            self._unknown = deque(record.id for record in document.images() if not record.sha256)
+            self._rest.start(_REST_MS)
 
     @Slot(int, str)
     def _on_unreadable(self, image: int, text: str) -> None:
         """An image was shown, or could not be."""
-        document = self._w.session.document
+        document = self._session.document
         if document is None:
             return
         gone = bool(text) and not document.image_path(image).exists()
@@ -181,20 +193,18 @@ class MissingImages(QObject):
 
     def _set_missing(self, missing: Iterable[int]) -> None:
         self._missing = set(missing)
-        self._w.images.model.set_missing(self._missing)
-        self._w.keeper.set_missing(len(self._missing), self.locate)
-        self._w.commands.refresh()
+        self._model.set_missing(self._missing)
+        self.changed.emit(len(self._missing))
         self.place_cards()
 
     def moved(self, images: Sequence[int]) -> None:
         """The project says another place for images now."""
-        document = self._w.session.document
+        document = self._session.document
         if document is None:
             return
         for image in images:
-            self._w.images.model.set_problem(image, "")
-            self._w.thumbnails.refresh(image)
-            self._w.viewer.reload(image)
+            self._model.set_problem(image, "")
+            self._viewer.reload(image)
         self._set_missing(
             (self._missing - set(images)) | {image for image in images if not document.image_path(image).exists()}
         )
@@ -204,23 +214,29 @@ class MissingImages(QObject):
     @Slot()
     def _learn(self) -> None:
         """Read some images whose content nobody has noted; a rest follows that is longer than the reading."""
-        document = self._w.session.document
+        document = self._session.document
         if document is None or document.read_only or self._learning is not None:
             return
-        if self._w.runner.busy or self._w.light.busy:
+        if self.busy() or self._runner.busy:
             self._rest.start(10 * _REST_MS)
             return
         items: list[tuple[ImageRecord, Path]] = []
         while self._unknown and len(items) < _AT_ONCE:
             image = self._unknown.popleft()
-            record = self._w.images.model.record(image)
+            record = self._model.record(image)
             if record is not None and not record.sha256 and image not in self._missing:
                 items.append((record, document.image_path(image)))
         if items:
-            self._learning = self._w.light.submit(Job("Noting images", _facts_job(items), "facts"))
+            self._learning = self._runner.submit(Job("Noting images", _facts_job(items)), ended=self._learnt)
+
+    def _learnt(self, outcome: Outcome) -> None:
+        self._learning = None
+        document = self._session.document
+        if document is not None and outcome.result is not None:
+            self._note(document, outcome.result)
 
     def _note(self, document: Document, facts: list[ImageRecord]) -> None:
-        model = self._w.images.model
+        model = self._model
         # The doubt may be newer than the reading.
         document.note_facts(
             [
@@ -240,19 +256,19 @@ class MissingImages(QObject):
 
     def locate(self) -> None:
         """Ask where missing images are now."""
-        document = self._w.session.document
+        document = self._session.document
         if document is None:
             return
         records = [record for record in document.images() if record.id in self._missing]
-        LocateDialog(records, self._w.session.folder, self._w.light, self._relink, self._w).open()
+        LocateDialog(records, self._session.folder, self._runner, self._relink, self._window).open()
 
     def _relink(self, places: dict[int, Path]) -> bool:
-        return self._w.session.do(RelinkImages(places))
+        return self._session.do(RelinkImages(places))
 
     def _remove(self, pane: int) -> None:
-        image = self._w.viewer.image(pane)
+        image = self._viewer.image(pane)
         if image:
-            self._w.annotator.remove([image])
+            self._session.do(RemoveImages([image]))
 
     # The cards ----------------------------------------------------------------------------------------------------
 
@@ -268,9 +284,9 @@ class MissingImages(QObject):
     @Slot()
     def place_cards(self) -> None:
         """Lay a card over each pane whose image is missing."""
-        document, canvas = self._w.session.document, self._w.canvas
+        document, canvas = self._session.document, self._canvas
         for card in self.cards:
-            image = self._w.viewer.image(card.pane)
+            image = self._viewer.image(card.pane)
             shown = document is not None and card.pane < canvas.count and image in self._missing
             card.setVisible(shown)
             if shown and document is not None:

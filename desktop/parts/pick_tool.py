@@ -1,0 +1,23 @@
+"""Takes the part under the pointer as the active one."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+
+from counterpart.desktop.canvas.tool import Pointer, Tool
+
+__all__ = ["PickTool"]
+
+
+class PickTool(Tool):
+    """Takes the part under the pointer as the active one."""
+
+    id = "pick"
+    cursor = Qt.CursorShape.CrossCursor
+    hint = "Click a part to make it the active one"
+
+    picked = Signal(int)
+
+    def press(self, event: Pointer) -> None:
+        if event.button == Qt.MouseButton.LeftButton and event.inside:
+            self.picked.emit(self.canvas.label_at(event.pane, event.xy))
