@@ -22,8 +22,11 @@ from counterpart.desktop.explore.explore_jobs import ExploreParams, ViewKind
 from counterpart.desktop.explore.point_colours import Colouring
 from counterpart.desktop.explore.scatter import Scatter
 from counterpart.desktop.images.scopes import Scope
-from counterpart.desktop.widgets.controls import NumberField, Segments, field_label, heading, icon_button, line, muted
+from counterpart.desktop.widgets.buttons import icon_button
 from counterpart.desktop.widgets.icons import icon
+from counterpart.desktop.widgets.labels import field_label, heading, line, muted
+from counterpart.desktop.widgets.number_field import NumberField
+from counterpart.desktop.widgets.segments import Segments
 from counterpart.desktop.widgets.theme import GRID, colours
 
 __all__ = ["ExplorePanel"]

@@ -9,7 +9,8 @@ from counterpart.core.tools.region import Region
 from counterpart.desktop.canvas.pane import Heat
 from counterpart.desktop.images.map_layers import MapLayers
 from counterpart.desktop.parts.label_editor import LabelEditor
-from counterpart.desktop.widgets.controls import NumberField, muted
+from counterpart.desktop.widgets.labels import muted
+from counterpart.desktop.widgets.number_field import NumberField
 from counterpart.desktop.widgets.theme import GRID
 
 __all__ = ["SelectOptions", "SimilaritySelect"]

@@ -21,10 +21,12 @@ from counterpart.desktop.images.scopes import SCOPES, Scope, Scopes
 from counterpart.desktop.jobs.backend import ModelEntry
 from counterpart.desktop.jobs.task import TaskSpec, starting_values
 from counterpart.desktop.shell.settings import Settings
-from counterpart.desktop.widgets.controls import Notice, Segments, field_label, heading, line, muted
 from counterpart.desktop.widgets.form import Form, get_field, replace_fields
 from counterpart.desktop.widgets.icons import icon
+from counterpart.desktop.widgets.labels import field_label, heading, line, muted
+from counterpart.desktop.widgets.notice import Notice
 from counterpart.desktop.widgets.preview_line import PreviewLine
+from counterpart.desktop.widgets.segments import Segments
 from counterpart.desktop.widgets.theme import GRID, colours
 
 __all__ = ["RunPanel"]

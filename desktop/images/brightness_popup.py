@@ -6,7 +6,8 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from counterpart.core.images.brightness import MAX_GAMMA, Look
-from counterpart.desktop.widgets.controls import NumberField, heading, muted
+from counterpart.desktop.widgets.labels import heading, muted
+from counterpart.desktop.widgets.number_field import NumberField
 from counterpart.desktop.widgets.theme import GRID
 
 __all__ = ["BrightnessPopup"]

@@ -11,8 +11,7 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from counterpart.core.project.model import PartLabel
-from counterpart.desktop.widgets.controls import swatch
-from counterpart.desktop.widgets.icons import icon
+from counterpart.desktop.widgets.icons import icon, swatch
 
 __all__ = ["FilterButton", "ImageFilter"]
 

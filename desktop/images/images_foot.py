@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from counterpart.desktop.images.image_rows import state_colour
 from counterpart.desktop.images.image_words import STATE_NAMES
-from counterpart.desktop.widgets.controls import icon_button, muted
+from counterpart.desktop.widgets.buttons import icon_button
+from counterpart.desktop.widgets.labels import muted
 from counterpart.desktop.widgets.theme import colours
 
 __all__ = ["ImagesFoot", "StateBar"]

@@ -27,8 +27,10 @@ from counterpart.desktop.images.image_rows import ROW_PX, ImageList, RowDelegate
 from counterpart.desktop.images.image_words import STATE_NAMES
 from counterpart.desktop.images.images_foot import ImagesFoot
 from counterpart.desktop.images.thumbnails import Thumbnails
-from counterpart.desktop.widgets.controls import EmptyState, heading, icon_button, line, muted
+from counterpart.desktop.widgets.buttons import icon_button
+from counterpart.desktop.widgets.empty_state import EmptyState
 from counterpart.desktop.widgets.icons import icon
+from counterpart.desktop.widgets.labels import heading, line, muted
 from counterpart.desktop.widgets.theme import GRID, colours
 
 __all__ = ["ImagesPanel"]

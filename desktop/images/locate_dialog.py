@@ -25,7 +25,7 @@ from counterpart.core.project.relink import Relinked, find_moved
 from counterpart.core.wording import plural
 from counterpart.desktop.jobs.job_dialog import JobDialog
 from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
-from counterpart.desktop.widgets.controls import field_label, muted
+from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.report_text import Count, counts_table, section
 from counterpart.desktop.widgets.theme import GRID
 

@@ -26,7 +26,7 @@ from counterpart.desktop.images.locate_dialog import LocateDialog
 from counterpart.desktop.images.viewer import Viewer
 from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
 from counterpart.desktop.project.session import Session
-from counterpart.desktop.widgets.controls import heading, muted
+from counterpart.desktop.widgets.labels import heading, muted
 from counterpart.desktop.widgets.theme import GRID
 
 __all__ = ["MissingCard", "MissingImages"]

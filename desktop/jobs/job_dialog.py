@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QDialog, QProgressBar, QWidget
 
 from counterpart.core.jobs import Progress
 from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
-from counterpart.desktop.widgets.controls import Notice
+from counterpart.desktop.widgets.notice import Notice
 
 __all__ = ["JobDialog"]
 

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from counterpart.desktop.keypoints.quality_panel import QualityPanel
 from counterpart.desktop.keypoints.queue_panel import QueuePanel
-from counterpart.desktop.widgets.controls import Segments
+from counterpart.desktop.widgets.segments import Segments
 from counterpart.desktop.widgets.theme import GRID
 
 __all__ = ["CheckPanel"]

@@ -12,8 +12,7 @@ from PySide6.QtGui import QColor, QFont
 
 from counterpart.core.project.points import KeypointSet, Origin, Skeleton, Visibility
 from counterpart.desktop.keypoints.instance_drawing import point_colours
-from counterpart.desktop.widgets.controls import swatch
-from counterpart.desktop.widgets.icons import icon
+from counterpart.desktop.widgets.icons import icon, swatch
 from counterpart.desktop.widgets.table_model import Index, TableModel
 from counterpart.desktop.widgets.theme import colours
 

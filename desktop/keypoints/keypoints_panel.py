@@ -20,7 +20,9 @@ from PySide6.QtWidgets import (
 
 from counterpart.core.project.points import KeypointSet, Origin, Skeleton
 from counterpart.desktop.keypoints.keypoints_model import COLOUR, NAME, SCORE, STATE, KeypointsModel
-from counterpart.desktop.widgets.controls import EmptyState, icon_button, line, muted
+from counterpart.desktop.widgets.buttons import icon_button
+from counterpart.desktop.widgets.empty_state import EmptyState
+from counterpart.desktop.widgets.labels import line, muted
 from counterpart.desktop.widgets.table_model import dress
 from counterpart.desktop.widgets.theme import GRID
 

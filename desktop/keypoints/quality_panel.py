@@ -20,7 +20,8 @@ from PySide6.QtWidgets import (
 
 from counterpart.core.evaluate.keypoint_quality import KeypointQuality
 from counterpart.desktop.keypoints.queue_model import Bar
-from counterpart.desktop.widgets.controls import EmptyState, line, muted
+from counterpart.desktop.widgets.empty_state import EmptyState
+from counterpart.desktop.widgets.labels import line, muted
 from counterpart.desktop.widgets.table_model import Index, TableModel, dress
 from counterpart.desktop.widgets.theme import GRID, colours
 

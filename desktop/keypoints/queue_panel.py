@@ -19,7 +19,9 @@ from PySide6.QtWidgets import (
 
 from counterpart.core.pipeline.keypoints.doubt import Doubt, Reason
 from counterpart.desktop.keypoints.queue_model import DOUBT, IMAGE, POINT, REASON, Bar, QueueModel
-from counterpart.desktop.widgets.controls import EmptyState, icon_button, line, muted
+from counterpart.desktop.widgets.buttons import icon_button
+from counterpart.desktop.widgets.empty_state import EmptyState
+from counterpart.desktop.widgets.labels import line, muted
 from counterpart.desktop.widgets.table_model import dress
 from counterpart.desktop.widgets.theme import GRID
 

@@ -44,8 +44,11 @@ from counterpart.core.transfer.skeleton import derive_mirror_pairs
 from counterpart.core.wording import counted
 from counterpart.desktop.keypoints.instance_drawing import point_colours
 from counterpart.desktop.keypoints.skeleton_table import COLOUR, NAME, SkeletonTable
-from counterpart.desktop.widgets.controls import EmptyState, Notice, heading, icon_button, muted
+from counterpart.desktop.widgets.buttons import icon_button
+from counterpart.desktop.widgets.empty_state import EmptyState
 from counterpart.desktop.widgets.icons import icon
+from counterpart.desktop.widgets.labels import heading, muted
+from counterpart.desktop.widgets.notice import Notice
 from counterpart.desktop.widgets.theme import GRID
 
 __all__ = ["SkeletonDialog"]

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTab
 
 from counterpart.core.project.points import Skeleton
 from counterpart.desktop.keypoints.instance_drawing import point_colours
-from counterpart.desktop.widgets.controls import swatch
+from counterpart.desktop.widgets.icons import swatch
 from counterpart.desktop.widgets.theme import colours
 
 __all__ = ["COLOUR", "NAME", "SkeletonTable"]

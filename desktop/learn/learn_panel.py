@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from counterpart.desktop.widgets.controls import EmptyState, Segments, heading, line, muted
 from counterpart.desktop.widgets.curve import Curve
+from counterpart.desktop.widgets.empty_state import EmptyState
 from counterpart.desktop.widgets.icons import icon
+from counterpart.desktop.widgets.labels import heading, line, muted
 from counterpart.desktop.widgets.preview_line import PreviewLine
 from counterpart.desktop.widgets.rows_table import Row, RowsModel, RowsTable
+from counterpart.desktop.widgets.segments import Segments
 from counterpart.desktop.widgets.theme import GRID, colours
 
 __all__ = ["LearnPanel"]

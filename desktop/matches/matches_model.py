@@ -11,8 +11,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QColor, QFont
 
 from counterpart.core.project.points import MatchSet, MatchState
-from counterpart.desktop.widgets.controls import swatch
-from counterpart.desktop.widgets.icons import icon
+from counterpart.desktop.widgets.icons import icon, swatch
 from counterpart.desktop.widgets.table_model import Index, TableModel
 from counterpart.desktop.widgets.theme import colours
 

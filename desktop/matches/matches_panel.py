@@ -26,7 +26,11 @@ from PySide6.QtWidgets import (
 
 from counterpart.core.project.points import MatchSet, MatchState
 from counterpart.desktop.matches.matches_model import COLOUR, COSINE, CYCLE, NUMBER, STATE, MatchesModel
-from counterpart.desktop.widgets.controls import EmptyState, NumberField, Segments, icon_button, muted
+from counterpart.desktop.widgets.buttons import icon_button
+from counterpart.desktop.widgets.empty_state import EmptyState
+from counterpart.desktop.widgets.labels import muted
+from counterpart.desktop.widgets.number_field import NumberField
+from counterpart.desktop.widgets.segments import Segments
 from counterpart.desktop.widgets.table_model import dress
 from counterpart.desktop.widgets.theme import GRID
 

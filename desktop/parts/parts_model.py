@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor
 
 from counterpart.core.project.model import PartLabel
-from counterpart.desktop.widgets.controls import swatch
+from counterpart.desktop.widgets.icons import swatch
 from counterpart.desktop.widgets.table_model import Index, TableModel
 from counterpart.desktop.widgets.theme import colours
 

@@ -31,7 +31,9 @@ from counterpart.core.project.model import PartLabel
 from counterpart.core.wording import counted
 from counterpart.desktop.parts.parts_model import COLOUR, LOCK, NAME, SHARE, VISIBLE, PartsModel
 from counterpart.desktop.parts.parts_rows import PartsTable, PartToggle
-from counterpart.desktop.widgets.controls import EmptyState, action_button, icon_button, muted
+from counterpart.desktop.widgets.buttons import action_button, icon_button
+from counterpart.desktop.widgets.empty_state import EmptyState
+from counterpart.desktop.widgets.labels import muted
 from counterpart.desktop.widgets.table_model import dress
 from counterpart.desktop.widgets.theme import GRID
 

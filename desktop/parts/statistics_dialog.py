@@ -39,7 +39,10 @@ from counterpart.desktop.images.image_rows import state_colour
 from counterpart.desktop.images.image_words import STATE_NAMES
 from counterpart.desktop.images.images_foot import StateBar
 from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
-from counterpart.desktop.widgets.controls import EmptyState, Notice, muted, swatch
+from counterpart.desktop.widgets.empty_state import EmptyState
+from counterpart.desktop.widgets.icons import swatch
+from counterpart.desktop.widgets.labels import muted
+from counterpart.desktop.widgets.notice import Notice
 from counterpart.desktop.widgets.table_model import Index, TableModel
 from counterpart.desktop.widgets.theme import GRID, colours
 

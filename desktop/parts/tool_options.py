@@ -8,7 +8,9 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSizePolicy, QWidget
 
 from counterpart.desktop.canvas.tool import Tool
 from counterpart.desktop.parts.brush_tool import MAX_RADIUS
-from counterpart.desktop.widgets.controls import NumberField, Segments, muted
+from counterpart.desktop.widgets.labels import muted
+from counterpart.desktop.widgets.number_field import NumberField
+from counterpart.desktop.widgets.segments import Segments
 from counterpart.desktop.widgets.theme import GRID
 
 __all__ = ["ToolOptions"]

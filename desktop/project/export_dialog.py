@@ -27,8 +27,8 @@ from counterpart.core.project.model import ImageState
 from counterpart.core.wording import plural
 from counterpart.desktop.jobs.job_dialog import JobDialog
 from counterpart.desktop.jobs.job_runner import Failure, Job, JobRunner, Outcome
-from counterpart.desktop.widgets.controls import field_label, muted
 from counterpart.desktop.widgets.form import field_row, form_grid
+from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.report_text import section
 from counterpart.desktop.widgets.theme import GRID
 

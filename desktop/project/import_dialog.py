@@ -36,8 +36,8 @@ from counterpart.core.project.document import Document
 from counterpart.core.wording import plural
 from counterpart.desktop.jobs.job_dialog import JobDialog
 from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
-from counterpart.desktop.widgets.controls import field_label, muted
 from counterpart.desktop.widgets.form import field_row, form_grid
+from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.report_text import Count, counts_table, section
 from counterpart.desktop.widgets.theme import GRID
 

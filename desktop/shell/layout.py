@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 from counterpart.desktop.shell.actions import MENUS, Actions
 from counterpart.desktop.shell.banner import Banner
 from counterpart.desktop.shell.settings import Settings
-from counterpart.desktop.widgets.controls import Notice
 from counterpart.desktop.widgets.icons import ICON_PX
+from counterpart.desktop.widgets.notice import Notice
 
 __all__ = ["Layout"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Slot
 
-from counterpart.desktop.widgets.controls import Notice
+from counterpart.desktop.widgets.notice import Notice
 
 __all__ = ["Messages"]
 

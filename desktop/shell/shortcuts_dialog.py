@@ -20,8 +20,9 @@ from PySide6.QtWidgets import (
 
 from counterpart.desktop.shell.actions import GESTURES, Actions, plain
 from counterpart.desktop.shell.settings import Settings
-from counterpart.desktop.widgets.controls import Notice, field_label, muted
 from counterpart.desktop.widgets.icons import icon
+from counterpart.desktop.widgets.labels import field_label, muted
+from counterpart.desktop.widgets.notice import Notice
 from counterpart.desktop.widgets.theme import GRID, colours, strong_font
 
 __all__ = ["ShortcutsDialog"]

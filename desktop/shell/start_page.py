@@ -9,8 +9,8 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from counterpart.desktop.widgets.controls import line, muted
 from counterpart.desktop.widgets.icons import icon, pixmap
+from counterpart.desktop.widgets.labels import line, muted
 from counterpart.desktop.widgets.theme import GRID, colours
 
 __all__ = ["StartPage"]

@@ -7,7 +7,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QStatusBar, QTo
 
 from counterpart.core.jobs import Progress, format_duration
 from counterpart.core.project.changes import SavedChanged
-from counterpart.desktop.widgets.controls import Elided, icon_button
+from counterpart.desktop.widgets.buttons import icon_button
+from counterpart.desktop.widgets.labels import Elided
 from counterpart.desktop.widgets.theme import GRID, colours
 
 __all__ = ["JobStatus", "StatusBar", "format_bytes"]

@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QMenu, QSizePolicy, Q
 from counterpart.core.project.sequence import FrameState
 from counterpart.desktop.shell.actions import Actions
 from counterpart.desktop.video.frame_track import FrameTrack, state_colour
-from counterpart.desktop.widgets.controls import action_button, line, muted
+from counterpart.desktop.widgets.buttons import action_button
+from counterpart.desktop.widgets.labels import line, muted
 from counterpart.desktop.widgets.theme import GRID, colours, small_font
 
 __all__ = ["TimelinePanel"]

@@ -32,8 +32,8 @@ from counterpart.core.pipeline.video.frames import (
 from counterpart.core.wording import plural
 from counterpart.desktop.jobs.job_dialog import JobDialog
 from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
-from counterpart.desktop.widgets.controls import field_label, heading, muted
 from counterpart.desktop.widgets.form import form_grid
+from counterpart.desktop.widgets.labels import field_label, heading, muted
 from counterpart.desktop.widgets.theme import GRID
 
 __all__ = ["VideoDialog"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
-from counterpart.desktop.widgets.controls import muted
+from counterpart.desktop.widgets.labels import muted
 from counterpart.desktop.widgets.theme import GRID
 
 __all__ = ["PreviewLine"]

@@ -10,7 +10,7 @@ from PySide6.QtCore import QModelIndex, QObject, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from counterpart.desktop.widgets.controls import swatch
+from counterpart.desktop.widgets.icons import swatch
 from counterpart.desktop.widgets.table_model import Index, TableModel, dress
 from counterpart.desktop.widgets.theme import colours
 

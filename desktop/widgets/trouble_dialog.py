@@ -22,8 +22,8 @@ from PySide6.QtWidgets import (
 
 from counterpart.core import __version__
 from counterpart.core.errors import CounterpartError
-from counterpart.desktop.widgets.controls import heading
 from counterpart.desktop.widgets.icons import pixmap
+from counterpart.desktop.widgets.labels import heading
 from counterpart.desktop.widgets.theme import GRID, colours
 
 __all__ = ["ExceptionHook", "TroubleDialog"]

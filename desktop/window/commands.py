@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from counterpart.core import __version__
 from counterpart.desktop.shell.actions import Action
 from counterpart.desktop.shell.shortcuts_dialog import ShortcutsDialog
-from counterpart.desktop.widgets.controls import retint
+from counterpart.desktop.widgets.retint import retint
 from counterpart.desktop.widgets.theme import apply_theme, colours
 from counterpart.desktop.window.preferences_dialog import PreferencesDialog
 from counterpart.desktop.workbench import Workbench

@@ -24,8 +24,8 @@ from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
 from counterpart.desktop.project.session import projects_dir
 from counterpart.desktop.shell.settings import Preferences, Settings
 from counterpart.desktop.shell.status_bar import format_bytes
-from counterpart.desktop.widgets.controls import field_label, muted
 from counterpart.desktop.widgets.form import Form, Knob, field_row, form_grid
+from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.theme import GRID
 
 __all__ = ["PreferencesDialog"]

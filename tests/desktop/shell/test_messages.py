@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from counterpart.desktop.shell.messages import Messages
-from counterpart.desktop.widgets.controls import Notice
+from counterpart.desktop.widgets.notice import Notice
 
 
 @pytest.fixture
