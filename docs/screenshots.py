@@ -93,7 +93,7 @@ class Studio:
     def find_parts(self) -> None:
         """Run Parts with its defaults, as a person would who presses the button."""
         done: list[str] = []
-        self.window.bench.jobs.ended.connect(done.append)
+        self.window.bench.jobs.ended.connect(lambda job, _outcome: done.append(job.kind))
         self.window.finding.panel.button.click()
         self.wait("the parts", lambda: bool(done))
         self.show(MAIN)

@@ -32,6 +32,7 @@ PACKAGES = {
 NOT_IMPORTED = {
     "torchvision": "timm imports it, and leaves open which build; its versions name the one torch they were built for",
     "pytest-qt": "a plugin, which pytest finds by itself",
+    "pytest-xdist": "a plugin, which pytest finds by itself",
     "import-linter": "a check, run by dev.py",
     "mypy": "a check, run by dev.py",
     "ruff": "a check, run by dev.py",

@@ -120,3 +120,17 @@ def test_one_failed_check_fails_the_whole(capsys):
     assert dev.report({"ruff check": 0, "pytest": 0}) == 0
     assert dev.report({"ruff check": 1, "pytest": 0}) == 1
     assert "FAILED  ruff check" in capsys.readouterr().out
+
+
+def test_tests_run_on_the_cores_there_are_unless_one_process_is_asked_for(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")  # a person's own setting stays
+    monkeypatch.setattr(dev.os, "cpu_count", lambda: 16)
+    assert dev.in_parallel(["-k", "geometry"]) == ["-n", "4", "--dist", "loadfile"]
+    assert dev.os.environ["OMP_NUM_THREADS"] == "3"
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    dev.in_parallel([])
+    assert dev.os.environ["OMP_NUM_THREADS"] == "4"
+    for one in (["--pdb"], ["-n0"], ["-s"]):
+        assert dev.in_parallel(one) == []
+    monkeypatch.setattr(dev.os, "cpu_count", lambda: 1)
+    assert dev.in_parallel([]) == []
