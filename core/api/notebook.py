@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from counterpart.core.evaluate.keypoints import Annotated
-    from counterpart.core.features.values import FeatureMap, Tap
+    from counterpart.core.features.taps import Tap
+    from counterpart.core.features.values import FeatureMap
     from counterpart.core.formats.base import ExportOptions, ExportReport, ImportReport
     from counterpart.core.geometry import Size
     from counterpart.core.images.reading import ImageRef
@@ -101,7 +102,7 @@ def features(
         UsageError: Not an image, or a request the model cannot answer.
         ModelNotInstalledError: The model is not installed.
     """
-    from counterpart.core.features.values import Tap
+    from counterpart.core.features.taps import Tap
 
     engine = engine or _default_engine()
     taps = [Tap.parse(tap) if isinstance(tap, str) else tap or engine.defaults.match_tap]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import cast, get_args
 
 from counterpart.core.errors import UsageError
-from counterpart.core.features.values import Precision
+from counterpart.core.features.taps import Precision
 
 __all__ = ["DEVICES", "PRECISIONS", "Placement", "place"]
 

@@ -15,7 +15,8 @@ from counterpart.core.backbone.device import Placement
 from counterpart.core.backbone.plan import MAX_TOKENS, EncoderPlan
 from counterpart.core.backbone.registry import ModelInfo
 from counterpart.core.errors import CounterpartError, UsageError
-from counterpart.core.features.values import FeatureSpec, Precision, Tap
+from counterpart.core.features.taps import Precision, Tap
+from counterpart.core.features.values import FeatureSpec
 from counterpart.core.geometry import GridGeometry, Size
 from counterpart.core.jobs import JobContext, silent
 

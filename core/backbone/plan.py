@@ -10,7 +10,8 @@ from counterpart.core.backbone.device import Placement, place
 from counterpart.core.backbone.registry import ModelInfo, model_info
 from counterpart.core.backbone.weights import installed
 from counterpart.core.errors import UsageError
-from counterpart.core.features.values import FeatureSpec, PositionMode, Precision, Tap
+from counterpart.core.features.taps import PositionMode, Precision, Tap
+from counterpart.core.features.values import FeatureSpec
 from counterpart.core.geometry import GridGeometry, Size
 
 __all__ = ["MAX_TOKENS", "EncoderPlan", "plan_encoder"]

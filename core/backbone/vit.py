@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from counterpart.core.backbone.encoder import Encoder, RawFeatures, compute_dtype, to_storage
 from counterpart.core.backbone.plan import EncoderPlan
 from counterpart.core.errors import UsageError
-from counterpart.core.features.values import FeatureSpec, PositionMode
+from counterpart.core.features.taps import PositionMode
+from counterpart.core.features.values import FeatureSpec
 from counterpart.core.jobs import JobContext
 
 __all__ = ["VitEncoder", "resample_positions"]

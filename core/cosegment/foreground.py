@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from counterpart.core.features.clustering import assign
 from counterpart.core.features.saliency import SaliencyParams, border_tokens, saliency_map
-from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap
 
 __all__ = ["ForegroundModel", "fit_linear", "sigmoid"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from counterpart.core.errors import UsageError
 from counterpart.core.features.saliency import SaliencyMethod, SaliencyParams
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from counterpart.core.refine import Refinement, RefineParams
 
 if TYPE_CHECKING:

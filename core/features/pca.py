@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import UsageError
-from counterpart.core.features.values import FeatureMap, Tap, l2_normalise
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap, l2_normalise
 from counterpart.core.jobs import JobContext
 
 __all__ = ["Pca", "PcaParams", "fit_pca"]

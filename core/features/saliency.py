@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import UsageError
-from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap
 
 __all__ = [
     "SaliencyMethod",

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from counterpart.core.features.binning import bins, log_bin_at, log_bin_norms, pooled
-from counterpart.core.features.values import FeatureMap, Tap, l2_normalise
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap, l2_normalise
 
 if TYPE_CHECKING:
     import torch

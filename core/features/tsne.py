@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import CounterpartError, UsageError
-from counterpart.core.features.values import FeatureMap, Tap, l2_normalise
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap, l2_normalise
 from counterpart.core.jobs import JobContext
 
 __all__ = ["TsneParams", "TsneResult", "embed_tsne", "sample_descriptors"]

@@ -14,10 +14,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpart.core.features.taps import FACETS, Facet, PositionMode, Precision, Tap
+from counterpart.core.features.taps import PositionMode, Precision, Tap
 from counterpart.core.geometry import GridGeometry, Size
 
-__all__ = ["FACETS", "Facet", "FeatureMap", "FeatureSpec", "PositionMode", "Precision", "Tap", "l2_normalise"]
+__all__ = ["FeatureMap", "FeatureSpec", "l2_normalise"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from counterpart.core.features.binning import log_bin_at
 from counterpart.core.features.clustering import kmeans
 from counterpart.core.features.saliency import background_saliency, cls_saliency
 from counterpart.core.features.similarity import similarity_blocks, token_similarities
-from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap
 from counterpart.core.jobs import JobContext
 
 if TYPE_CHECKING:

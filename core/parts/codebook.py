@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from counterpart.core.cosegment.foreground import ForegroundModel
 from counterpart.core.errors import FormatError, UsageError
 from counterpart.core.features.saliency import SaliencyParams
-from counterpart.core.features.values import FeatureSpec, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureSpec
 from counterpart.core.files import atomic_write
 from counterpart.core.project.palette import Colour, colour_at
 

@@ -15,7 +15,8 @@ from counterpart.core.backbone.registry import DEFAULT_MODEL, ModelDefaults, Mod
 from counterpart.core.errors import ImageError, UsageError
 from counterpart.core.features.cache import FeatureCache, cache_dir
 from counterpart.core.features.feature_set import FeatureSet
-from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap
 from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext

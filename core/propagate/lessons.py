@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import UsageError
-from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap, l2_normalise
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap, FeatureSpec, l2_normalise
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.propagate.params import PropagateParams
 

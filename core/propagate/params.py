@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from counterpart.core.errors import UsageError
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from counterpart.core.refine import Refinement, RefineParams
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import resize_rgb
 from counterpart.core.tools.edges import working_frame

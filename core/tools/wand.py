@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from counterpart.core.features.similarity import SimilarityField
-from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.tools.edges import EdgeGuide, LocalModels
 from counterpart.core.tools.region import Box4, Region, grow_box

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpart.core.features.values import FeatureMap, Tap, l2_normalise
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap, l2_normalise
 from counterpart.core.track.params import TrackParams
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from counterpart.core.backbone.registry import ModelInfo
 from counterpart.core.errors import UsageError
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 
 __all__ = ["Segment", "TrackParams", "default_tap", "governed", "plan_segments"]
 

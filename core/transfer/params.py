@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from counterpart.core.errors import UsageError
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 
 if TYPE_CHECKING:
     from counterpart.core.backbone.registry import ModelDefaults

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from counterpart.core.features.values import FeatureMap, Tap, l2_normalise
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap, l2_normalise
 from counterpart.core.project.points import Box
 
 __all__ = ["View", "ViewKey", "box_window", "mirrored_copy", "template_window"]

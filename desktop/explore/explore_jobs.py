@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.backbone.registry import ModelInfo
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
 from counterpart.desktop.jobs.backend import Backend, ModelChoice

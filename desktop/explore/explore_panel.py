@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from counterpart.core.backbone.registry import ModelInfo
-from counterpart.core.features.values import FACETS, Facet, Tap
+from counterpart.core.features.taps import FACETS, Facet, Tap
 from counterpart.desktop.explore.explore_jobs import ExploreParams, ViewKind
 from counterpart.desktop.explore.point_colours import Colouring
 from counterpart.desktop.explore.scatter import Scatter

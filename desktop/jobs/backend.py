@@ -15,7 +15,8 @@ from counterpart.core.backbone.install import install
 from counterpart.core.backbone.registry import DEFAULT_MODEL, list_models, model_info
 from counterpart.core.backbone.weights import is_installed
 from counterpart.core.features.cache import FeatureCache, cache_dir
-from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap
 from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext

@@ -70,7 +70,7 @@ def measure_times(
     import numpy as np
     import torch
 
-    from counterpart.core.features.values import Tap
+    from counterpart.core.features.taps import Tap
 
     rows = []
     for name, side, stride, count in cases:
@@ -119,7 +119,7 @@ def peak_memory(precision: str, side: int) -> dict[str, int]:
     """Encode one square image at stride 14; the peak resident size of this process, which should do nothing else."""
     import numpy as np
 
-    from counterpart.core.features.values import Tap
+    from counterpart.core.features.taps import Tap
 
     encoder, _ = random_encoder("dinov2_vits14", precision)
     before = peak_kilobytes()
@@ -139,7 +139,7 @@ def measure_agreement() -> dict[str, object] | None:
     from counterpart.core.backbone.plan import plan_encoder
     from counterpart.core.backbone.registry import DEFAULT_MODEL
     from counterpart.core.backbone.weights import is_installed
-    from counterpart.core.features.values import Tap
+    from counterpart.core.features.taps import Tap
     from counterpart.core.images.reading import find_images, read_image
     from counterpart.core.resources import resource_path
 

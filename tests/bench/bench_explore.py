@@ -29,7 +29,8 @@ def smooth(seed: int) -> np.ndarray:
 def filled_cache(folder: Path, images: int):
     """A cache on disk with features of two layers of every image, and what reads them."""
     from counterpart.core.features.cache import FeatureCache
-    from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+    from counterpart.core.features.taps import Tap
+    from counterpart.core.features.values import FeatureMap, FeatureSpec
     from counterpart.core.geometry import GridGeometry
 
     taps = (Tap(5, "token"), Tap(11, "token"))
@@ -113,7 +114,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def explore_map(seed: int):
     """Features of one image in memory."""
-    from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+    from counterpart.core.features.taps import Tap
+    from counterpart.core.features.values import FeatureMap, FeatureSpec
     from counterpart.core.geometry import GridGeometry
 
     spec = FeatureSpec("random", "0" * 64, (Tap(11, "token"),), 14, 448, None)

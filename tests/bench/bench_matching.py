@@ -24,7 +24,8 @@ SIDE, PATCH, STRIDE, WIDTH = 224, 8, 4, 384
 
 def random_features(rows: int, cols: int, seed: int):
     """Features with smooth, image-like descriptors, so that best buddies are neither none nor all."""
-    from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+    from counterpart.core.features.taps import Tap
+    from counterpart.core.features.values import FeatureMap, FeatureSpec
     from counterpart.core.geometry import GridGeometry
 
     rng = np.random.default_rng(seed)

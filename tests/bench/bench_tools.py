@@ -24,7 +24,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap  # noqa: E402
+from counterpart.core.features.taps import Tap  # noqa: E402
+from counterpart.core.features.values import FeatureMap, FeatureSpec  # noqa: E402
 from counterpart.core.geometry import GridGeometry  # noqa: E402
 from counterpart.core.refine import grab_cut  # noqa: E402
 from counterpart.core.tools.boundary import BoundaryParams, refine_boundary  # noqa: E402

@@ -27,7 +27,8 @@ GRID, WIDTH, KEYPOINTS = 31, 384, 20
 
 def feature_map(seed: int):
     """Smooth random features of one view."""
-    from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+    from counterpart.core.features.taps import Tap
+    from counterpart.core.features.values import FeatureMap, FeatureSpec
     from counterpart.core.geometry import GridGeometry
 
     rng = np.random.default_rng(seed)

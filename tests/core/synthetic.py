@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from counterpart.core.features.similarity import similarity_blocks
-from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 
 TAP = Tap(0, "token")

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.project.points import Skeleton
 from counterpart.core.transfer import Target, Template, View, ViewKey

@@ -10,7 +10,8 @@ import numpy as np
 
 from counterpart.core.errors import UsageError
 from counterpart.core.features.cache import FeatureCache
-from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import JobContext

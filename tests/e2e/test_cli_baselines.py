@@ -14,7 +14,7 @@ from counterpart.core.backbone.registry import model_info
 from counterpart.core.backbone.weights import store_weights
 from counterpart.core.cli import build_parser, main
 from counterpart.core.cli.masks import cosegment_job
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from counterpart.core.pipeline.engine import Engine
 from counterpart.core.pipeline.matches.matching import MatchJob
 from tests.core.backbone_tiny import photo

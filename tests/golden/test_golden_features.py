@@ -9,7 +9,7 @@ import torch
 from counterpart.core.backbone.checkpoints import import_checkpoint
 from counterpart.core.backbone.load import load_encoder
 from counterpart.core.backbone.plan import plan_encoder
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 
 HEADS = 6
 FACETS = ("key", "query", "value", "token")

@@ -31,7 +31,7 @@ from counterpart.core.evaluate.cosegmentation import (
 )
 from counterpart.core.evaluate.parts import adjusted_rand, contingency, normalised_mutual_information
 from counterpart.core.features.feature_set import FeatureSet
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import silent
 from counterpart.core.parts import Grouping, PartsParams, discover_parts, part_pixels

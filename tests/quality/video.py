@@ -21,7 +21,8 @@ from counterpart.core.backbone.extractor import extract
 from counterpart.core.backbone.registry import DEFAULT_MODEL
 from counterpart.core.evaluate.video import DavisSequence, VideoScore, davis_sequences, score_video
 from counterpart.core.features.cache import FeatureCache, cache_dir
-from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.images.video import FolderFrames
 from counterpart.core.jobs import silent

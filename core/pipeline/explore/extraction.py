@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import UsageError
-from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap
 from counterpart.core.files import write_bytes
 from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef

@@ -16,8 +16,9 @@ from counterpart.core.errors import UsageError
 from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.features.pca import PcaParams, fit_pca
 from counterpart.core.features.pictures import colour_values, stretch
+from counterpart.core.features.taps import Tap
 from counterpart.core.features.tsne import TsneParams, TsneResult, embed_tsne
-from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.features.values import FeatureMap
 from counterpart.core.geometry import GridGeometry, Size
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from counterpart.core.errors import ImageError, UsageError
 from counterpart.core.features.feature_set import FeatureSet
-from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap
 from counterpart.core.files import write_json
 from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef

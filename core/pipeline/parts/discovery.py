@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from counterpart.core.backbone.registry import ModelDefaults
 from counterpart.core.cosegment.cosegmentation import CosegmentResult, cosegment
 from counterpart.core.features.feature_set import FeatureSet
-from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap
 from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import JobContext
 from counterpart.core.parts import PartsImage, PartsParams, PartsResult, apply_codebook, discover_parts, part_pixels

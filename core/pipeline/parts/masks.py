@@ -13,7 +13,7 @@ from counterpart.core.backbone.registry import ModelDefaults
 from counterpart.core.cosegment.cosegmentation import CosegmentResult, cosegment, mask_pixels
 from counterpart.core.cosegment.params import CosegmentParams
 from counterpart.core.features.feature_set import FeatureSet
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import JobContext

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from counterpart.core.errors import CounterpartError, UsageError
 from counterpart.core.features.clustering import assign, kmeans
 from counterpart.core.features.feature_set import FeatureSet
-from counterpart.core.features.values import FeatureMap, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap
 from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext

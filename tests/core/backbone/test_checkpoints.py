@@ -17,7 +17,7 @@ from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.backbone.registry import model_info
 from counterpart.core.backbone.weights import installed, is_installed, read_weights
 from counterpart.core.errors import CheckpointError, UsageError
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from tests.core.backbone_tiny import TINY, photo, tiny_encoder, tiny_info, tiny_state
 
 REGISTERS = dataclasses.replace(TINY, layer_scale=True, registers=4, class_position=False)

@@ -11,7 +11,7 @@ from counterpart.core.backbone.load import load_encoder
 from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.errors import CounterpartError, ImageError, JobCancelledError, ModelNotInstalledError, UsageError
 from counterpart.core.features.cache import FeatureCache
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from counterpart.core.images.reading import ImageRef, find_images, read_image
 from counterpart.core.jobs import CancelToken, JobContext
 from tests.core.backbone_tiny import install_tiny, photo

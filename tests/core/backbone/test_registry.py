@@ -13,7 +13,7 @@ from counterpart.core.backbone.load import load_encoder
 from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.backbone.registry import DEFAULT_MODEL, built_in_models, list_models, model_info
 from counterpart.core.errors import CheckpointError, UsageError
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from tests.core.backbone_tiny import install_tiny
 
 BUILT_IN = {info.name: info for info in built_in_models()}

@@ -11,7 +11,7 @@ from counterpart.core.backbone.plan import EncoderPlan
 from counterpart.core.backbone.registry import model_info
 from counterpart.core.backbone.resnet import ResNetEncoder
 from counterpart.core.errors import UsageError
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from tests.core.backbone_tiny import photo
 
 STAGES = [Tap(index, "token") for index in range(4)]

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from counterpart.core.backbone.convert import build_module
 from counterpart.core.backbone.vit import resample_positions
 from counterpart.core.errors import CounterpartError, JobCancelledError, UsageError
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from counterpart.core.jobs import CancelToken, JobContext
 from tests.core.backbone_tiny import TINY, photo, tiny_encoder, tiny_info, tiny_state
 

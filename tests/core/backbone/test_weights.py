@@ -20,7 +20,7 @@ from counterpart.core.backbone.load import load_encoder
 from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.backbone.registry import DEFAULT_MODEL, Source, model_info
 from counterpart.core.errors import CheckpointError, JobCancelledError, ModelNotInstalledError, OutputError, UsageError
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from counterpart.core.jobs import CancelToken, JobContext, silent
 from tests.core.backbone_tiny import TINY, install_tiny, tiny_info, tiny_state
 

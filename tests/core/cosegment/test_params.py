@@ -7,7 +7,7 @@ import pytest
 from counterpart.core.backbone.registry import model_info
 from counterpart.core.cosegment.params import CosegmentParams
 from counterpart.core.errors import UsageError
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 
 KEY = Tap(11, "key")
 

@@ -13,7 +13,7 @@ from counterpart.core.errors import UsageError
 from counterpart.core.evaluate.keypoint_quality import KeypointQuality, leave_one_out
 from counterpart.core.evaluate.keypoints import read_groups
 from counterpart.core.features.cache import FeatureCache
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from counterpart.core.jobs import CancelToken, JobCancelledError, JobContext, silent
 from counterpart.core.project.points import Skeleton
 from counterpart.core.transfer import TransferParams

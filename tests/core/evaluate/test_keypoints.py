@@ -24,7 +24,7 @@ from counterpart.core.evaluate.keypoints import (
     reliability,
 )
 from counterpart.core.features.cache import FeatureCache
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import silent
 from counterpart.core.transfer import TransferParams

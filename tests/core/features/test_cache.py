@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from counterpart.core.features.cache import FeatureCache, _parts, cache_dir
 from counterpart.core.features.feature_set import FeatureSet
-from counterpart.core.features.values import FACETS, FeatureMap, FeatureSpec, Tap
+from counterpart.core.features.taps import FACETS, Tap
+from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import ImageRef
 

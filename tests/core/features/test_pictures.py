@@ -16,8 +16,9 @@ from counterpart.core.features.pictures import (
     heat_overlay,
     stretch,
 )
+from counterpart.core.features.taps import Tap
 from counterpart.core.features.tsne import TsneParams, embed_tsne
-from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.jobs import CancelToken, JobContext, silent
 

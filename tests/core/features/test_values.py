@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap, l2_normalise
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap, FeatureSpec, l2_normalise
 from counterpart.core.geometry import GridGeometry
 
 KEY, TOKEN = Tap(9, "key"), Tap(11, "token")

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from counterpart.core.backbone.registry import model_info
 from counterpart.core.errors import JobCancelledError, UsageError
-from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.jobs import CancelToken, JobContext, silent
 from counterpart.core.matching.pairs import (

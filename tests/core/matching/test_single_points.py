@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.matching.pairs import MatchParams
 from counterpart.core.matching.single_points import match_places

@@ -9,7 +9,7 @@ import pytest
 from counterpart.core.cosegment.cosegmentation import cosegment
 from counterpart.core.cosegment.params import CosegmentParams
 from counterpart.core.errors import FormatError, JobCancelledError, OutputError, UsageError
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from counterpart.core.jobs import CancelToken, JobContext, silent
 from counterpart.core.parts import PartsParams, apply_codebook, discover_parts, part_pixels
 from counterpart.core.parts.codebook import Codebook, align_parts

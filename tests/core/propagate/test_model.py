@@ -9,7 +9,8 @@ import pytest
 
 from counterpart.core.backbone.registry import built_in_models
 from counterpart.core.errors import UsageError
-from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import resize_rgb
 from counterpart.core.jobs import silent

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from counterpart.core.errors import UsageError
-from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.jobs import JobContext, silent
 from counterpart.core.refine import guided_filter

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from counterpart.core.errors import CounterpartError, ImageError, JobCancelledError, OutputError, UsageError
-from counterpart.core.features.values import FeatureMap, FeatureSpec, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.video import ArrayFrames
 from counterpart.core.jobs import CancelToken, JobContext, silent

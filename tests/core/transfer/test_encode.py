@@ -8,7 +8,7 @@ from counterpart.core.backbone.extractor import extract_arrays
 from counterpart.core.backbone.load import load_encoder
 from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.features.cache import FeatureCache
-from counterpart.core.features.values import Tap
+from counterpart.core.features.taps import Tap
 from counterpart.core.images.reading import ImageRef, find_images
 from counterpart.core.jobs import silent
 from counterpart.core.transfer import TransferParams, ViewKey

@@ -4,7 +4,8 @@ import pytest
 from PySide6.QtCore import Qt
 
 from counterpart.core.features.cache import FeatureCache
-from counterpart.core.features.values import FeatureSpec, Tap
+from counterpart.core.features.taps import Tap
+from counterpart.core.features.values import FeatureSpec
 from counterpart.desktop.jobs.backend import backend_maker
 from counterpart.desktop.jobs.job_runner import Job
 from counterpart.desktop.shell.settings import Preferences, Settings
