@@ -78,13 +78,18 @@ def costliest_imports(environment: dict[str, str], count: int = 25) -> list[tupl
     return sorted(rows, key=lambda row: -row[1])[:count]
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=5, metavar="N")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--modules", action="store_true")
-    args = parser.parse_args()
+    parser.add_argument(
+        "--quick", action="store_true", help="as little as shows that it runs; its figures mean nothing"
+    )
+    args = parser.parse_args(arguments)
+    if args.quick:
+        args.runs = 1
     with tempfile.TemporaryDirectory(prefix="counterpart-start-") as folder:
         environment = {
             **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},

@@ -435,7 +435,9 @@ def test_a_part_of_several_prototypes_comes_back_from_disk_and_labels_the_same(t
 def test_another_order_of_the_parts_changes_their_labels_and_nothing_else(scene, book):
     maps, _, _ = scene
     before, after = (apply_codebook(maps[:1], each, silent()).images[0] for each in (book, book.reordered([1, 0])))
-    np.testing.assert_array_equal(after.likeness, before.likeness[..., ::-1])
+    # A product of matrices rounds otherwise when its columns change places, on some processors.
+    np.testing.assert_allclose(after.likeness, before.likeness[..., ::-1], rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(after.labels, np.array([0, 2, 1])[before.labels])
 
 
 def test_a_prototype_of_no_part_makes_a_codebook_damaged(tmp_path, book):

@@ -55,7 +55,7 @@ def test_a_view_is_computed_when_asked_for_and_seen_beside_its_panel_alone(qtbot
 def test_the_pointer_shows_what_is_alike_and_leaving_takes_it_away(qtbot, bench, room):
     bench.toolbox.choose("similarity")
     QTest.mouseMove(bench.canvas, middle(bench))
-    qtbot.waitUntil(lambda: isinstance(bench.canvas.panes[0].heat, Heat))
+    qtbot.waitUntil(lambda: isinstance(bench.canvas.panes[0].heat, Heat), timeout=20_000)
     assert not bench.images.model._heats, "thumbnails wait until the place is pinned"
     room.tool.leave()
     assert bench.canvas.panes[0].heat is None
