@@ -28,6 +28,8 @@ from tests.mutation.mutants import find_mutants
 from tests.mutation.trial import Job, MutationError, Target, try_mutants
 
 ROOT = Path(__file__).resolve().parents[2]
+ANY = "any"
+"""Stands in the list of equivalents for all changes to a line."""
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
 
@@ -86,9 +88,10 @@ def collect(paths: list[str]) -> tuple[list[Job], list[str]]:
             if wanted and job.mutant.line not in wanted:
                 continue
             files.add(path_of(job))
-            key = (path_of(job), job.mutant.text, job.mutant.change)
-            used.add(key)
-            if key not in known:
+            place = (path_of(job), job.mutant.text)
+            keys = {(*place, job.mutant.change), (*place, ANY)}
+            used |= keys
+            if known.keys().isdisjoint(keys):
                 jobs.append(job)
     # Of single lines, nothing can be said about the others.
     whole = files - {path.partition(":")[0] for path in paths if ":" in path}

@@ -1,7 +1,9 @@
 """Small changes to a module's syntax tree, each of which a test ought to notice.
 
 Left alone is what cannot matter or only matters to a reader: docstrings, annotations, decorators, imports, logging, the
-messages of errors, strings, `__all__`, and what stands under `TYPE_CHECKING`.
+messages of errors, strings, `__all__`, and what stands under `TYPE_CHECKING`. Calls of `step` and `check` on a job's
+context as well: a report of progress more or less changes no result, and that jobs can be cancelled is tested of each
+job as a whole.
 """
 
 from __future__ import annotations
@@ -222,7 +224,7 @@ def _matters(node: ast.stmt) -> bool:
     if isinstance(node, ast.Expr):
         if isinstance(node.value, ast.Constant):
             return False  # a docstring, or `...`
-        return not (isinstance(node.value, ast.Call) and _root(node.value.func) in LOGGERS)
+        return not (isinstance(node.value, ast.Call) and (_root(node.value.func) in LOGGERS or _is_report(node.value)))
     if isinstance(node, ast.If):
         return _name(node.test) != "TYPE_CHECKING"
     if isinstance(node, ast.FunctionDef):
@@ -329,6 +331,14 @@ def _is_empty(shape: ast.expr) -> bool:
     """Whether an array of a shape has no values that could be others."""
     sides = shape.elts if isinstance(shape, ast.Tuple) else [shape]
     return any(isinstance(side, ast.Constant) and side.value == 0 for side in sides)
+
+
+def _is_report(call: ast.Call) -> bool:
+    """Whether a call says how far a job is, as `ctx.step(done, total, text)`, or asks whether it was cancelled."""
+    function = call.func
+    if not isinstance(function, ast.Attribute):
+        return False
+    return (function.attr == "step" and len(call.args) == 3) or ast.unparse(function) == "ctx.check"
 
 
 def _is_text(node: ast.expr) -> bool:

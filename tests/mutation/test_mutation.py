@@ -46,6 +46,7 @@ def changes(source):
         ("x = a.sum(axis=b)", ["a.sum(axis=b) → a.sum()"]),
         ("x = [a for a in b if c]", ["for a in b if c → for a in b"]),
         ("a.append(b)", ["a.append(b) → nothing"]),
+        ("store.check()", ["store.check() → nothing"]),
         ("a += b", ["a += b → nothing", "a += b → a -= b"]),
         ("def f():\n    return a, b", ["(a, b) → (b, a)"]),
         ("def f(a=0): ...", ["0 → 1"]),
@@ -68,6 +69,9 @@ def test_what_only_a_reader_sees_is_left_alone():
     @decorated(depth=3)
     def f(a: Annotated[int, 4]) -> Literal[5]:
         log.info("took %d", 1 + a)
+        ctx.stage(b, c).step(a, a + 1, "Half")
+        self.part.step(0, 1, "Whole")
+        ctx.check()
         assert a is not b
         raise ValueError(f"{a + 1} of 7")
     '''
