@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import UsageError
+from counterpart.core.features.saliency import border_tokens
 from counterpart.core.features.taps import Tap
 from counterpart.core.features.values import FeatureMap, l2_normalise
 from counterpart.core.jobs import JobContext
@@ -231,7 +232,7 @@ def _find_split(
         ctx.step(index, len(features), "Telling object from background")
         values = _rows(features[index], tap)
         moments.add(_tokens(values, params, step, index))
-        border.add(_tokens(values[_edge(features[index].grid_hw).reshape(-1)], params, 1, index))
+        border.add(_tokens(values[border_tokens(features[index].grid_hw).reshape(-1)], params, 1, index))
     mean, components, _ = moments.principal(1)
     axis = components[0]
     inside = (moments.sample() - mean) @ axis
@@ -240,12 +241,6 @@ def _find_split(
     if np.mean(outside > threshold) > np.mean(inside > threshold):
         axis, threshold = -axis, -threshold
     return _Split(mean, axis, threshold)
-
-
-def _edge(grid_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    edge = np.ones(grid_hw, dtype=np.bool_)
-    edge[1:-1, 1:-1] = False
-    return edge
 
 
 def _otsu(values: NDArray[np.float32], bins: int = 256) -> float:

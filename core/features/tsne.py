@@ -257,6 +257,7 @@ def _start(values: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
     xy = centred @ axes
     if xy.shape[1] < 2:
         xy = np.concatenate([xy, np.zeros((len(xy), 2 - xy.shape[1]))], axis=1)
-    scale = xy.std(axis=0)[0] or 1.0
+    spread = float(xy[:, 0].std())
+    scale = spread if spread > 1e-6 else 1.0  # what equal descriptors differ by is rounding
     noise = np.random.default_rng(seed).normal(0, 0.01, xy.shape)
     return np.asarray((xy / scale + noise) * 1e-4)

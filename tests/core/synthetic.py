@@ -48,6 +48,15 @@ def feature_map(segments, colours, *, noise=0.1, salient=(), seed=0, cls=None, a
     )
 
 
+def given_map(values, image_hw=None, attention=None):
+    """Features of an image whose (rows, columns, D) descriptors are given; stored in half precision."""
+    rows, cols, width = values.shape
+    spec = FeatureSpec("made", "0" * 64, (Tap(9, "token"),), PATCH, None, None)
+    hw = image_hw or (rows * 8, cols * 8)
+    geometry = GridGeometry(hw, (rows * 8, cols * 8), 8, 8, (rows, cols))
+    return FeatureMap(spec, "0" * 64, geometry, (values.astype(np.float16),), (np.zeros(width, np.float32),), attention)
+
+
 def disc(rows=14, cols=16, centre=(6.5, 7.5), radius=4.0):
     """(rows, cols) bool disc."""
     r, c = np.ogrid[:rows, :cols]
