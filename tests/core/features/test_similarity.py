@@ -1,5 +1,6 @@
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterpart.core.features.binning import log_bin
@@ -12,7 +13,8 @@ from counterpart.core.features.similarity import (
 from counterpart.core.features.values import l2_normalise
 from tests.core.synthetic import PATCH, TAP, feature_map, palette, scene_set, similarity_matrix
 
-grids = st.tuples(st.integers(1, 8), st.integers(1, 8))
+grids = st.tuples(st.integers(1, 6), st.integers(1, 6))  # the widest bins reach farther
+few = settings(max_examples=40)
 
 
 def random_map(hw, seed, dim=6):
@@ -25,12 +27,14 @@ def explicit(a, b, hierarchy):
     return flat[0] @ flat[1].T
 
 
+@few
 @given(grids, grids, st.integers(0, 3), st.integers(0, 3))
 def test_factored_similarity_equals_that_of_explicit_descriptors(hw_a, hw_b, hierarchy, seed):
     a, b = random_map(hw_a, seed), random_map(hw_b, seed + 1)
     np.testing.assert_allclose(similarity_matrix(a, b, hierarchy), explicit(a, b, hierarchy), atol=1e-5)
 
 
+@few
 @given(st.integers(0, 2), st.integers(1, 200_000))
 def test_blocks_of_any_size_tile_the_matrix(hierarchy, max_bytes):
     a, b = random_map((7, 5), 1), random_map((4, 6), 2)
@@ -42,6 +46,7 @@ def test_blocks_of_any_size_tile_the_matrix(hierarchy, max_bytes):
     assert seen == 35
 
 
+@few
 @given(grids, grids, st.integers(0, 2))
 def test_similarities_of_some_tokens_are_rows_of_the_matrix(hw_a, hw_b, hierarchy):
     a, b = random_map(hw_a, 3), random_map(hw_b, 4)
@@ -50,8 +55,16 @@ def test_similarities_of_some_tokens_are_rows_of_the_matrix(hw_a, hw_b, hierarch
     np.testing.assert_allclose(token_similarities(a, rc, b, hierarchy).reshape(2, -1), rows, atol=1e-5)
 
 
-def test_empty_grids_give_no_blocks():
-    empty = np.zeros((0, 4, 6), np.float32)
+def test_two_levels_of_bins_are_compared_unless_said_otherwise():
+    a, b, rc = random_map((7, 6), 1), random_map((5, 8), 2), np.array([[3, 2]])
+    whole = next(similarity_blocks(a, b))[1].numpy()
+    np.testing.assert_allclose(whole, explicit(a, b, 2), atol=1e-5)
+    np.testing.assert_allclose(token_similarities(a, rc, b).ravel(), whole[3 * 6 + 2], atol=1e-5)
+
+
+@pytest.mark.parametrize("hw", [(0, 4), (4, 0)])
+def test_empty_grids_give_no_blocks(hw):
+    empty = np.zeros((*hw, 6), np.float32)
     assert list(similarity_blocks(empty, random_map((2, 2), 0))) == []
     assert list(similarity_blocks(random_map((2, 2), 0), empty)) == []
 
@@ -98,3 +111,19 @@ def test_pointing_outside_the_image_takes_the_border():
     outside = similarity_map(maps[0], [-100, -100], maps[0])
     border = similarity_map(maps[0], [PATCH / 2 - 0.5, PATCH / 2 - 0.5], maps[0])
     np.testing.assert_allclose(outside, border, atol=1e-6)
+    rows, columns = maps[0].grid_hw
+    beyond = similarity_map(maps[0], [1e6, 1e6], maps[0])
+    assert beyond[rows - 1, columns - 1] == pytest.approx(1, abs=1e-5)
+
+
+def test_between_tokens_their_descriptors_are_mixed_by_nearness():
+    image = feature_map(np.arange(4).reshape(2, 2), palette(4), noise=0)
+    found = similarity_map(image, image.geometry.grid_to_image([0.25, 0.75]), image)
+    weights = np.array([[0.75 * 0.25, 0.75 * 0.75], [0.25 * 0.25, 0.25 * 0.75]])
+    np.testing.assert_allclose(found, weights / np.linalg.norm(weights), atol=1e-5)
+    wide = feature_map(np.arange(12).reshape(3, 4), palette(12), noise=0)
+    for row, column in ((1, 2), (0, 1)):
+        at = SimilarityField([image, wide]).at(1, wide.geometry.grid_to_image([row + 0.5, column + 0.25]))[1]
+        expected = np.zeros((3, 4))
+        expected[row : row + 2, column : column + 2] = [[0.75, 0.25]] * 2
+        np.testing.assert_allclose(at, expected / np.linalg.norm(expected), atol=1e-5)
