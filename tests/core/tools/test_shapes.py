@@ -1,7 +1,5 @@
 """Polygons, rectangles and lassos against the crossing rule in exact arithmetic."""
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,40 +19,38 @@ def full(region, hw=HW):
     return region.within((0, 0, *hw))
 
 
-def winding(rings, x, y):
-    """(crossings, signed crossings) of the ray from (x, y) to the left, exactly."""
-    count = turns = 0
+def sides(rings):
+    """Sides as (x0, y0, x1, y1), in whole quarters of a pixel."""
     for points in rings:
-        for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True):
-            x0, y0, x1, y1 = map(Fraction, (x0, y0, x1, y1))
-            if (y0 <= y) == (y1 <= y):
-                continue
-            at = x0 + (y - y0) / (y1 - y0) * (x1 - x0)
-            if at <= x:
-                count += 1
-                turns += 1 if y1 > y0 else -1
-    return count, turns
+        for start, end in zip(points, points[1:] + points[:1], strict=True):
+            yield [round(4 * value) for value in (*start, *end)]
+
+
+def beyond(side):
+    """For each pixel, twice the area between a side and the pixel's centre, exactly: positive to the right of it."""
+    x0, y0, x1, y1 = side
+    y, x = 4 * np.mgrid[: HW[0], : HW[1]]
+    return ((x - x0) * (y1 - y0) - (y - y0) * (x1 - x0)) * np.sign(y1 - y0)
 
 
 def brute(rings, rule):
-    def inside(x, y):
-        count, turns = winding(rings, x, y)
-        return count % 2 == 1 if rule == "evenodd" else turns != 0
-
-    return np.array([[inside(x, y) for x in range(HW[1])] for y in range(HW[0])])
+    """Which pixels have their centre inside: by the sides that a ray from it to the left crosses, exactly."""
+    y = 4 * np.arange(HW[0])[:, None]
+    crossings, turns = np.zeros(HW, int), np.zeros(HW, int)
+    for side in sides(rings):
+        crossed = ((side[1] <= y) != (side[3] <= y)) & (beyond(side) >= 0)
+        crossings += crossed
+        turns += crossed * (1 if side[3] > side[1] else -1)
+    return crossings % 2 == 1 if rule == "evenodd" else turns != 0
 
 
 def on_a_slanted_side(rings):
     """Pixels whose centre lies exactly on a side that is not upright; rounding may put them on either side."""
+    y = 4 * np.arange(HW[0])[:, None]
     out = np.zeros(HW, bool)
-    for points in rings:
-        for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True):
-            x0, y0, x1, y1 = map(Fraction, (x0, y0, x1, y1))
-            for y in range(HW[0]):
-                if min(y0, y1) <= y <= max(y0, y1) and y0 != y1 and x0 != x1:
-                    at = x0 + (y - y0) / (y1 - y0) * (x1 - x0)
-                    if at.denominator == 1 and 0 <= at < HW[1]:
-                        out[y, int(at)] = True
+    for x0, y0, x1, y1 in sides(rings):
+        if y0 != y1 and x0 != x1:
+            out |= (min(y0, y1) <= y) & (y <= max(y0, y1)) & (beyond((x0, y0, x1, y1)) == 0)
     return out
 
 
