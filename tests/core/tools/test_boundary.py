@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from counterpart.core.tools.boundary import BoundaryParams, refine_boundary
+from counterpart.core.tools.boundary import (
+    BoundaryParams,
+    _chance,
+    _depth,
+    _discriminated,
+    _touched_pieces,
+    _window_mean,
+    _without_strays,
+    refine_boundary,
+)
 
 METHODS = ["local", "grabcut", "guided"]
 HW = (70, 90)
@@ -164,3 +173,150 @@ def test_an_absent_part_the_background_and_a_full_image():
     assert refine_boundary(rgb, np.ones(HW, np.uint8), 1) is None
     with pytest.raises(ValueError, match="do not fit"):
         refine_boundary(rgb, np.ones((3, 3), np.uint8), 1)
+
+
+# By hand
+
+
+def test_chance_falls_evenly_across_the_band_and_is_even_at_the_outline():
+    own = np.zeros((9, 40), bool)
+    own[:, 20:] = True
+    chance = _chance(own, 4.0)[4]
+    # Pixel centres lie 0.5, 1.5, 2.5, … from the outline; beyond four pixels a side is sure.
+    depth = np.arange(40) - 19.5
+    np.testing.assert_allclose(chance, 0.5 + 0.451 * np.clip(depth / 4, -1, 1), atol=1e-4)
+    np.testing.assert_allclose(_chance(own, 0.1)[4], _chance(own, 0.5)[4])
+
+
+def test_a_thin_piece_is_sure_from_six_tenths_of_its_depth_on():
+    own = np.zeros((30, 40), bool)
+    own[4:14, 4:14] = True  # five deep
+    own[22:27, 2:38] = True  # three deep
+    chance = _chance(own, 10.0)
+    # 0.6 of five is three, of three 1.8; measured from the outline half a pixel less.
+    np.testing.assert_allclose(chance[4:9, 9], 0.5 + 0.451 * np.clip((np.arange(1, 6) - 0.5) / 2.5, 0, 1), atol=1e-3)
+    np.testing.assert_allclose(chance[22:25, 20], 0.5 + 0.451 * np.clip((np.arange(1, 4) - 0.5) / 1.3, 0, 1), atol=1e-3)
+    np.testing.assert_allclose(chance[16, 9], 0.5 - 0.451 * 2.5 / 10, atol=1e-3)
+
+
+def test_depth_is_the_distance_to_the_nearest_pixel_that_is_not_set():
+    mask = np.zeros((7, 9), bool)
+    mask[1:6, 1:8] = True
+    mask[3, 4] = False
+    np.testing.assert_allclose(_depth(mask), ndimage.distance_transform_edt(mask), rtol=1e-5)
+    assert (_depth(np.ones((3, 4), bool)) >= 5).all()
+
+
+def test_the_mean_of_a_window_reflects_at_the_border():
+    values = np.random.default_rng(0).random((6, 8)).astype(np.float32)
+    np.testing.assert_allclose(_window_mean(values, 2), ndimage.uniform_filter(values, 5, mode="reflect"), rtol=1e-5)
+    both = np.stack([values, 1 - values], axis=-1)
+    np.testing.assert_allclose(_window_mean(both, 2)[..., 1], _window_mean(1 - values, 2), rtol=1e-5)
+
+
+def test_sides_are_told_apart_by_a_regression_on_colour_in_each_window():
+    """The same by weighted least squares, window by window."""
+    rng = np.random.default_rng(1)
+    hw, radius = (12, 14), 2
+    truth = np.arange(14) >= 6
+    colours = (rng.random((*hw, 3)) * 0.2 + np.where(truth, 0.5, 0.25)[None, :, None]).astype(np.float32)
+    chance = np.broadcast_to(np.clip((np.arange(14) - 3) / 8, 0.05, 0.95), hw).astype(np.float32)
+    trust = np.where(np.abs(chance - 0.5) >= 0.45, 1, 0.05).astype(np.float32)
+    side = np.where(trust >= 1, chance > 0.5, chance)
+    margins = ((radius, radius), (radius, radius), (0, 0))
+    pad = [np.pad(each, margins[: each.ndim], mode="symmetric") for each in (colours, side, trust)]
+    score = np.zeros(hw)
+    for y in range(hw[0]):
+        for x in range(hw[1]):
+            place = np.s_[y : y + 2 * radius + 1, x : x + 2 * radius + 1]
+            c, s, w = pad[0][place].reshape(-1, 3).astype(float), pad[1][place].ravel(), pad[2][place].ravel()
+            w = w / w.sum()
+            centre, level = w @ c, w @ s
+            covariance = (c - centre).T @ (w * (s - level))
+            slope = np.linalg.solve((c - centre).T @ (w[:, None] * (c - centre)) + 1e-3 * np.eye(3), covariance)
+            told = np.clip(slope @ covariance / max(w @ (s - level) ** 2, 1e-6), 0, 1)
+            value = slope @ (colours[y, x] - centre) - told * (0.5 - level)
+            vote = np.clip(value / max(told, 1e-3), -1, 1)
+            score[y, x] = told * vote + (1 - told) * (chance[y, x] - 0.5)
+    smooth = ndimage.gaussian_filter(score, 1.0, mode="mirror")
+    got = _discriminated(colours, chance, trust, radius)
+    clear = np.abs(smooth) > 2e-3
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(got[clear], smooth[clear] > 0)
+
+
+def test_pieces_that_touch_what_was_stay_and_holes_that_were_not_close():
+    own = np.zeros((9, 12), bool)
+    own[2:7, 2:7] = True
+    own[4, 4] = False
+    wanted = own.copy()
+    wanted[7, 7] = True  # hangs on by a corner
+    wanted[1, 10] = True  # lies apart
+    wanted[3, 3] = False  # a hole that opens by a corner alone: holes hang together by sides
+    wanted[2, 5] = False  # a bay
+    expected = wanted.copy()
+    expected[1, 10] = False
+    expected[3, 3] = True
+    np.testing.assert_array_equal(_without_strays(wanted, own), expected)
+    everything = np.ones((4, 4), bool)
+    wanted = everything.copy()
+    wanted[1, 1] = False
+    np.testing.assert_array_equal(_without_strays(wanted, everything), wanted)
+
+
+def test_connected_pieces_that_share_a_pixel():
+    mask = np.array([[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0]], bool)
+    by = np.zeros((4, 4), bool)
+    by[0, 0] = by[2, 2] = True
+    assert np.argwhere(_touched_pieces(mask, by, 8)).tolist() == [[0, 0], [1, 1]]
+    assert np.argwhere(_touched_pieces(mask, by, 4)).tolist() == [[0, 0]]
+    assert not _touched_pieces(mask, np.zeros((4, 4), bool), 4).any()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_photograph_far_from_the_part_does_not_matter_and_what_lies_around_it_does(method):
+    """Around a part of 40 pixels, 6 of the band and 16 more are looked at."""
+    rgb, _ = photograph(hw=(200, 220))
+    labels = np.zeros((200, 220), np.uint8)
+    labels[80:120, 90:130] = 1
+    changed = rgb.copy()
+    outside = np.ones((200, 220), bool)
+    outside[58:142, 68:152] = False
+    changed[outside] = np.random.default_rng(0).integers(0, 256, (int(outside.sum()), 3))
+    params = BoundaryParams(method)
+    first, second = (applied(labels, refine_boundary(each, labels, 1, params)) for each in (rgb, changed))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_local_colours_find_a_border_that_colours_of_the_whole_cannot():
+    """The part is darker than its surroundings everywhere, but they grow lighter from left to right."""
+    rng = np.random.default_rng(2)
+    yy, xx = np.mgrid[:100, :200]
+    truth = (np.abs(yy - 50) < 20) & (np.abs(xx - 100) < 85)
+    level = 40 + xx * 0.8 + np.where(truth, -30, 30)
+    rgb = np.clip(level[..., None] + rng.integers(-6, 7, (100, 200, 3)), 0, 255).astype(np.uint8)
+    for change in (ndimage.binary_dilation(truth, iterations=3), ndimage.binary_erosion(truth, iterations=3)):
+        labels = change.astype(np.uint8)
+        out = applied(labels, refine_boundary(rgb, labels, 1)) == 1
+        assert jaccard(out, truth) > 0.985
+
+
+@pytest.mark.parametrize(("working_size", "longest"), [(900, 168), (60, 60), (30, 56)])
+def test_large_parts_are_reduced_but_never_below_two_pixels_of_band(working_size, longest, monkeypatch):
+    """A part of 120 has 18 around it and 6 more for the band, 168 pixels in all; a third of them leaves 2 of 6."""
+    import counterpart.core.tools.boundary as boundary
+
+    sizes = []
+    plain = boundary._local_colours
+
+    def watched(rgb, chance, radius):
+        sizes.append((max(rgb.shape), radius))
+        assert rgb.shape[:2] == chance.shape
+        return plain(rgb, chance, radius)
+
+    monkeypatch.setattr(boundary, "_local_colours", watched)
+    rgb, _ = photograph(hw=(300, 320))
+    labels = np.zeros((300, 320), np.uint8)
+    labels[100:160, 90:210] = 1
+    refine_boundary(rgb, labels, 1, BoundaryParams(working_size=working_size))
+    assert sizes == [(longest, round(1.3 * 6 * longest / 168))]

@@ -16,6 +16,7 @@ from counterpart.core.tools.morphology import (
     RemoveSpecks,
     Shrink,
     Smooth,
+    _blurred,
     change_part,
     replace_part,
 )
@@ -174,6 +175,86 @@ def test_a_part_without_pixels_and_the_background_are_left_alone():
     assert change_part(labels, 0, Grow(1)) is None
     labels[2, 2] = 1
     assert replace_part(labels, 1, Region((2, 2, 3, 3), np.ones((1, 1), bool))) is None
+
+
+def smoothed(values, sigma):
+    """A Gaussian; a wide one as three boxes of the odd side that comes nearest to its variance."""
+    if sigma <= 4:
+        return ndimage.gaussian_filter(values, sigma, mode="nearest", truncate=5) if sigma else values
+    side = min(range(1, 99, 2), key=lambda side: abs(3 * (side**2 - 1) / 12 - sigma**2))
+    for _ in range(3):
+        values = ndimage.uniform_filter(values, side, mode="nearest")
+    return values
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1.5, 4.0, 4.1, 6.9, 12.3])
+def test_the_outline_is_smoothed_by_a_gaussian_whose_border_pixels_go_on(sigma):
+    values = (np.random.default_rng(0).random((50, 70)) < 0.5).astype(np.float32)
+    values[:20, :30] = 1
+    values[30:, 40:] = 0
+    np.testing.assert_allclose(_blurred(values, sigma), smoothed(values, sigma), atol=2e-3 if 0 < sigma <= 4 else 1e-5)
+
+
+def test_what_a_part_gives_up_goes_to_what_lies_nearest():
+    labels = np.array([[2, 2, 1, 1, 1, 1, 3, 3]] * 3, np.uint8)
+    wanted = Region((0, 0, 3, 8), np.zeros((3, 8), bool))
+    out = applied(labels, replace_part(labels, 1, wanted, closes_gaps=True))
+    assert out.tolist() == [[2, 2, 2, 2, 3, 3, 3, 3]] * 3
+    out = applied(labels, replace_part(labels, 1, wanted, {3}, closes_gaps=True))
+    assert out.tolist() == [[2, 2, 2, 2, 0, 0, 3, 3]] * 3
+    out = applied(labels, replace_part(labels, 1, wanted))
+    assert out.tolist() == [[2, 2, 0, 0, 0, 0, 3, 3]] * 3
+    alone = np.ones((2, 2), np.uint8)
+    out = applied(alone, replace_part(alone, 1, Region((0, 0, 2, 2), np.zeros((2, 2), bool)), closes_gaps=True))
+    assert not out.any()
+
+
+def test_an_edit_has_the_box_of_what_changes_and_leaves_the_rest_of_it_out():
+    labels = np.zeros((12, 14), np.uint16)
+    labels[4:7, 5:9] = 7
+    wanted = np.zeros((6, 8), bool)
+    wanted[1:5, 1:6] = True  # rows 4 to 7 and columns 5 to 9 of the image
+    wanted[2, 3] = False
+    edit = replace_part(labels, 7, Region((3, 4, 9, 12), wanted))
+    assert edit.bbox == (4, 5, 8, 10)
+    expected = np.zeros((4, 5), bool)
+    expected[:, 4] = expected[3] = expected[1, 2] = True
+    np.testing.assert_array_equal(edit.mask, expected)
+    new = np.full((4, 5), 7)
+    new[1, 2] = 0
+    np.testing.assert_array_equal(edit.labels[expected], new[expected])
+    inside = replace_part(labels, 7, Region((3, 4, 9, 12), wanted), within=(5, 0, 8, 8))
+    assert inside.bbox == (5, 5, 8, 8)
+    assert inside.mask.tolist() == [[False, False, True], [False] * 3, [True] * 3]
+    assert replace_part(labels, 7, Region((3, 4, 9, 12), wanted), within=(9, 0, 12, 14)) is None
+    assert replace_part(labels, 7, Region((3, 4, 9, 12), wanted), locked={7}) is None
+    assert replace_part(labels, 7, Region((3, 4, 9, 12), wanted), locked={0}) is not None
+
+
+@pytest.mark.parametrize("operation", [Grow(2.5), Grow(2.0), Smooth(1.3), Smooth(7.0)])
+def test_no_operation_needs_more_around_a_part_than_it_says(operation):
+    mask = np.zeros((90, 90), bool)
+    mask[40:50, 38:52] = mask[42, 52:56] = True
+    tight = np.s_[40 - operation.margin : 50 + operation.margin, 38 - operation.margin : 56 + operation.margin]
+    got = operation.apply(mask)
+    np.testing.assert_array_equal(operation.apply(mask[tight]), got[tight])
+    assert got.sum() == got[tight].sum()
+
+
+def test_operations_start_from_settings_that_fit_a_photograph_of_usual_size():
+    line = np.zeros((30, 60), bool)
+    line[10, 10:50] = True
+    assert Grow().apply(line)[:, 30].sum() == 5
+    assert Shrink().apply(np.pad(np.ones((9, 9), bool), 1)).sum() == 25
+    for area, stays in ((63, False), (64, True)):
+        speck = np.zeros((20, 20), bool)
+        speck.flat[:area] = True
+        assert RemoveSpecks().apply(speck).any() == stays
+    for width, stays in ((4, False), (5, True)):  # half of a normal distribution lies within 0.6745 deviations of 3
+        bar = np.zeros((80, 80), bool)
+        bar[:, 30 : 30 + width] = True
+        assert (width > 2 * 0.6745 * 3) == stays
+        assert Smooth().apply(bar).any() == stays
 
 
 # Clipboard

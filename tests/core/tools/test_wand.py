@@ -3,6 +3,7 @@
 import dataclasses
 from functools import cache
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -242,3 +243,136 @@ def test_the_working_frame_maps_pixels_as_resizing_does(hw):
     np.testing.assert_allclose(corner, [-0.5, -0.5])
     opposite = frame.grid_to_image(np.array(frame.grid_hw) - 0.5)
     np.testing.assert_allclose(opposite, [hw[1] - 0.5, hw[0] - 0.5])
+
+
+# Levels and steps by hand
+
+
+def lightness(grey):
+    """CIE L* of an sRGB grey."""
+    colours = np.repeat(np.array(grey, np.float32).reshape(1, -1, 1) / 255, 3, axis=2)
+    return cv2.cvtColor(colours, cv2.COLOR_RGB2LAB)[0, :, 0].reshape(np.shape(grey)).astype(float)
+
+
+def strips(greys, widths, height=9):
+    """A photograph of upright strips of grey, and the column in the middle of each."""
+    row = np.repeat(np.array(greys, np.uint8), widths)
+    ends = np.cumsum(widths)
+    return np.repeat(np.repeat(row[None, :, None], height, 0), 3, 2), ends - np.array(widths) // 2 - 1
+
+
+def test_a_level_is_how_similar_a_colour_is_between_the_least_in_the_image_and_one():
+    greys = (230, 190, 125, 170, 20)
+    rgb, columns = strips(greys, (9, 9, 9, 9, 9))
+    selection = Wand(rgb).select((columns[0], 4))
+    similar = 1 - np.abs(lightness(greys) - lightness(230)) / 100
+    least = similar[4]
+    at_least = np.minimum.accumulate(similar)  # behind the third strip nothing is reached sooner than it
+    np.testing.assert_array_equal(
+        selection.levels[4, columns], np.rint((at_least - least) / (1 - least) * 254).astype(int) + 1
+    )
+    for level, similarity in zip(selection.levels[4, columns], at_least, strict=True):
+        tolerance = (255 - level) / 254
+        assert selection.level(tolerance) == level
+        assert selection.similarity(tolerance) == pytest.approx(similarity, abs=0.5 / 254)
+        assert (
+            full(selection.region(tolerance), rgb.shape[:2])[4, columns].tolist() == (at_least >= similarity).tolist()
+        )
+    np.testing.assert_array_equal(selection.preview(0.3), selection.levels >= 255 - round(0.3 * 254))
+
+
+def test_further_seeds_do_not_move_the_scale():
+    rgb, columns = strips((230, 190, 120, 20), (9, 9, 9, 9))
+    wand = Wand(rgb)
+    one, two = wand.select((columns[0], 4)), wand.select([(columns[0], 4), (columns[2], 4)])
+    assert two.similarity(1) == pytest.approx(one.similarity(1))
+    similar = 1 - np.abs(lightness((230, 190, 120, 20)) - lightness(120)) / 100
+    least = 1 - (lightness(230) - lightness(20)) / 100
+    # The last strip is reached from the second seed, and resembles it more.
+    expected = np.rint((similar[3] - least) / (1 - least) * 254) + 1
+    assert abs(int(two.levels[4, columns[3]]) - expected) <= 1
+    assert two.levels[4, columns[2]] == 255
+
+
+def test_what_looks_as_much_like_a_place_against_as_like_a_seed_stays():
+    rgb, columns = strips((200, 120, 60), (9, 9, 9))
+    selection = Wand(rgb).select((columns[0], 4), against=(columns[0] + 1, 4))
+    assert (selection.levels > 0).all()
+    selection = Wand(rgb).select((columns[0], 4), against=[(columns[2], 4)])
+    nearer = np.abs(lightness(120) - lightness(200)) < np.abs(lightness(120) - lightness(60))
+    assert selection.levels[4, columns].astype(bool).tolist() == [True, bool(nearer), False]
+
+
+@pytest.mark.parametrize("colour", [0.3, 0.5, 0.0])
+def test_colour_counts_for_its_share_beside_descriptors(colour):
+    segments = np.zeros((12, 16), int)
+    segments[:, 8:] = 1
+    features = feature_map(segments, palette(2), noise=0.0)
+    rgb = np.full((96, 128, 3), 120, np.uint8)
+    params = WandParams() if colour == 0.3 else WandParams(colour=colour)
+    selection = Wand(rgb, features, params=params).select((20, 48))
+    # One colour everywhere; descriptors to the right are orthogonal to that of the seed.
+    assert selection.similarity(1) == pytest.approx(colour, abs=0.01)
+    assert selection.levels[48, 120] == 1
+    assert selection.levels[48, 20] == 255
+
+
+def test_the_colour_of_a_place_is_the_median_of_five_by_five_pixels():
+    rgb, _ = strips((200, 60), (20, 20), height=20)
+    grain = rgb.copy()
+    grain[4:16:4, 2:38:4] = 255  # single pixels, which calming removes
+    at = Wand(grain).select((10, 10)).levels
+    np.testing.assert_array_equal(at[5:15, 5:18], 255)
+    edge = Wand(rgb).select((18, 10))  # of its five columns four are light
+    assert edge.levels[10, 5] == 255
+    dark = Wand(rgb).select((21, 10))  # four are dark
+    assert dark.levels[10, 35] == 255
+
+
+def test_steps_are_the_middle_of_plateaus_that_differ_by_half_in_area():
+    """Each strip is twice as wide as the one before; within eight levels of a step nothing is added or lost."""
+    greys, widths = (250, 220, 190, 160, 130, 90, 50, 0), (3, 3, 6, 12, 24, 48, 96, 192)
+    rgb, columns = strips(greys, widths, height=5)
+    selection = Wand(rgb, params=WandParams(working_size=999)).select((columns[0], 2))
+    levels = selection.levels[2, columns].astype(int)
+    # From a strip's level on it is no longer selected; the first resting level is nine above. The last strip has level
+    # 1, and all strips together more than eight tenths of the image.
+    expected = sorted((255 - (level + 9)) / 254 for level in levels[1:])
+    found = selection.steps(count=7)
+    assert found == pytest.approx(expected)
+    assert selection.steps() == selection.steps(6)
+    assert len(selection.steps()) == 6
+    assert set(selection.steps(3)) == set(sorted(expected)[-3:])
+    assert selection.suggested() == min(selection.steps(), key=lambda step: abs(step - 0.3))
+
+
+def test_where_nothing_rests_the_tolerance_used_last_is_suggested():
+    selection = Wand(np.full((9, 9, 3), 80, np.uint8)).select((4, 4))
+    assert selection.steps() == []
+    assert (selection.suggested(), selection.suggested(0.7)) == (0.3, 0.7)
+
+
+@pytest.mark.parametrize("working_size", [50, 64, 33])
+@pytest.mark.parametrize("seed", [(40, 56), (0, 0), (127, 111), (3, 77)])
+def test_a_region_is_all_that_the_enlarged_levels_hold(working_size, seed):
+    features, rgb, _ = scene()
+    selection = Wand(rgb, features, params=WandParams(working_size=working_size)).select(seed)
+    levels = cv2.resize(selection.levels, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    levels[seed[1], seed[0]] = 255
+    for tolerance in (0, 0.1, 0.3, 0.5, 0.8, 1):
+        expected = levels >= selection.level(tolerance)
+        np.testing.assert_array_equal(full(selection.region(tolerance), rgb.shape[:2]), expected)
+
+
+def test_at_full_size_similarity_is_that_of_the_photograph_itself():
+    """The strip along the border is decided by colour against the seed's, at each pixel of the large photograph."""
+    greys = (200, 150, 60)
+    rgb, _ = strips(greys, (301, 202, 297), height=40)
+    selection = Wand(rgb, params=WandParams(working_size=80)).select((100, 20))
+    similar = 1 - np.abs(lightness(greys) - lightness(200)) / 100
+    for tolerance, columns in (
+        ((1 - similar[1]) / (1 - similar[2]) / 2, 301),
+        ((1 - similar[1]) / (1 - similar[2]) * 1.3, 503),
+    ):
+        fine = full(selection.region(tolerance, fine=True), rgb.shape[:2])
+        assert (fine.all(axis=0) == (np.arange(800) < columns)).all()
