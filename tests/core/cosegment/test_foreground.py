@@ -160,3 +160,50 @@ def test_the_ridge_holds_the_slope_and_not_the_bias(ridge, bias):
     weights, offset = fit_linear(samples, np.tile([0.9, 0.5], 50), ridge)
     assert weights == pytest.approx([1.0], rel=1e-4)
     assert offset == pytest.approx(bias, rel=2e-3)
+
+
+def test_saliency_alone_knows_no_clusters():
+    result = cosegment(scene_set(3)[0], CosegmentParams(method="baseline"), silent())
+    assert (result.k, result.foreground_clusters) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("votes", "says"),
+    [
+        ([[True] * 4, [False] * 4], "Everything in the images is"),  # half of the clusterings are enough
+        ([[False] * 4, [False] * 4, [True] * 4], "No part of the images is"),  # a third of them is not
+        ([[True, False, False, False], [False] * 4], None),
+    ],
+)
+def test_a_token_is_foreground_to_the_share_of_clusterings_that_say_so(votes, says):
+    run = work([four_tokens()])
+    run.samples = four_tokens().flat()
+    clusters = Clustering(run.samples, np.arange(4), 0.0)
+    model = run._by_score([clusters] * len(votes), [np.array(vote) for vote in votes])
+    assert (model.weights is None) == (says is not None)
+    assert [text[: len(says or "")] for text in run.warnings] == ([] if says is None else [says])
+
+
+def test_a_linear_score_has_no_bias_unless_given():
+    scene = feature_map(np.array([[0, 1]]), palette(2), noise=0, salient=(1,))
+    model = ForegroundModel(SaliencyParams("cls"), 0.25, weights=2 * palette(2)[0])
+    np.testing.assert_allclose(model.probability(scene), sigmoid(np.array([[2 - 0.75, 2.25]])), rtol=1e-5)
+
+
+def test_saliency_and_score_together_say_what_is_object_at_the_border():
+    """The object's score alone speaks for background, its saliency outweighs that: it is no background for itself."""
+    segments = np.zeros((10, 12), int)
+    segments[3:10, 4:8] = 1
+    scene = feature_map(segments, palette(2), noise=0.02)
+    params = SaliencyParams("background", neighbours=10)
+    plain = saliency_map(scene, params)
+    ends = border_tokens((10, 12)) & (segments == 1)
+    weights = -0.1 * palette(2)[1]
+    threshold = float(plain[ends].min()) - 0.2  # three times 0.2 is more than 0.1
+    model = ForegroundModel(params, threshold, weights=weights)
+    linear = (scene.flat() @ weights).reshape(10, 12)
+    seeds = border_tokens((10, 12)) & (linear + 3 * (plain - threshold) < 0)
+    assert not seeds[ends].any()
+    assert 10 <= seeds.sum() < 40
+    saliency = saliency_map(scene, params, seeds)
+    np.testing.assert_allclose(model.probability(scene), sigmoid(linear + 3 * (saliency - threshold)), rtol=1e-5)

@@ -320,3 +320,12 @@ def test_large_parts_are_reduced_but_never_below_two_pixels_of_band(working_size
     labels[100:160, 90:210] = 1
     refine_boundary(rgb, labels, 1, BoundaryParams(working_size=working_size))
     assert sizes == [(longest, round(1.3 * 6 * longest / 168))]
+
+
+def test_a_part_takes_from_others_unless_they_are_to_be_preserved():
+    rgb, truth = photograph()
+    labels = np.full(HW, 2, np.uint8)
+    labels[ndimage.binary_erosion(truth, iterations=3)] = 1
+    assert jaccard(applied(labels, refine_boundary(rgb, labels, 1)) == 1, truth) > 0.955
+    kept = applied(labels, refine_boundary(rgb, labels, 1, preserve=True))
+    np.testing.assert_array_equal(kept[labels == 2], 2)
