@@ -118,9 +118,11 @@ class Studio:
         assert document is not None
         found = document.label_map(self.image(name))
         assert found is not None
+        named: set[int] = set()
         for word, (x, y) in words.items():
             part = int(found.labels[round(y * (found.labels.shape[0] - 1)), round(x * (found.labels.shape[1] - 1))])
-            if part and all(each.name != word for each in document.parts):
+            if part and part not in named:  # parts found with another precision lie otherwise
+                named.add(part)
                 self.window.bench.session.do(EditPart(part, name=word))
         self.settle()
 
