@@ -19,7 +19,7 @@ from counterpart.desktop.explore.explore_panel import ExplorePanel
 from counterpart.desktop.explore.point_colours import GREY, point_colours
 from counterpart.desktop.explore.region_tool import RegionTool
 from counterpart.desktop.images.scopes import SCOPES
-from counterpart.desktop.jobs.job_runner import Job, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.widgets.theme import colours
 from counterpart.desktop.workbench import Workbench
 
@@ -178,7 +178,7 @@ class Explorer(QObject):
         if self._found is None:
             return
 
-        def told(outcome: Outcome) -> None:
+        def told(outcome: JobOutcome) -> None:
             text = f"{counted(len(outcome.result.files), 'file')} written to {folder}."
             self._bench.messages.tell("info", text)
 
@@ -190,14 +190,14 @@ class Explorer(QObject):
         if job is self._job and progress.text:
             self._panel.note.setText(f"{progress.text} …")
 
-    def _ended(self, job: Job, outcome: Outcome) -> None:
+    def _ended(self, job: Job, outcome: JobOutcome) -> None:
         if job is not self._job:
             return
         self._job = None
         if outcome.result is None:
             self._panel.note.setText("" if outcome.cancelled else "It could not be computed.")
 
-    def _computed(self, job: Job, outcome: Outcome) -> None:
+    def _computed(self, job: Job, outcome: JobOutcome) -> None:
         if job is not self._job:
             return
         self._found = outcome.result
@@ -324,7 +324,7 @@ class Explorer(QObject):
         self._points_selected(chosen)
 
 
-def _words(outcome: Outcome) -> str:
+def _words(outcome: JobOutcome) -> str:
     """What there is to know about a view, in a line."""
     about = outcome.result.about
     lines = [str(warning) for warning in outcome.warnings]

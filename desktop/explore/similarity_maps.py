@@ -25,7 +25,8 @@ from counterpart.core.jobs import JobContext
 from counterpart.desktop.canvas.colourmap import heat_table
 from counterpart.desktop.canvas.pane import Heat
 from counterpart.desktop.jobs.backend import FeaturesRequest, ModelChoice, features_job
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 
 __all__ = ["SimilarityMaps"]
 
@@ -121,7 +122,7 @@ class SimilarityMaps(QObject):
         answered = partial(self._have_features, self._choice, missing)
         self._jobs.ask(_FEATURES, Job("Similarity", features_job(request)), answered)
 
-    def _have_features(self, choice: ModelChoice, missing: list[int], outcome: Outcome) -> None:
+    def _have_features(self, choice: ModelChoice, missing: list[int], outcome: JobOutcome) -> None:
         if choice != self._choice:
             return
         self._pending = frozenset()
@@ -149,7 +150,9 @@ class SimilarityMaps(QObject):
 
         self._side_jobs.ask(_MAPS, Job("Similarity", maps), partial(self._have_maps, probe, images, features))
 
-    def _have_maps(self, probe: _Probe, images: tuple[int, ...], features: list[FeatureMap], outcome: Outcome) -> None:
+    def _have_maps(
+        self, probe: _Probe, images: tuple[int, ...], features: list[FeatureMap], outcome: JobOutcome
+    ) -> None:
         if outcome.failure is not None:
             self.failed.emit(outcome.failure.text)
             return

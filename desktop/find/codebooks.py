@@ -22,7 +22,7 @@ from counterpart.core.project.tiles import PackedLabels, pack_labels
 from counterpart.desktop.find.mask_jobs import MaskRequest, mask_job
 from counterpart.desktop.find.runs import Runs, Ticket
 from counterpart.desktop.jobs.backend import Backend, ModelChoice
-from counterpart.desktop.jobs.job_runner import Job, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.project.session import LOOKING_ONLY
 from counterpart.desktop.workbench import Workbench
 
@@ -118,7 +118,7 @@ class Codebooks(QObject):
         job = Job(f"Splitting {known.name}", split_job(choice, refs, labels, part), "split")
         self._bench.jobs.submit(job, partial(self._was_split, document, document.revision, part))
 
-    def _was_split(self, document: Document, revision: int, part: int, outcome: Outcome) -> None:
+    def _was_split(self, document: Document, revision: int, part: int, outcome: JobOutcome) -> None:
         if self._bench.document is not document:
             return
         name = next((each.name for each in document.parts if each.id == part), "")

@@ -20,7 +20,7 @@ from counterpart.desktop.find.mask_jobs import MakePreviewJob, MaskRequest, Prev
 from counterpart.desktop.find.run_panel import RunPanel
 from counterpart.desktop.find.runs import Runs
 from counterpart.desktop.jobs.backend import ModelChoice
-from counterpart.desktop.jobs.job_runner import Job, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.widgets.form import get_field
 from counterpart.desktop.workbench import Workbench
 
@@ -128,7 +128,7 @@ class LivePreview(QObject):
         self._bench.jobs.ask(_SLOT, job, lambda outcome: self._answered(job, outcome))
         self._panel.preview.say("Preview …", droppable=False)
 
-    def _answered(self, job: Job, outcome: Outcome) -> None:
+    def _answered(self, job: Job, outcome: JobOutcome) -> None:
         if job is not self._wanted:
             return
         self._wanted = None

@@ -19,7 +19,7 @@ from counterpart.core.project.model import BACKGROUND
 from counterpart.desktop.find.mask_jobs import MakeMaskJob, MaskRequest, MaskResult
 from counterpart.desktop.find.run_panel import RunPanel
 from counterpart.desktop.jobs.backend import ModelChoice
-from counterpart.desktop.jobs.job_runner import Job, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.workbench import Workbench
 
 __all__ = ["Runs", "StartTask", "Ticket"]
@@ -129,7 +129,7 @@ class Runs(QObject):
 
     # What jobs give -----------------------------------------------------------------------------------------------
 
-    def take_over(self, ticket: Ticket, outcome: Outcome) -> None:
+    def take_over(self, ticket: Ticket, outcome: JobOutcome) -> None:
         """Put a job's masks into the document as one step; what has changed since is left and named."""
         result: MaskResult = outcome.result
         for image, why in result.failed.items():
@@ -155,7 +155,7 @@ class Runs(QObject):
         if ticket.request is not None:
             self.taken_over.emit(ticket.document, ticket.request, ticket.images)
 
-    def _report(self, ticket: Ticket, result: MaskResult, outcome: Outcome, command: ReplaceMasks) -> None:
+    def _report(self, ticket: Ticket, result: MaskResult, outcome: JobOutcome, command: ReplaceMasks) -> None:
         lines = [result.note] if result.note else []
         lines += [str(warning) for warning in outcome.warnings]
         left = command.outcome.skipped

@@ -23,8 +23,9 @@ from counterpart.core.jobs import JobContext, Progress, format_duration
 from counterpart.core.project.model import ImageRecord
 from counterpart.core.project.relink import Relinked, find_moved
 from counterpart.core.wording import plural
+from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.jobs.job_dialog import JobDialog
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.report_text import Count, counts_table, section
 from counterpart.desktop.widgets.theme import GRID
@@ -169,7 +170,7 @@ class LocateDialog(JobDialog):
         left = f" · {format_duration(progress.eta_s)} left" if progress.eta_s is not None else ""
         self.how_far.setText(progress.text + left)
 
-    def job_ended(self, _job: Job, outcome: Outcome) -> None:
+    def job_ended(self, _job: Job, outcome: JobOutcome) -> None:
         if outcome.failure is not None:
             self.notice.show_text("error", outcome.failure.text)
         elif isinstance(outcome.result, Relinked):

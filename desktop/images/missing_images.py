@@ -24,7 +24,8 @@ from counterpart.desktop.canvas.canvas import Canvas
 from counterpart.desktop.images.image_model import ImageModel
 from counterpart.desktop.images.locate_dialog import LocateDialog
 from counterpart.desktop.images.viewer import Viewer
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.project.session import Session
 from counterpart.desktop.widgets.labels import heading, muted
 from counterpart.desktop.widgets.theme import GRID
@@ -173,7 +174,7 @@ class MissingImages(QObject):
         job = _look_job(document.image_files())
         self._looking = self._runner.submit(Job("Looking for the images", job), ended=self._looked)
 
-    def _looked(self, outcome: Outcome) -> None:
+    def _looked(self, outcome: JobOutcome) -> None:
         self._looking = None
         document = self._session.document
         if document is not None and outcome.result is not None:
@@ -229,7 +230,7 @@ class MissingImages(QObject):
         if items:
             self._learning = self._runner.submit(Job("Noting images", _facts_job(items)), ended=self._learnt)
 
-    def _learnt(self, outcome: Outcome) -> None:
+    def _learnt(self, outcome: JobOutcome) -> None:
         self._learning = None
         document = self._session.document
         if document is not None and outcome.result is not None:

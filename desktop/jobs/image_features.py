@@ -11,7 +11,8 @@ from PySide6.QtCore import QObject, Signal
 from counterpart.core.features.values import FeatureMap
 from counterpart.core.images.reading import ImageRef
 from counterpart.desktop.jobs.backend import FeaturesRequest, ModelChoice, features_job
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 
 __all__ = ["KEPT", "ImageFeatures"]
 
@@ -92,7 +93,7 @@ class ImageFeatures(QObject):
         self._runner.ask(_SLOT, Job("Features", features_job(request)), partial(self._answered, self._choice, image))
         return True
 
-    def _answered(self, choice: ModelChoice, image: int, outcome: Outcome) -> None:
+    def _answered(self, choice: ModelChoice, image: int, outcome: JobOutcome) -> None:
         if choice != self._choice:
             return
         if self._asked == image:

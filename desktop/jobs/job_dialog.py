@@ -8,7 +8,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QProgressBar, QWidget
 
 from counterpart.core.jobs import Progress
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.widgets.notice import Notice
 
 __all__ = ["JobDialog"]
@@ -73,14 +74,14 @@ class JobDialog(QDialog):
         self.progress.setRange(0, _STEPS)
         self.progress.setValue(round(progress.fraction * _STEPS))
 
-    def job_ended(self, job: Job, outcome: Outcome) -> None:
+    def job_ended(self, job: Job, outcome: JobOutcome) -> None:
         """The job ended by itself."""
 
     def _progressed(self, job: Job, progress: Progress) -> None:
         if job is self._job:
             self.job_progressed(job, progress)
 
-    def _ended(self, job: Job, outcome: Outcome) -> None:
+    def _ended(self, job: Job, outcome: JobOutcome) -> None:
         if job is self._job:
             self._job = None
             self.job_over()

@@ -8,7 +8,8 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QWidget
 
 from counterpart.core.jobs import Progress
-from counterpart.desktop.jobs.job_runner import Failure, Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job import Failure, Job, JobOutcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.shell.status_bar import JobStatus
 from counterpart.desktop.widgets.trouble_dialog import TroubleDialog
 
@@ -61,6 +62,6 @@ class JobDisplay(QObject):
             self._tell("error", f"{job.title}: {failure.text}")
 
     @Slot(object, object)
-    def _ended(self, _job: Job, _outcome: Outcome) -> None:
+    def _ended(self, _job: Job, _outcome: JobOutcome) -> None:
         if self._runner.current is None:
             self._display.finish()

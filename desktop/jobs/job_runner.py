@@ -22,13 +22,11 @@ Cancelling is an event, not a slot: a queued slot would run after the job.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -36,89 +34,21 @@ import shiboken6
 from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 
 from counterpart.core.errors import CounterpartError, JobCancelledError
-from counterpart.core.jobs import CancelToken, JobContext, Progress
+from counterpart.core.jobs import JobContext, Progress
+from counterpart.desktop.jobs.job import Failure, Job, JobOutcome, explain
 
-__all__ = ["Failure", "Job", "JobFunction", "JobRunner", "Outcome"]
+__all__ = ["JobRunner"]
 
 log = logging.getLogger(__name__)
-
-JobFunction = Callable[[Any, JobContext], Any]
-"""`fn(engine, ctx) -> result`. Runs on the worker thread; must not touch the window."""
-
-_numbers = itertools.count(1)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """A request made on the window's thread.
-
-    Attributes:
-        title: What is being done, for the status bar.
-        fn: See `JobFunction`.
-        kind: Short name of the kind of job, `parts`.
-        number: Unique number, in order of creation.
-        token: Cancels the job.
-    """
-
-    title: str
-    fn: JobFunction
-    kind: str = ""
-    number: int = field(default_factory=lambda: next(_numbers))
-    token: CancelToken = field(default_factory=CancelToken)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a job failed, for a person.
-
-    Attributes:
-        text: What happened, which file, what to do.
-        details: Traceback when it is a defect of the program, else empty.
-        error: The exception.
-    """
-
-    text: str
-    details: str
-    error: BaseException
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a job ended; exactly one of result, failure and `cancelled` counts.
-
-    Attributes:
-        result: What the function returned.
-        failure: Why it failed, or None.
-        cancelled: Whether it was cancelled.
-        warnings: What it wants the person to know.
-        failures: Inputs that could not be used while the rest was done.
-    """
-
-    result: Any = None
-    failure: Failure | None = None
-    cancelled: bool = False
-    warnings: tuple[str, ...] = ()
-    failures: tuple[CounterpartError, ...] = ()
-
-
-def explain(error: BaseException) -> Failure:
-    """A failure in words. Errors meant for people speak for themselves; others carry a traceback."""
-    if isinstance(error, CounterpartError):
-        return Failure(str(error), "", error)
-    details = "".join(traceback.format_exception(error))
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        text = "The computer ran out of memory. Use a smaller size or a larger stride, or close other programs."
-        return Failure(text, details, error)
-    return Failure(f"The program made a mistake ({type(error).__name__}: {error}). Your work is safe.", details, error)
 
 
 @dataclass(frozen=True, slots=True)
 class _Next:
     """What follows on a job, on the window's thread."""
 
-    done: Callable[[Outcome], object] | None = None
+    done: Callable[[JobOutcome], object] | None = None
     failed: Callable[[Failure], object] | None = None
-    ended: Callable[[Outcome], object] | None = None
+    ended: Callable[[JobOutcome], object] | None = None
     progressed: Callable[[Progress], object] | None = None
 
 
@@ -219,21 +149,21 @@ class _Worker(QObject):
         finally:
             self._serving = False
 
-    def _outcome(self, job: Job, ctx: JobContext) -> Outcome:
+    def _outcome(self, job: Job, ctx: JobContext) -> JobOutcome:
         try:
             ctx.check()
             if self._engine is None:
                 self._engine = self._make_engine()
             result = job.fn(self._engine, ctx)
         except JobCancelledError:
-            return Outcome(cancelled=True)
+            return JobOutcome(cancelled=True)
         except Exception as error:  # whatever a model does, the window lives on
             if isinstance(error, CounterpartError):  # foreseen, and told to the person in words
                 log.info("job %r: %s", job.title, error)
             else:
                 log.exception("job %r failed", job.title)
-            return Outcome(failure=explain(error), warnings=tuple(ctx.warnings), failures=tuple(ctx.failures))
-        return Outcome(result, warnings=tuple(ctx.warnings), failures=tuple(ctx.failures))
+            return JobOutcome(failure=explain(error), warnings=tuple(ctx.warnings), failures=tuple(ctx.failures))
+        return JobOutcome(result, warnings=tuple(ctx.warnings), failures=tuple(ctx.failures))
 
 
 class JobRunner(QObject):
@@ -299,10 +229,10 @@ class JobRunner(QObject):
     def submit(
         self,
         job: Job,
-        done: Callable[[Outcome], object] | None = None,
+        done: Callable[[JobOutcome], object] | None = None,
         failed: Callable[[Failure], object] | None = None,
         *,
-        ended: Callable[[Outcome], object] | None = None,
+        ended: Callable[[JobOutcome], object] | None = None,
         progressed: Callable[[Progress], object] | None = None,
     ) -> Job:
         """Queue a job.
@@ -324,7 +254,7 @@ class JobRunner(QObject):
         self._next()
         return job
 
-    def ask(self, slot: str, job: Job, answered: Callable[[Outcome], object] | None = None) -> Job:
+    def ask(self, slot: str, job: Job, answered: Callable[[JobOutcome], object] | None = None) -> Job:
         """Make an interactive request: it replaces what the slot holds.
 
         Args:
@@ -353,7 +283,7 @@ class JobRunner(QObject):
         job.token.cancel()
         if job in self._queue:
             self._queue.remove(job)
-            self._follow(job, Outcome(cancelled=True))
+            self._follow(job, JobOutcome(cancelled=True))
 
     def cancel_all(self) -> None:
         """Cancel what runs and what waits."""
@@ -393,7 +323,7 @@ class JobRunner(QObject):
             self.progressed.emit(job, progress)
 
     @Slot(object, object)
-    def _on_finished(self, job: Job, outcome: Outcome) -> None:
+    def _on_finished(self, job: Job, outcome: JobOutcome) -> None:
         if self._closing:
             return
         self._current = None
@@ -402,7 +332,7 @@ class JobRunner(QObject):
         finally:  # a mistake in what follows on one job must not hold up those that wait
             self._next()
 
-    def _follow(self, job: Job, outcome: Outcome) -> None:
+    def _follow(self, job: Job, outcome: JobOutcome) -> None:
         """Call what is to follow on a job that has ended."""
         following = self._next_by_job.pop(job.number, _Next())
         if outcome.failure is not None:
@@ -417,7 +347,7 @@ class JobRunner(QObject):
         self.ended.emit(job, outcome)
 
     @Slot(object, object)
-    def _on_answered(self, job: Job, outcome: Outcome) -> None:
+    def _on_answered(self, job: Job, outcome: JobOutcome) -> None:
         if self._closing:
             return
         following = self._next_by_job.pop(job.number, _Next())

@@ -20,7 +20,8 @@ from counterpart.desktop.jobs.backend import (
     install_job,
     model_entries,
 )
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.shell.settings import Settings
 
 __all__ = ["Models"]
@@ -184,7 +185,7 @@ class Models(QObject):
 
         self._runner.ask(_BOUNDS, Job("Bounds of the cache", apply), lambda _outcome: self.ask_state())
 
-    def _show_state(self, outcome: Outcome) -> None:
+    def _show_state(self, outcome: JobOutcome) -> None:
         if outcome.result is None:
             return
         engine, cache = outcome.result

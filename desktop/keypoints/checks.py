@@ -15,7 +15,7 @@ from counterpart.core.project.commands import ClearKeypoints, ConfirmKeypoints, 
 from counterpart.core.project.points import KeypointSet
 from counterpart.core.wording import counted
 from counterpart.desktop.jobs.backend import ModelChoice
-from counterpart.desktop.jobs.job_runner import Job, JobFunction, Outcome
+from counterpart.desktop.jobs.job import Job, JobFunction, JobOutcome
 from counterpart.desktop.keypoints.check_panel import CheckPanel
 from counterpart.desktop.keypoints.instance_index import InstanceIndex
 from counterpart.desktop.keypoints.keypoint_jobs import MakeCheckJob, MakeEvaluateJob, check_job, evaluate_job
@@ -237,7 +237,7 @@ class Checks(QObject):
             self._bench.messages.tell("warning", "Install the model in the Run panel first.")
             return
 
-        def done(outcome: Outcome) -> None:
+        def done(outcome: JobOutcome) -> None:
             now = self._index.skeleton
             if self._bench.document is not document or now is None or now.id != skeleton.id:
                 return

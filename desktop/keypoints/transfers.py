@@ -17,7 +17,7 @@ from counterpart.core.project.document import Document
 from counterpart.core.project.points import KeypointSet, Origin
 from counterpart.core.wording import counted
 from counterpart.desktop.jobs.backend import ModelChoice
-from counterpart.desktop.jobs.job_runner import Job, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.keypoints.instance_index import InstanceIndex
 from counterpart.desktop.keypoints.keypoint_jobs import MakeTransferJob, TransferFunction, landmark_job, transfer_job
 from counterpart.desktop.keypoints.keypoints_panel import KeypointsPanel
@@ -177,7 +177,7 @@ class Transfers(QObject):
 
     # Results ------------------------------------------------------------------------------------------------------
 
-    def _take_over(self, ticket: _Ticket, outcome: Outcome) -> None:
+    def _take_over(self, ticket: _Ticket, outcome: JobOutcome) -> None:
         """Put a job's points into the document as one step; what has changed since is left and named."""
         found, provenance = outcome.result
         for image, why in found.failed.items():

@@ -16,7 +16,7 @@ from counterpart.core.project.document import Document
 from counterpart.core.wording import counted
 from counterpart.desktop.canvas.grid_paint import labelled
 from counterpart.desktop.find.runs import Runs, Ticket
-from counterpart.desktop.jobs.job_runner import Job, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.learn.assessment import Assessment
 from counterpart.desktop.learn.learn_jobs import Learned, apply_job, learn_job
 from counterpart.desktop.learn.learn_panel import LearnPanel
@@ -185,7 +185,7 @@ class Learner(QObject):
         job = Job(title, apply_job(self._questions.memory, request), "learn keep")
         self._bench.jobs.submit(job, partial(self._kept, ticket))
 
-    def _kept(self, ticket: Ticket, outcome: Outcome) -> None:
+    def _kept(self, ticket: Ticket, outcome: JobOutcome) -> None:
         self._runs.take_over(ticket, outcome)
         if self._bench.document is ticket.document:
             self._panel.say_empty(

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from counterpart.desktop.jobs.job_runner import Job, JobFunction, JobRunner, Outcome
+from counterpart.desktop.jobs.job import Job, JobFunction, JobOutcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.learn.learn_jobs import LearnMemory, LearnRequest
 
 __all__ = ["Question", "Questions"]
@@ -81,7 +82,7 @@ class Questions:
         job = self._jobs[kind] = Job(question.title, question.run, kind)
         features = request.choice, tuple(request.refs)
 
-        def ended(outcome: Outcome) -> None:
+        def ended(outcome: JobOutcome) -> None:
             if self._jobs.get(kind) is not job:
                 return  # another question was asked meanwhile
             del self._jobs[kind]

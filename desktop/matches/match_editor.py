@@ -22,7 +22,7 @@ from counterpart.core.project.document import Document
 from counterpart.core.project.points import MatchSet, MatchState
 from counterpart.desktop.canvas.colourmap import confidence_colour, position_colours
 from counterpart.desktop.canvas.pair_lines import PairLines
-from counterpart.desktop.jobs.job_runner import Job, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.matches.match_jobs import match_job, match_of_job
 from counterpart.desktop.matches.matches_model import doubt_of
 from counterpart.desktop.matches.matches_panel import MatchesPanel
@@ -176,7 +176,7 @@ class MatchEditor(QObject):
         if self.active:
             self.find()
 
-    def _found(self, document: Document, revision: int, pair: tuple[int, int], outcome: Outcome) -> None:
+    def _found(self, document: Document, revision: int, pair: tuple[int, int], outcome: JobOutcome) -> None:
         self._say("")
         if outcome.failure is not None:
             if self._both_there(document, pair):  # else the canvas says which one is not, and what to do
@@ -217,7 +217,7 @@ class MatchEditor(QObject):
         job = Job("Find counterpart", match_of_job(choice, here, there, (x, y)), "match")
         self._bench.jobs.ask(_ONE, job, partial(self._place_matched, document, pair, pane))
 
-    def _place_matched(self, document: Document, pair: tuple[int, int], pane: int, outcome: Outcome) -> None:
+    def _place_matched(self, document: Document, pair: tuple[int, int], pane: int, outcome: JobOutcome) -> None:
         if outcome.failure is not None:
             self._bench.messages.tell_error(outcome.failure.text)
             return

@@ -15,7 +15,8 @@ from counterpart.core.project.model import LabelMap, Labels
 from counterpart.core.tools.boundary import BoundaryParams, refine_boundary
 from counterpart.core.tools.draft import LabelDraft, LabelEdit
 from counterpart.desktop.images.viewer import Viewer
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.jobs.warm_up import warm_up
 from counterpart.desktop.parts.label_editor import LabelEditor
 from counterpart.desktop.project.session import Session
@@ -142,7 +143,7 @@ class SmartBoundary(QObject):
         self.says.emit(f"{title} … (Esc stops)")
         self._job = self._runner.ask(_SLOT, Job(title, refine), partial(self._answered, asked))
 
-    def _answered(self, asked: _Asked, outcome: Outcome) -> None:
+    def _answered(self, asked: _Asked, outcome: JobOutcome) -> None:
         if self._job is None:  # it was stopped when it was all but done
             return
         self._job = None

@@ -14,7 +14,8 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.tools.clusters import ClusterParams, Clusters, find_clusters
 from counterpart.desktop.canvas.photo import Photo
 from counterpart.desktop.jobs.image_features import KEPT, ImageFeatures
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 
 __all__ = ["GRAINS", "SnapRegions"]
 
@@ -126,7 +127,7 @@ class SnapRegions(QObject):
     def _on_failed(self, image: int, _text: str) -> None:
         self._say(image)
 
-    def _answered(self, asked: tuple[int, bool, int], outcome: Outcome) -> None:
+    def _answered(self, asked: tuple[int, bool, int], outcome: JobOutcome) -> None:
         if asked != self._asked:
             return
         self._asked = None

@@ -38,7 +38,8 @@ from counterpart.core.wording import plural
 from counterpart.desktop.images.image_rows import state_colour
 from counterpart.desktop.images.image_words import STATE_NAMES
 from counterpart.desktop.images.images_foot import StateBar
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.widgets.empty_state import EmptyState
 from counterpart.desktop.widgets.icons import swatch
 from counterpart.desktop.widgets.labels import muted
@@ -202,7 +203,7 @@ class StatisticsDialog(QDialog):
         box.addWidget(self.buttons)
         self.resize(900, 460)
 
-    def _ended(self, outcome: Outcome) -> None:
+    def _ended(self, outcome: JobOutcome) -> None:
         self._job = None
         if outcome.failure is not None:
             self.empty.say("That did not work", outcome.failure.text)

@@ -14,7 +14,8 @@ from counterpart.core.tools.region import Region
 from counterpart.core.tools.wand import Wand, WandSelection
 from counterpart.desktop.canvas.photo import Photo
 from counterpart.desktop.jobs.image_features import KEPT, ImageFeatures
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 
 __all__ = ["WandAnswer", "WandRequest", "Wands"]
 
@@ -114,7 +115,7 @@ class Wands(QObject):
 
         self._runner.ask(_SELECT, Job("Wand", select), partial(self._on_answer, request))
 
-    def _on_answer(self, request: WandRequest, outcome: Outcome) -> None:
+    def _on_answer(self, request: WandRequest, outcome: JobOutcome) -> None:
         if outcome.failure is not None:
             self.says.emit(outcome.failure.text)
             return

@@ -25,8 +25,9 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.project.document import Document
 from counterpart.core.project.model import ImageState
 from counterpart.core.wording import plural
+from counterpart.desktop.jobs.job import Failure, Job, JobOutcome
 from counterpart.desktop.jobs.job_dialog import JobDialog
-from counterpart.desktop.jobs.job_runner import Failure, Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.widgets.form import field_row, form_grid
 from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.report_text import section
@@ -239,7 +240,7 @@ class ExportDialog(JobDialog):
         job = export_job(self._document.path, entry.name, target, self.options())
         self.start(Job(f"Exporting {entry.title}", job))
 
-    def job_ended(self, _job: Job, outcome: Outcome) -> None:
+    def job_ended(self, _job: Job, outcome: JobOutcome) -> None:
         self.go.setEnabled(True)
         if outcome.failure is not None:
             self._failed(outcome.failure)

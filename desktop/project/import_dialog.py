@@ -34,8 +34,9 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.project.commands import Command
 from counterpart.core.project.document import Document
 from counterpart.core.wording import plural
+from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.jobs.job_dialog import JobDialog
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.widgets.form import field_row, form_grid
 from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.report_text import Count, counts_table, section
@@ -239,7 +240,7 @@ class ImportDialog(JobDialog):
 
     # Looking ------------------------------------------------------------------------------------------------------
 
-    def job_ended(self, _job: Job, outcome: Outcome) -> None:
+    def job_ended(self, _job: Job, outcome: JobOutcome) -> None:
         if outcome.failure is not None:
             self.report.clear()
             self.notice.show_text("error", outcome.failure.text)

@@ -11,7 +11,7 @@ from counterpart.core.project.document import Document
 from counterpart.core.project.sequence import FrameState, frame_state
 from counterpart.core.wording import plural
 from counterpart.desktop.jobs.backend import Backend, ModelChoice
-from counterpart.desktop.jobs.job_runner import Outcome
+from counterpart.desktop.jobs.job import JobOutcome
 
 if TYPE_CHECKING:
     from counterpart.core.pipeline.video.track_plan import TrackPlan
@@ -41,7 +41,7 @@ def track_job(
     return run
 
 
-def track_words(document: Document, outcome: Outcome, changed: list[int], skipped: list[tuple[int, str]]) -> str:
+def track_words(document: Document, outcome: JobOutcome, changed: list[int], skipped: list[tuple[int, str]]) -> str:
     """What came of tracking, for a person."""
     result: TrackResult = outcome.result
     doubtful = sum(frame_state(document.image(image)) is FrameState.DOUBTFUL for image in changed)

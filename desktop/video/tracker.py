@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from counterpart.core.errors import CounterpartError
 from counterpart.core.project.document import Document
-from counterpart.desktop.jobs.job_runner import Job, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.video.timeline import Timeline
 from counterpart.desktop.video.track_jobs import track_job, track_words
 from counterpart.desktop.workbench import Workbench
@@ -76,7 +76,7 @@ class Tracker(QObject):
         if self._plan is None or self._plan.images != self._timeline.images:
             self._timeline.panel.track.set_span(None)
 
-    def _tracked(self, document: Document, plan: TrackPlan, title: str, outcome: Outcome) -> None:
+    def _tracked(self, document: Document, plan: TrackPlan, title: str, outcome: JobOutcome) -> None:
         from counterpart.core.pipeline.video.track_project import track_command
 
         if self._bench.document is not document:
@@ -87,7 +87,7 @@ class Tracker(QObject):
         words = track_words(document, outcome, command.outcome.changed, left)
         self._bench.messages.tell("warning" if outcome.failures or left else "info", words)
 
-    def _ended(self, _outcome: Outcome) -> None:
+    def _ended(self, _outcome: JobOutcome) -> None:
         self._plan = None
         self._timeline.panel.track.set_span(None)
         self.changed.emit()

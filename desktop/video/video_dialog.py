@@ -30,8 +30,9 @@ from counterpart.core.pipeline.video.frames import (
     video_facts,
 )
 from counterpart.core.wording import plural
+from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.jobs.job_dialog import JobDialog
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.widgets.form import form_grid
 from counterpart.desktop.widgets.labels import field_label, heading, muted
 from counterpart.desktop.widgets.theme import GRID
@@ -183,7 +184,7 @@ class VideoDialog(JobDialog):
             left = f" · {format_duration(progress.eta_s)} left" if progress.eta_s is not None else ""
             self.summary.setText(f"{progress.done:,} of {progress.total:,} frames{left}")
 
-    def job_ended(self, job: Job, outcome: Outcome) -> None:
+    def job_ended(self, job: Job, outcome: JobOutcome) -> None:
         self._set_ready(self._facts is not None)
         if outcome.failure is not None:
             if job.kind == "video facts":

@@ -12,7 +12,7 @@ from counterpart.core.images.video import VIDEO_SUFFIXES
 from counterpart.core.pipeline.video.frames import looks_like_video
 from counterpart.core.project.document import Document
 from counterpart.core.project.sequence import SEQUENCE
-from counterpart.desktop.jobs.job_runner import Job, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.workbench import Workbench
 
 __all__ = ["VideoOpener"]
@@ -71,7 +71,7 @@ class VideoOpener(QObject):
             look = Job("Looking at the images", lambda _, ctx: looks_like_video(refs, ctx))
             bench.side_jobs.submit(look, partial(self._looked, document))
 
-    def _looked(self, document: Document, outcome: Outcome) -> None:
+    def _looked(self, document: Document, outcome: JobOutcome) -> None:
         if outcome.result and self._bench.document is document and SEQUENCE not in document.settings:
             text = "These look like the frames of one video. With a timeline, what you draw on one reaches the others."
             self._bench.messages.offer(text, _SUGGESTION, self._accepted, self._declined)

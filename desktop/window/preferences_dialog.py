@@ -20,7 +20,8 @@ from PySide6.QtWidgets import (
 
 from counterpart.core.features.cache import cache_dir
 from counterpart.core.jobs import JobContext
-from counterpart.desktop.jobs.job_runner import Job, JobRunner, Outcome
+from counterpart.desktop.jobs.job import Job, JobOutcome
+from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.project.session import projects_dir
 from counterpart.desktop.shell.settings import Preferences, Settings
 from counterpart.desktop.shell.status_bar import format_bytes
@@ -232,12 +233,12 @@ class PreferencesDialog(QDialog):
         self.used.setText("Clearing …")
         self._runner.ask(_SLOT, Job("Clearing the cache", _clear), self._cleared)
 
-    def _cleared(self, outcome: Outcome) -> None:
+    def _cleared(self, outcome: JobOutcome) -> None:
         self._counted(outcome)
         if outcome.failure is None:
             self.cache_cleared.emit()
 
-    def _counted(self, outcome: Outcome) -> None:
+    def _counted(self, outcome: JobOutcome) -> None:
         self.clear.setEnabled(True)
         if outcome.failure is not None:
             self.used.setText(outcome.failure.text)

@@ -8,7 +8,8 @@ import shiboken6
 from PySide6.QtCore import QObject
 
 from counterpart.core.errors import UsageError
-from counterpart.desktop.jobs.job_runner import Job, JobRunner
+from counterpart.desktop.jobs.job import Job
+from counterpart.desktop.jobs.job_runner import JobRunner
 
 
 class Engine:

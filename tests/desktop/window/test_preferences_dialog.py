@@ -7,7 +7,7 @@ from counterpart.core.features.cache import FeatureCache
 from counterpart.core.features.taps import Tap
 from counterpart.core.features.values import FeatureSpec
 from counterpart.desktop.jobs.backend import backend_maker
-from counterpart.desktop.jobs.job_runner import Job
+from counterpart.desktop.jobs.job import Job
 from counterpart.desktop.shell.settings import Preferences, Settings
 from counterpart.desktop.window.preferences_dialog import PreferencesDialog
 
