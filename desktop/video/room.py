@@ -42,8 +42,8 @@ class VideoRoom(QObject):
         needs = self._bench.needs
         is_video = Need(lambda: bool(self.timeline.images), "The images are not frames of one video (menu Video)")
         can_track = (
-            needs.writable,
             is_video,
+            needs.writable,
             Need(lambda: self._bench.models.choice is not None, "Install a model in the Run panel first"),
             Need(lambda: not self.tracker.busy, "Tracking already; the status bar can cancel it"),
         )

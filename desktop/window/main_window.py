@@ -164,6 +164,8 @@ class MainWindow(QMainWindow):
         """What rooms need of each other and do not know each other for."""
         bench, project = self.bench, self.project
         self.finding.offer(self.keypoints.task, self.keypoints.start)
+        task = self.keypoints.task.id  # what the panel of keypoints starts is shown, with its parameters
+        self.keypoints.panel.transfer_wanted.connect(lambda: self.finding.panel.choose_task(task))
         self.parts.commands.split_wanted.connect(self.finding.codebooks.split)
         self.images.missing.changed.connect(
             lambda count: project.save_watch.set_missing(count, self.images.missing.locate)

@@ -173,6 +173,13 @@ def test_again_keeps_points_that_were_corrected_meanwhile(qtbot, window):
     assert len(points(window, 2)) == 1
 
 
+def test_the_button_turns_the_run_panel_to_keypoints_where_the_parameters_are(qtbot, window):
+    assert window.finding.panel.spec.id != "keypoints"
+    transfer(qtbot, window)
+    assert window.finding.panel.spec.id == "keypoints"
+    assert "keypoints" in window.finding.panel.button.text()
+
+
 def test_without_a_template_the_button_says_what_is_missing(qtbot, window):
     window.bench.session.undo()
     assert not window.keypoints.panel.transfer_button.isEnabled()

@@ -48,6 +48,14 @@ def test_frames_are_gone_through_and_the_ends_are_kept_to(qtbot, bench, room):
     np.testing.assert_array_equal(room.timeline.panel.track.states, np.zeros(6))
 
 
+def test_without_a_project_tracking_says_that_there_is_no_video_and_not_that_it_is_for_looking_only(bench, room):
+    bench.session.close()
+    bench.actions.refresh()
+    for name in ("track_all", "track_here", "track_forward", "track_backward"):
+        assert not bench.actions[name].isEnabled()
+        assert "The images are not frames of one video" in bench.actions[name].toolTip()
+
+
 def test_tracking_without_an_annotated_frame_says_what_is_missing(bench, room):
     bench.actions["sequence"].trigger()
     bench.actions["track_all"].trigger()
