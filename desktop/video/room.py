@@ -68,7 +68,7 @@ class VideoRoom(QObject):
                    do=lambda: self.timeline.jump(1, FrameState.ANNOTATED), needs=(is_video,), place=260),
             Action("previous_annotated", "Previous a&nnotated frame", "Video", keys=("Ctrl+Shift+Left",),
                    do=lambda: self.timeline.jump(-1, FrameState.ANNOTATED), needs=(is_video,), place=270),
-            Action("track_all", "T&rack", "Video", keys=("Ctrl+Shift+P",), icon="propagate",
+            Action("track_all", "T&rack", "Video", keys=("Ctrl+Shift+P",), icon="track",
                    help="Carry what you annotated to all other frames. What you drew or confirmed stays",
                    do=lambda: self.tracker.track(None), needs=can_track, place=110),
             Action("track_here", "Track from &here", "Video", keys=("Ctrl+P",),

@@ -1,4 +1,4 @@
-"""Label propagation through videos: what flows where, from which annotation, in how much memory."""
+"""Tracking through videos: what flows where, from which annotation, in how much memory."""
 
 import subprocess
 import sys

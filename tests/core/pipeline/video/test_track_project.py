@@ -1,4 +1,4 @@
-"""Propagation within a project: what it starts from, what it may change, and what it leaves alone."""
+"""Tracking within a project: what it starts from, what it may change, and what it leaves alone."""
 
 import dataclasses
 import json
