@@ -1,5 +1,8 @@
 """Where the program's own files are found, and what is said when they are not."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from counterpart.core import resources
@@ -40,3 +43,11 @@ def test_missing_resources_are_named_together_with_what_to_do(installation):
 
 def test_the_resources_of_this_checkout_are_found():
     assert resources.resource_root().is_dir()
+
+
+def test_every_drawing_is_used_by_the_window_and_every_one_that_actions_name_is_there():
+    root = Path(__file__).resolve().parents[1]
+    source = "".join(file.read_text(encoding="utf-8") for file in (root / "desktop").rglob("*.py"))
+    drawn = {file.stem for file in (root / "resources" / "icons").glob("*.svg")}
+    assert {name for name in drawn if f'"{name}"' not in source} == set()
+    assert set(re.findall(r'\bicon="([\w-]+)"', source)) <= drawn
