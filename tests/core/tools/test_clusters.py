@@ -195,8 +195,7 @@ def voted(clusters, xy, colour, small):
 @pytest.mark.parametrize("seed", range(6))
 def test_a_pixel_joins_the_region_that_nearness_and_colour_vote_for(seed):
     rng = np.random.default_rng(seed)
-    labels = np.kron([[0, 1, 2], [3, 4, 5], [6, 7, 8]], np.ones((2, 2), int))
-    labels[rng.integers(0, 6, 5), rng.integers(0, 6, 5)] = rng.integers(0, 9, 5)
+    labels = rng.integers(0, 3, (6, 6))  # two of four corners often share a region
     rgb, small = (rng.integers(90, 130, (hw, hw, 3)).astype(np.uint8) for hw in (17, 6))
     clusters = by_hand(labels, rgb, small)
     yy, xx = np.mgrid[2:15, 2:15]

@@ -161,6 +161,12 @@ def test_a_part_is_not_worn_away_at_the_edge_of_the_image():
     assert not out[:, 4:].any()
 
 
+def test_what_is_shrunk_away_becomes_background_beside_other_parts_too():
+    labels = np.array([[2, 2, 1, 1, 1, 1, 1, 3]] * 5, np.uint8)
+    out = applied(labels, change_part(labels, 1, Shrink(1)))
+    assert out.tolist() == [[2, 2, 0, 1, 1, 1, 0, 3]] * 5
+
+
 def test_changes_stay_in_the_window_asked_for():
     labels = np.zeros((30, 30), np.uint8)
     labels[10:20, 10:20] = 1

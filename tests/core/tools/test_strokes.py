@@ -168,3 +168,25 @@ def test_a_move_never_makes_more_than_its_own_box_on_a_large_image():
     tip.move_to((50_000, 50_000))
     region = tip.move_to((50_030, 50_010))
     assert region.mask.shape == (51, 71)
+
+
+@pytest.mark.parametrize("corner", [(60, 5), (30, 58), (6, 30), (59, 59)])
+def test_a_smoothed_stroke_is_a_curve_through_the_middles_of_its_positions(corner):
+    """From the first position to the last middle: a quadratic Bézier curve about each position between."""
+    hw, radius = (64, 66), 3.0
+    path = np.array([(5, 5), corner, (58, 50)], float)
+    tip = StrokeRasteriser(radius, "round", hw, smooth=True)
+    covered = full(tip.follow(path), hw)
+    middle = (path[1] + path[2]) / 2
+    first = (path[0] + path[1]) / 2
+    t = np.linspace(0, 1, 4001)[:, None]
+    curve = (1 - t) ** 2 * first + 2 * t * (1 - t) * path[1] + t**2 * middle
+    line = path[0] + t * (first - path[0])
+    yy, xx = np.mgrid[: hw[0], : hw[1]]
+    near = np.stack([np.hypot(xx - x, yy - y) for x, y in np.concatenate([curve, line])[::4]]).min(axis=0)
+    assert covered[near < radius - 0.2].all()
+    assert not covered[near > radius + 0.2].any()
+    rest = full(tip.finish(), hw)
+    end = np.stack([np.hypot(xx - x, yy - y) for x, y in middle + t[::4] * (path[2] - middle)]).min(axis=0)
+    np.testing.assert_array_equal(rest[np.abs(end - radius) > 0.1], (end < radius)[np.abs(end - radius) > 0.1])
+    assert tip.finish().is_empty

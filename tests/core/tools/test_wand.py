@@ -376,3 +376,20 @@ def test_at_full_size_similarity_is_that_of_the_photograph_itself():
     ):
         fine = full(selection.region(tolerance, fine=True), rgb.shape[:2])
         assert (fine.all(axis=0) == (np.arange(800) < columns)).all()
+
+
+def test_the_colour_of_a_place_is_a_median_of_five_by_five_pixels_as_far_as_the_image_reaches():
+    wand = Wand(np.random.default_rng(0).integers(0, 256, (12, 15, 3)).astype(np.uint8))
+    for row, column in ((6, 7), (0, 0), (1, 13), (11, 14)):
+        around = [(r, c) for r in range(row - 2, row + 3) for c in range(column - 2, column + 3)]
+        inside = [wand._lab[r, c] for r, c in around if 0 <= r < 12 and 0 <= c < 15]
+        np.testing.assert_allclose(wand._colour_at(row, column), np.median(inside, axis=0), atol=1e-4)
+
+
+@pytest.mark.parametrize("window", [(0, 0, 112, 128), (20, 30, 50, 90), (100, 0, 112, 20)])
+@pytest.mark.parametrize("with_features", [True, False])
+def test_similarity_at_pixels_is_that_of_the_working_size_where_both_are_one(window, with_features):
+    features, rgb, _ = scene()
+    found = Wand(rgb, features if with_features else None)._similarity(np.array([[40.0, 56], [80, 56]]))
+    top, left, bottom, right = window
+    np.testing.assert_allclose(found.at_pixels(rgb, window), found.values[top:bottom, left:right], atol=1e-4)
