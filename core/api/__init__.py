@@ -15,17 +15,9 @@ if TYPE_CHECKING:
     from counterpart.core.formats.table import FORMATS
     from counterpart.core.pipeline.engine import Engine
     from counterpart.core.project import commands
-    from counterpart.notebook import (
-        LabelMaps,
-        export,
-        features,
-        find_object,
-        find_parts,
-        import_annotations,
-        match,
-        open_project,
-        transfer,
-    )
+    from counterpart.label_maps import LabelMaps
+    from counterpart.notebook import features, find_object, find_parts, match, transfer
+    from counterpart.projects import export, import_annotations, open_project
 
 __all__ = [
     "FORMATS",
@@ -47,6 +39,10 @@ _ELSEWHERE = {
     "CounterpartError": "counterpart.core.errors",
     "Engine": "counterpart.core.pipeline.engine",
     "FORMATS": "counterpart.core.formats.table",
+    "LabelMaps": "counterpart.label_maps",
+    "export": "counterpart.projects",
+    "import_annotations": "counterpart.projects",
+    "open_project": "counterpart.projects",
 }
 """Module of each name that is not the notebook's own."""
 

@@ -7,15 +7,13 @@ itself, an array does too: (height, width, 3) uint8 RGB. Points are (x, y) pixel
 from __future__ import annotations
 
 import functools
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal
 
 from counterpart.core.errors import ImageError, UsageError
-from counterpart.core.jobs import JobContext, Progress
+from counterpart.label_maps import LabelMaps, label_maps
+from counterpart.reporting import Report, reported
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,56 +22,24 @@ if TYPE_CHECKING:
     from counterpart.core.evaluate.keypoints import Annotated
     from counterpart.core.features.taps import Tap
     from counterpart.core.features.values import FeatureMap
-    from counterpart.core.formats.base import ExportOptions, ExportReport, ImportReport
     from counterpart.core.geometry import Size
     from counterpart.core.images.reading import ImageRef
     from counterpart.core.matching.pairs import Matches
     from counterpart.core.parts.codebook import Codebook
     from counterpart.core.pipeline.engine import Engine
     from counterpart.core.pipeline.keypoints.transfer import TransferRun
-    from counterpart.core.pipeline.parts.masks import MaskRun
-    from counterpart.core.project.document import Document
     from counterpart.core.project.points import Skeleton
 
 __all__ = [
-    "LabelMaps",
-    "export",
     "features",
     "find_object",
     "find_parts",
-    "import_annotations",
     "match",
-    "open_project",
     "transfer",
 ]
 
 Images = str | Path | Sequence[str | Path]
 """Files, folders (searched through) and glob patterns: one, or several."""
-Report = Callable[[Progress], None]
-"""Called with how far a job is; `lambda progress: print(progress.text)` will do."""
-
-
-def open_project(path: str | Path | None = None, *, create: bool = False, read_only: bool = False) -> Document:
-    """Open a project to read it, and to change it through `counterpart.commands`.
-
-    Changes are in the file when `apply` returns. Close it, or open it in a `with` block, so that others may write.
-
-    Args:
-        path: The project file; None for a new one in memory, which `save_as` gives a file.
-        create: Make the file where there is none.
-        read_only: Leave the file to others.
-
-    Raises:
-        ProjectError: Not there, not a project, or damaged past reading.
-        OutputError: It cannot be made.
-    """
-    from counterpart.core.project.document import Document
-
-    if path is None:
-        return Document.untitled()
-    if create and not Path(path).exists():
-        return Document.new(path)
-    return Document.open(path, read_only=read_only)
 
 
 def features(
@@ -108,76 +74,13 @@ def features(
     taps = [Tap.parse(tap) if isinstance(tap, str) else tap or engine.defaults.match_tap]
     chosen = engine.defaults.points_size if size == "model" else size
     stride = stride or engine.defaults.points_stride
-    with _job(None) as ctx:
+    with reported(None) as ctx:
         if not isinstance(image, (str, Path)):
             return engine.arrays([_pixels(image)], taps, chosen, stride, ctx)[0]
         try:
             return engine.features([_ref(image)], taps, chosen, stride, ctx)[0]
         except ImageError:
             raise ctx.failures.pop() from None  # it is the one image, not one of a batch
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LabelMaps(Sequence["NDArray[np.unsignedinteger]"]):
-    """Label maps of a set. `maps[i]` is made when it is asked for: (height, width), 0 is background.
-
-    Attributes:
-        images: Files of the images that could be used, in natural order of their names.
-        names: What each label means, by its value.
-        doubts: How uncertain each image's labels are, in [0, 1].
-        outliers: Whether each image seems to show something else; its map is empty then.
-        note: What was found, in a sentence.
-        codebook: The parts, to find the same ones in other images; None where there are none.
-    """
-
-    images: tuple[Path, ...]
-    names: Mapping[int, str]
-    doubts: tuple[float, ...]
-    outliers: tuple[bool, ...]
-    note: str
-    codebook: Codebook | None
-    _run: MaskRun
-    _engine: Engine
-    _asked: tuple[ImageRef, ...]
-
-    def __repr__(self) -> str:
-        return f"<LabelMaps: {self.note}>"
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    @overload
-    def __getitem__(self, index: int) -> NDArray[np.unsignedinteger]: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[NDArray[np.unsignedinteger]]: ...
-    def __getitem__(self, index: int | slice) -> NDArray[np.unsignedinteger] | list[NDArray[np.unsignedinteger]]:
-        places = range(len(self))[index]
-        if isinstance(places, range):
-            return [self[place] for place in places]
-        return self._run.labels(places, JobContext())
-
-    def save(self, folder: str | Path, *, overlays: bool = False) -> list[Path]:
-        """Write them as PNG files beside `report.json`, as the command line does, and the codebook with them.
-
-        Raises:
-            OutputError: A file cannot be written.
-        """
-        from counterpart.core.pipeline.outputs import check_writable
-        from counterpart.core.pipeline.parts.mask_files import write_masks
-
-        folder = Path(folder)
-        check_writable(folder, self._asked)
-        with _job(None) as ctx:
-            written = write_masks(self._run, self._engine, self._asked, folder, ctx, overlays=overlays)
-        if self.codebook is not None:
-            self.codebook.save(folder / "codebook.safetensors")
-        return [mask.file for mask in written]
-
-    def put_into(self, project: Document) -> None:
-        """Take them into an open project as predictions; what a person drew there stays. One step of its history."""
-        from counterpart.core.pipeline.parts.masks import take_over
-
-        take_over(project, self._run, self._engine, JobContext())
 
 
 def find_object(images: Images, engine: Engine | None = None, *, progress: Report | None = None) -> LabelMaps:
@@ -198,9 +101,9 @@ def find_object(images: Images, engine: Engine | None = None, *, progress: Repor
     from counterpart.core.pipeline.parts.masks import CosegmentJob, find_object
 
     engine, refs = engine or _default_engine(), _refs(images)
-    with _job(progress) as ctx:
+    with reported(progress) as ctx:
         run = find_object(engine, refs, CosegmentJob.for_model(engine.defaults), ctx)
-    return _label_maps(run, None, engine, refs)
+    return label_maps(run, None, engine, refs)
 
 
 def find_parts(
@@ -233,12 +136,12 @@ def find_parts(
     refs = _refs(images)
     known = Codebook.load(Path(codebook)) if isinstance(codebook, (str, Path)) else codebook
     engine = engine or _default_engine(*([known.spec.model] if known else []))
-    with _job(progress) as ctx:
+    with reported(progress) as ctx:
         if known is None:
             run = find_parts(engine, refs, PartsJob.for_model(engine.defaults, k), ctx)
         else:
             run = find_known_parts(engine, refs, known, ctx)
-    return _label_maps(run.masks, run.codebook, engine, refs)
+    return label_maps(run.masks, run.codebook, engine, refs)
 
 
 def match(
@@ -279,7 +182,7 @@ def match(
     engine = engine or _default_engine()
     job = (MatchJob.paper if paper else MatchJob.for_engine)(engine, pairs)
     places = None if at is None else _points(at)
-    with _job(None) as ctx:
+    with reported(None) as ctx:
         if isinstance(a, (str, Path)) and isinstance(b, (str, Path)):
             if places is None:
                 return match_images(engine, _ref(a), _ref(b), job, ctx).matches
@@ -324,66 +227,12 @@ def transfer(
     from counterpart.core.pipeline.keypoints.transfer_files import read_templates
 
     engine, refs = engine or _default_engine(), _refs(images)
-    with _job(progress) as ctx:
+    with reported(progress) as ctx:
         if isinstance(templates, (str, Path)):
             names, items = read_templates(Path(templates), None, ctx)
         else:
             names, items = _templates(templates, skeleton)
         return transfer_keypoints(engine, items, refs, names, TransferJob.for_model(engine.defaults), ctx)
-
-
-def import_annotations(
-    project: Document,
-    path: str | Path,
-    format: str | None = None,  # noqa: A002 - the word that a reader looks for
-    *,
-    root: str | Path | None = None,
-    overwrite: bool = False,
-) -> ImportReport:
-    """Take annotations of a file or folder into an open project. One step of its history.
-
-    Args:
-        project: From `open_project`.
-        path: What to read.
-        format: A key of `counterpart.FORMATS`; recognised where left out.
-        root: Folder that image names in the file are relative to; the file's own by default.
-        overwrite: Replace what a person drew in the project too.
-
-    Raises:
-        UsageError: The format is not recognised, or cannot be read.
-        FormatError: The file is damaged or of another kind. Nothing changed.
-    """
-    from counterpart.core.formats import guess_format, import_into
-
-    chosen = format or guess_format(path)
-    if chosen is None:
-        raise UsageError("its format is not recognised", path=Path(path), hint="Name it: format='coco'")
-    with _job(None) as ctx:
-        return import_into(project, path, chosen, ctx, root=None if root is None else Path(root), overwrite=overwrite)
-
-
-def export(
-    project: Document,
-    path: str | Path,
-    format: str,  # noqa: A002
-    options: ExportOptions | None = None,
-) -> ExportReport:
-    """Write a project in a format that others read. The target appears whole or not at all.
-
-    Args:
-        project: From `open_project`.
-        path: File or folder, as the format has it.
-        format: A key of `counterpart.FORMATS`.
-        options: Which images, and how; everything by default.
-
-    Raises:
-        UsageError: There is no such format, it cannot be written, or `path` would replace a source.
-        OutputError: `path` cannot be written.
-    """
-    from counterpart.core.formats import ExportOptions, export_project
-
-    with _job(None) as ctx:
-        return export_project(project, format, Path(path), options or ExportOptions(), ctx)
 
 
 # Behind the functions -----------------------------------------------------------------------------------------------
@@ -395,17 +244,6 @@ def _default_engine(*model: str) -> Engine:
     from counterpart.core.pipeline.engine import Engine
 
     return Engine(*model)
-
-
-@contextmanager
-def _job(report: Report | None) -> Iterator[JobContext]:
-    """A job's context. What it has to say afterwards comes as warnings, one for each image that was left out."""
-    ctx = JobContext(report)
-    try:
-        yield ctx
-    finally:
-        for text in [*ctx.warnings, *(str(error) for error in ctx.failures)]:
-            warnings.warn(text, UserWarning, stacklevel=4)
 
 
 def _refs(images: Images) -> list[ImageRef]:
@@ -468,17 +306,3 @@ def _templates(
         if present.any():
             items.append(annotated(_ref(path), image_size(path), xy, present))
     return skeleton, items
-
-
-def _label_maps(run: MaskRun, codebook: Codebook | None, engine: Engine, asked: list[ImageRef]) -> LabelMaps:
-    return LabelMaps(
-        tuple(ref.path for ref in run.features.refs),
-        run.names,
-        run.doubts,
-        run.outliers,
-        run.note,
-        codebook,
-        run,
-        engine,
-        tuple(asked),
-    )
