@@ -79,10 +79,10 @@ class ProjectRoom(QObject):
                    place=230),
             Action("close_project", "&Close project", "File", keys=("Ctrl+W",), do=self.close, needs=some, place=310),
             Action("undo", "&Undo", "Edit", keys=("Ctrl+Z",), icon="undo", do=self._undo,
-                   needs=(needs.project, needs.writable, Need(self._can_undo, "Nothing to undo")),
+                   needs=(Need(self._can_undo, "Nothing to undo"),),
                    words=self._undo_words, place=10, bar=10, repeat=True),
             Action("redo", "&Redo", "Edit", keys=("Ctrl+Shift+Z", "Ctrl+Y"), icon="redo", do=self._session.redo,
-                   needs=(needs.project, needs.writable, Need(self._can_redo, "Nothing to redo")),
+                   needs=(Need(self._can_redo, "Nothing to redo"),),
                    words=self._redo_words, place=20, bar=20, repeat=True),
         ]
         # fmt: on

@@ -42,6 +42,8 @@ def test_nothing_open_shows_how_to_begin(window):
     assert not window.images.panel.isVisible()
     assert not window.finding.panel.button.isEnabled()
     assert "Open a folder" in window.finding.panel.button.toolTip()
+    assert "Nothing to undo" in window.bench.actions["undo"].toolTip()
+    assert "Nothing to redo" in window.bench.actions["redo"].toolTip()
 
 
 def test_a_folder_opens_in_natural_order_with_its_first_image_shown(qtbot, opened):
