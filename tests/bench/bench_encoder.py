@@ -1,6 +1,6 @@
 """Cost of encoding: against the bare stack of timm's fused blocks, of bfloat16 against float32, and in memory.
 
-Run `python tests/bench/bench_encoder.py`; needs no installed weights (times do not depend on their values). All ratios
+Run `python -m tests.bench encoder`; needs no installed weights (times do not depend on their values). All ratios
 are measured in one run, in turns, in CPU time of one thread, so that other work on the machine counts little.
 `--threads 2` measures wall time instead.
 """

@@ -1,7 +1,7 @@
 """Cost of matching after encoding: a 224-pixel pair at stride 4 of a ViT-S/8, log-binned; a pair re-matched by the
 default; the pointer's maps.
 
-Run `python tests/bench/bench_matching.py`; needs no installed weights (times do not depend on their values). Ratios are
+Run `python -m tests.bench matching`; needs no installed weights (times do not depend on their values). Ratios are
 of CPU time of one thread measured in one run, the jobs taking turns, best of several; `--threads 2` measures wall time.
 """
 

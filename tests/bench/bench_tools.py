@@ -1,6 +1,6 @@
 """Cost of the mask tools' engines: brush moves, wand, snapped brush, fills, smart boundary, each against a plain way.
 
-Run `python tests/bench/bench_tools.py`; `--json` prints one object. Times are milliseconds: median and 95th percentile
+Run `python -m tests.bench tools`; `--json` prints one object. Times are milliseconds: median and 95th percentile
 of wall time, and of this process's time (all threads), which other programs on the machine disturb less. What the
 window adds (composing the dirty rectangle) is not in them.
 

@@ -1,6 +1,6 @@
 """Cost of keypoint transfer after encoding: 20 keypoints from 5 templates to 100 images whose features are cached.
 
-Run `python tests/bench/bench_transfer.py`; needs no installed weights (times do not depend on their values). What is
+Run `python -m tests.bench transfer`; needs no installed weights (times do not depend on their values). What is
 measured is CPU time of one thread, so that other work hardly counts.
 """
 
