@@ -15,14 +15,14 @@ from counterpart.desktop.images.scopes import Scopes
 from counterpart.desktop.images.viewer import Viewer
 from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.jobs.models import Models
-from counterpart.desktop.project.session import Session
-from counterpart.desktop.shell.actions import Actions, Needs
+from counterpart.desktop.project.session import LOOKING_ONLY, Session
+from counterpart.desktop.shell.actions import Actions, Need, Needs
 from counterpart.desktop.shell.layout import Layout
 from counterpart.desktop.shell.messages import Messages
 from counterpart.desktop.shell.settings import Settings
 from counterpart.desktop.shell.status_bar import StatusBar
 
-__all__ = ["Workbench"]
+__all__ = ["Workbench", "needs_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +71,12 @@ class Workbench:
     def document(self) -> Document | None:
         """The project that is open."""
         return self.session.document
+
+
+def needs_of(session: Session, canvas: Canvas) -> Needs:
+    """What most actions need, as it stands when they are asked."""
+    return Needs(
+        project=Need(lambda: session.document is not None, "Open a folder of images first"),
+        writable=Need(lambda: session.document is not None and not session.document.read_only, LOOKING_ONLY),
+        pair=Need(lambda: session.document is not None and canvas.count == 2, "Needs two images side by side (Ctrl+2)"),
+    )

@@ -29,8 +29,8 @@ from counterpart.desktop.learn.room import LearnRoom
 from counterpart.desktop.matches.room import MatchesRoom
 from counterpart.desktop.parts.room import PartsRoom
 from counterpart.desktop.project.room import ProjectRoom
-from counterpart.desktop.project.session import LOOKING_ONLY, Session
-from counterpart.desktop.shell.actions import Action, Actions, Need, Needs
+from counterpart.desktop.project.session import Session
+from counterpart.desktop.shell.actions import Action, Actions
 from counterpart.desktop.shell.layout import Layout
 from counterpart.desktop.shell.messages import Messages
 from counterpart.desktop.shell.settings import Settings
@@ -41,7 +41,7 @@ from counterpart.desktop.widgets.icons import app_icon
 from counterpart.desktop.window.commands import WindowCommands
 from counterpart.desktop.window.judging import Judging
 from counterpart.desktop.window.keys import WindowKeys
-from counterpart.desktop.workbench import Workbench
+from counterpart.desktop.workbench import Workbench, needs_of
 
 __all__ = ["MainWindow"]
 
@@ -137,7 +137,7 @@ class MainWindow(QMainWindow):
             self, session, settings, layout.banner, side_jobs, lambda: (panel.current, panel.model.shown)
         )
         actions = Actions(self, settings.shortcuts())
-        needs = _needs(session, canvas)
+        needs = needs_of(session, canvas)
         actions.add(self.project.actions(needs))
         actions.add(self.images.actions(needs))
         return Workbench(
@@ -286,12 +286,3 @@ class MainWindow(QMainWindow):
         self.bench.session.shutdown()
         self.images.thumbnails.close()
         self.bench.settings.sync()
-
-
-def _needs(session: Session, canvas: Canvas) -> Needs:
-    """What most actions need, as it stands when they are asked."""
-    return Needs(
-        project=Need(lambda: session.document is not None, "Open a folder of images first"),
-        writable=Need(lambda: session.document is not None and not session.document.read_only, LOOKING_ONLY),
-        pair=Need(lambda: session.document is not None and canvas.count == 2, "Needs two images side by side (Ctrl+2)"),
-    )

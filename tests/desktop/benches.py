@@ -14,13 +14,13 @@ from counterpart.desktop.images.map_layers import MapLayers
 from counterpart.desktop.images.room import ImagesRoom
 from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.jobs.models import Models
-from counterpart.desktop.project.session import LOOKING_ONLY, Session
-from counterpart.desktop.shell.actions import Actions, Need, Needs
+from counterpart.desktop.project.session import Session
+from counterpart.desktop.shell.actions import Actions
 from counterpart.desktop.shell.layout import Layout
 from counterpart.desktop.shell.messages import Messages
 from counterpart.desktop.shell.settings import Settings
 from counterpart.desktop.shell.status_bar import StatusBar
-from counterpart.desktop.workbench import Workbench
+from counterpart.desktop.workbench import Workbench, needs_of
 from tests.desktop.fakes import FAKE_MODELS, FakeBackend
 
 
@@ -43,14 +43,7 @@ def make_bench(folder: Path, make_backend: Callable[[], Any] = FakeBackend) -> W
         jobs=jobs,
         side_jobs=side_jobs,
         actions=actions,
-        needs=Needs(
-            Need(lambda: session.document is not None, "Open a folder of images first"),
-            Need(
-                lambda: session.document is not None and not session.document.read_only,
-                LOOKING_ONLY,
-            ),
-            Need(lambda: canvas.count == 2, "Needs two images side by side (Ctrl+2)"),
-        ),
+        needs=needs_of(session, canvas),
         layout=layout,
         messages=messages,
         status=status,

@@ -3,14 +3,11 @@
 import numpy as np
 import pytest
 
-from counterpart.core.errors import UsageError
 from counterpart.core.evaluate.keypoints import Annotated
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import silent
 from counterpart.core.landmarks.model import Landmarks
-from counterpart.core.pipeline.evaluate.landmarks import eyes_of
 from counterpart.core.pipeline.keypoints.landmarks import as_keypoints, one_per_image
-from counterpart.core.project.points import Skeleton
 
 
 def test_the_score_is_the_chance_of_lying_within_a_tenth_of_the_span():
@@ -28,27 +25,6 @@ def test_an_image_without_any_landmark_has_no_scores():
     found = as_keypoints(Landmarks(np.full((2, 2), np.nan), np.full(2, np.nan)))
     np.testing.assert_array_equal(found.visibility, 0)
     np.testing.assert_array_equal(found.score, 0)
-
-
-@pytest.mark.parametrize(
-    ("names", "text", "expected"),
-    [
-        (("left_eye", "right_eye", "nose"), None, (0, 1)),
-        (("nose", "r_eye_centre", "l_eye_centre"), None, (2, 1)),
-        (("left_eyebrow", "right_eyebrow", "left_eye", "right_eye"), None, (2, 3)),
-        (("l_eye_in", "r_eye_in", "l_eye_out", "r_eye_out"), None, None),
-        (("left_paw", "right_paw"), None, None),
-        (("left_eye", "right_eye", "nose"), "box", None),
-        (("left_eye", "right_eye", "nose"), "nose, left_eye", (2, 0)),
-    ],
-)
-def test_errors_are_measured_by_the_eyes_where_there_is_one_pair_of_them(names, text, expected):
-    assert eyes_of(Skeleton(names), text) == expected
-
-
-def test_a_measure_that_is_no_pair_of_landmarks_is_refused_with_their_names():
-    with pytest.raises(UsageError, match="left_eye"):
-        eyes_of(Skeleton(("left_eye", "nose")), "nose")
 
 
 def test_of_several_instances_in_an_image_the_largest_counts(tmp_path):

@@ -1,4 +1,4 @@
-"""Tables, kept results, and the readers of official layouts."""
+"""Data sets in their official layouts: what is read, and what is told where one is not as it should be."""
 
 import json
 
@@ -6,151 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from counterpart.core.errors import ImageError, JobCancelledError, ProtocolError, UsageError
+from counterpart.core.errors import ProtocolError, UsageError
 from counterpart.core.evaluate.datasets import find_layout, list_spair, read_celeba, read_spair_pair
 from counterpart.core.evaluate.video import davis_sequences
-from counterpart.core.jobs import CancelToken, JobContext, silent
-from counterpart.core.pipeline.evaluate.benchmarks.items import ItemStore, run_items
-from counterpart.core.pipeline.evaluate.benchmarks.plan import Plan, mean_of
-from counterpart.core.pipeline.evaluate.benchmarks.published import PUBLISHED
-from counterpart.core.pipeline.evaluate.benchmarks.table import Row, Table
-
-# Tables --------------------------------------------------
-
-TABLE = Table(
-    "Cats: a model",
-    ("J", "P"),
-    (Row("lion", (50.25, None)), Row("tiger", (70.0, 90.0))),
-    Row("mean", (60.125, 90.0)),
-    (Row("paper", (61.0, 91.5)),),
-    ("Two cats.",),
-)
-
-
-def test_a_table_lines_up_its_columns_and_parts_the_mean_from_rows_and_literature():
-    lines = TABLE.text().splitlines()
-    assert lines[0] == "Cats: a model"
-    assert lines[2].split() == ["lion", "50.2", "–"]
-    assert {len(line) for line in lines[2:4]} == {len(lines[2])}
-    assert [set(lines[4]), lines[5].split()[0], set(lines[6]), lines[7].split()[0]] == [{"-"}, "mean", {"-"}, "paper"]
-    assert lines[-1] == "Two cats."
-
-
-def test_a_table_as_markdown_has_one_width_and_a_bold_mean():
-    rows = [line for line in TABLE.markdown().splitlines() if line.startswith("|")]
-    assert {row.count("|") for row in rows} == {4}
-    assert "| **mean** | **60.1** | **90.0** |" in rows
-    assert "| lion | 50.2 | – |" in rows
-
-
-def test_a_table_as_json_has_no_nan():
-    odd = Table("t", ("a",), (Row("x", (float("nan"),)),), Row("mean", (None,)))
-    assert json.loads(odd.render("json"))["categories"] == {"x": {"a": None}}
-    assert "–" in odd.text()
-
-
-def test_published_rows_fit_their_columns():
-    widths = {"davis-2017": 3, "davis-2016": 3, "celeba": 2, "spair": 1}
-    for name, rows in PUBLISHED.items():
-        assert all(len(row.values) == widths.get(name, 2) for row in rows), name
-    assert PUBLISHED["pascal-voc"][0].values == (60.7, 88.2)
-    assert PUBLISHED["internet300"][1].values == (73.8, 92.6)
-
-
-def test_means_leave_out_what_is_missing():
-    assert mean_of([(1.0, None), (3.0, None), (None, None)]) == (2.0, None)
-
-
-# Kept results --------------------------------------------------
-
-
-def measure(store, items, ctx=None, log=None):
-    def work(item, part):
-        if log is not None:
-            log.append(item)
-        if item == "bad":
-            raise ImageError("it is damaged", path=item)
-        return {"length": len(item)}
-
-    return run_items(items, str, work, store, ctx or silent())
-
-
-def test_results_are_kept_and_only_what_is_missing_is_measured(tmp_path):
-    measure(ItemStore(tmp_path, {"a": 1}, silent()), ["one", "three"])
-    log = []
-    store = ItemStore(tmp_path, {"a": 1}, silent())
-    assert store.resumed == 2
-    assert measure(store, ["one", "two", "three"], log=log) == {
-        "one": {"length": 3},
-        "two": {"length": 3},
-        "three": {"length": 5},
-    }
-    assert log == ["two"]
-
-
-def test_other_parameters_start_anew_with_a_warning(tmp_path):
-    measure(ItemStore(tmp_path, {"a": 1}, silent()), ["one"])
-    ctx = silent()
-    assert "one" not in ItemStore(tmp_path, {"a": 2}, ctx)
-    assert "parameters have changed" in ctx.warnings[0]
-
-
-@pytest.mark.parametrize("content", ["", "no json\n", '{"version": 1}\n', '[1]\n{"item": "one"}\n'])
-def test_a_damaged_state_is_measured_anew_and_said_so(tmp_path, content):
-    (tmp_path / "state.jsonl").write_text(content)
-    ctx = silent()
-    store = ItemStore(tmp_path, {"a": 1}, ctx)
-    assert store.resumed == 0
-    assert "damaged" in ctx.warnings[0]
-    measure(store, ["one"])
-    assert ItemStore(tmp_path, {"a": 1}, silent()).resumed == 1
-
-
-def test_a_failed_item_is_named_and_tried_again_next_time(tmp_path):
-    ctx, log = silent(), []
-    assert list(measure(ItemStore(tmp_path, {}, silent()), ["one", "bad", "two"], ctx)) == ["one", "two"]
-    assert [str(error.path) for error in ctx.failures] == ["bad"]
-    measure(ItemStore(tmp_path, {}, silent()), ["one", "bad", "two"], log=log)
-    assert log == ["bad"]
-    with pytest.raises(ProtocolError, match="nothing could be measured"):
-        measure(ItemStore(None, {}, silent()), ["bad"])
-
-
-def test_images_that_were_named_one_by_one_are_not_named_again_as_a_whole():
-    ctx = silent()
-
-    def work(item, part):
-        if item == "odd":
-            part.fail(ImageError("it is damaged", path="1.jpg"))
-            raise ImageError("none of the images can be used")
-        return {}
-
-    run_items(["even", "odd"], str, work, ItemStore(None, {}, ctx), ctx)
-    assert [error.what for error in ctx.failures] == ["it is damaged"]
-
-
-def test_what_was_measured_before_a_cancel_is_kept(tmp_path):
-    token = CancelToken()
-    ctx = JobContext(None, token)
-
-    def work(item, part):
-        if item == 2:
-            token.cancel()
-        part.check()
-        return {"value": item}
-
-    with pytest.raises(JobCancelledError):
-        run_items([0, 1, 2, 3], str, work, ItemStore(tmp_path, {}, silent()), ctx)
-    kept = ItemStore(tmp_path, {}, silent())
-    assert [str(item) in kept for item in range(4)] == [True, True, False, False]
-
-
-def test_a_limit_of_nothing_is_refused():
-    with pytest.raises(UsageError, match="measures nothing"):
-        Plan(limit=0)
-
-
-# Layouts --------------------------------------------------
+from counterpart.core.jobs import silent
 
 
 def picture(path, size=(40, 30), value=0):
