@@ -17,11 +17,11 @@ ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("torch", "torchvision", "timm", "faiss", "onnx")
 
 
-def _run_python(code: str) -> "subprocess.CompletedProcess[str]":
+def _run_python(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
         capture_output=True,
         encoding="utf-8",
         check=False,
@@ -102,6 +102,41 @@ def test_torch_stays_out_of_memory_when_a_project_is_opened_or_the_window_starts
     done = _run_python(f"import sys, {module}; print(*[name for name in {HEAVY} if name in sys.modules])")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+NOT_AT_THE_START = {
+    *HEAVY,
+    *("scipy", "sklearn", "openTSNE", "natsort", "safetensors", "av", "urllib.request"),
+    *(
+        f"counterpart.core.{name}"
+        for name in (
+            *("backbone.checkpoints", "backbone.install", "evaluate", "formats", "landmarks", "matching"),
+            *("pipeline.evaluate", "pipeline.explore", "pipeline.keypoints.transfer", "pipeline.matches"),
+            *("propagate", "track", "transfer"),
+        )
+    ),
+}
+"""What a person may never need who opens a project and corrects it: fetched when it is asked for."""
+
+
+def test_the_window_starts_without_what_only_some_of_its_commands_need(tmp_path):
+    """A window that has been built and shown, not its imports alone: parameters and needs are asked for then."""
+    code = (
+        "import os, sys\n"
+        "from counterpart.desktop.app import MainWindow, Settings, make_application\n"
+        "application = make_application(['counterpart'])\n"
+        "window = MainWindow(Settings())\n"
+        "window.show()\n"
+        "application.processEvents()\n"
+        "print(*sys.modules, flush=True)\n"
+        "os._exit(0)"
+    )
+    folders = {f"COUNTERPART_{name}": str(tmp_path / name.lower()) for name in ("CACHE", "SETTINGS")}
+    done = _run_python(code, QT_QPA_PLATFORM="offscreen", **folders)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert "counterpart.desktop.window.main_window" in loaded
+    assert loaded & NOT_AT_THE_START == set()
 
 
 @pytest.mark.parametrize("package", ["core", "desktop"])

@@ -27,10 +27,11 @@ from counterpart.core.formats.base import (
 )
 from counterpart.core.formats.coco import image_hw
 from counterpart.core.formats.fields import Node, read_json
-from counterpart.core.formats.instances import corner_box, outside
+from counterpart.core.formats.instances import corner_box
 from counterpart.core.formats.naming import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import Box, KeypointSet, Origin, Skeleton
+from counterpart.core.project.points import outside
 from counterpart.core.resources import resource_path
 
 __all__ = ["built_in_skeletons", "read_coco_keypoints", "read_coco_skeletons", "write_coco_keypoints"]

@@ -11,7 +11,7 @@ from counterpart.core.formats.base import AnnotatedImage, Dataset, ExportOptions
 from counterpart.core.formats.naming import Source
 from counterpart.core.project.model import Box, KeypointSet, Skeleton
 
-__all__ = ["chosen_skeleton", "corner_box", "instances_of", "outside", "skeleton_for"]
+__all__ = ["chosen_skeleton", "corner_box", "instances_of", "skeleton_for"]
 
 
 def chosen_skeleton(dataset: Dataset, options: ExportOptions, out_format: str) -> Skeleton:
@@ -43,12 +43,6 @@ def corner_box(points: KeypointSet, hw: tuple[int, int] = (0, 0)) -> Box:
         low, high = np.maximum(low, 0), np.minimum(high, [hw[1], hw[0]])
         high = np.maximum(high, low)
     return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
-
-
-def outside(box: Box, hw: tuple[int, int]) -> bool:
-    """Whether a box in the project's frame has no pixel of an image of (height, width)."""
-    x, y, width, height = box
-    return x + width <= -0.5 or y + height <= -0.5 or x >= hw[1] - 0.5 or y >= hw[0] - 0.5
 
 
 def skeleton_for(names: Sequence[str], source: Source, name: str, error: FormatError | None = None) -> Skeleton:

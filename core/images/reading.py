@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from natsort import natsort_keygen, ns
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -43,8 +42,6 @@ IMAGE_SUFFIXES = frozenset(
 )
 MAX_PIXELS = 400_000_000
 """Largest image read, pixels. Above it a header is more likely forged or the file a map than a photograph."""
-
-_natural = natsort_keygen(alg=ns.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +172,8 @@ def find_images(inputs: Sequence[str | Path], leave_out: Path | None = None) -> 
     Raises:
         UsageError: An input does not exist, or nothing was found.
     """
+    from natsort import natsort_keygen, ns
+
     results = None if leave_out is None else Path(os.path.realpath(leave_out))
     found: list[tuple[Path, Path]] = []
     for item in inputs:
@@ -190,7 +189,8 @@ def find_images(inputs: Sequence[str | Path], leave_out: Path | None = None) -> 
         suffixes = " ".join(sorted(IMAGE_SUFFIXES))
         raise UsageError(f"no images found in {where}", hint=f"Images end in {suffixes}")
     refs = _named(list(unique.values()))
-    return sorted(refs, key=lambda ref: _natural(ref.name))
+    natural = natsort_keygen(alg=ns.IGNORECASE)
+    return sorted(refs, key=lambda ref: natural(ref.name))
 
 
 def _expand(item: str | Path) -> list[tuple[Path, Path]]:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from counterpart.core.errors import UsageError
 from counterpart.core.project.palette import Colour
 
-__all__ = ["Box", "KeypointSet", "MatchSet", "MatchState", "Origin", "Skeleton", "Visibility"]
+__all__ = ["Box", "KeypointSet", "MatchSet", "MatchState", "Origin", "Skeleton", "Visibility", "outside"]
 
 Box = tuple[float, float, float, float]
 """(x, y, width, height) in pixels, of pixel edges: the box of the one pixel (3, 5) is (2.5, 4.5, 1, 1)."""
@@ -43,6 +43,12 @@ class MatchState(IntEnum):
     PROPOSED = 0
     ACCEPTED = 1
     REJECTED = 2
+
+
+def outside(box: Box, hw: tuple[int, int]) -> bool:
+    """Whether a box in the project's frame has no pixel of an image of (height, width)."""
+    x, y, width, height = box
+    return x + width <= -0.5 or y + height <= -0.5 or x >= hw[1] - 0.5 or y >= hw[0] - 0.5
 
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)

@@ -189,6 +189,8 @@ class RunPanel(QWidget):
 
     def set_models(self, models: Sequence[ModelEntry], chosen: str) -> None:
         """List the models. The chosen one stays chosen."""
+        if list(models) == self._models and chosen == self.model_name:
+            return
         self._models = list(models)
         self.model.blockSignals(True)
         self.model.clear()

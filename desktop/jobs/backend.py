@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from counterpart.core.backbone.checkpoints import import_checkpoint
-from counterpart.core.backbone.install import install
 from counterpart.core.backbone.registry import DEFAULT_MODEL, list_models, model_info
 from counterpart.core.backbone.weights import is_installed
 from counterpart.core.features.cache import FeatureCache, cache_dir
@@ -213,6 +211,8 @@ def install_job(name: str) -> Callable[[Backend, JobContext], Path]:
     """A job that fetches a model. Submitted only after the person agreed to it."""
 
     def run(backend: Backend, ctx: JobContext) -> Path:
+        from counterpart.core.backbone.install import install
+
         path = install(name, ctx)
         backend.forget()
         return path
@@ -224,6 +224,8 @@ def import_job(file: Path, name: str, arch: str) -> Callable[[Backend, JobContex
     """A job that takes a model's weights from a file."""
 
     def run(backend: Backend, ctx: JobContext) -> str:
+        from counterpart.core.backbone.checkpoints import import_checkpoint
+
         info = import_checkpoint(file, name=name, arch=arch, ctx=ctx)
         backend.forget()
         return info.name

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from counterpart.core.evaluate.keypoint_quality import KeypointQuality
 from counterpart.core.pipeline.keypoints.doubt import Doubt, doubts_of, most_doubtful
-from counterpart.core.pipeline.keypoints.project_keypoints import CheckedPoint, Snapshot, serves, snapshot
-from counterpart.core.pipeline.keypoints.transfer import TransferJob
 from counterpart.core.project.commands import ClearKeypoints, ConfirmKeypoints, MoveKeypoint, SwapKeypoints
 from counterpart.core.project.points import KeypointSet
 from counterpart.core.wording import counted
@@ -24,6 +21,11 @@ from counterpart.desktop.keypoints.queue_model import QueueModel
 from counterpart.desktop.keypoints.queue_panel import QueuePanel
 from counterpart.desktop.keypoints.task import transfer_params
 from counterpart.desktop.workbench import Workbench
+
+if TYPE_CHECKING:
+    from counterpart.core.evaluate.keypoint_quality import KeypointQuality
+    from counterpart.core.pipeline.keypoints.project_keypoints import CheckedPoint, Snapshot
+    from counterpart.core.pipeline.keypoints.transfer import TransferJob
 
 __all__ = ["Checks"]
 
@@ -130,6 +132,8 @@ class Checks(QObject):
             self._queue.say_empty("Nothing to check", "Place the keypoints of an image and transfer them to others.")
             self._say_ready(0)
             return
+        from counterpart.core.pipeline.keypoints.project_keypoints import serves
+
         self._queue.set_rows(self._rows())
         if self._checks:
             self._queue.say_empty("Nothing to check", "Every point is confirmed, and none looks odd.")
@@ -245,6 +249,8 @@ class Checks(QObject):
             if outcome.failures:
                 text = f"{len(outcome.failures)} images could not be used: {outcome.failures[0]}"
                 self._bench.messages.tell("warning", text)
+
+        from counterpart.core.pipeline.keypoints.project_keypoints import snapshot
 
         params = transfer_params(self._bench.settings, choice.name)
         self._bench.jobs.submit(Job(title, make(choice, snapshot(document, skeleton), params), kind), done)

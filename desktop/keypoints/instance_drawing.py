@@ -11,7 +11,6 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen
 
 from counterpart.core.project.points import KeypointSet, Origin, Skeleton
-from counterpart.core.transfer.skeleton import mirror_order
 from counterpart.desktop.canvas.viewport import Viewport
 from counterpart.desktop.widgets.theme import colours
 
@@ -72,6 +71,8 @@ class Drawn:
 
 def sides_of(skeleton: Skeleton) -> list[int]:
     """-1 for each left keypoint, 1 for each right one, 0 for those without a twin."""
+    from counterpart.core.transfer.skeleton import mirror_order
+
     order = mirror_order(skeleton)
     sides = [0] * len(skeleton)
     for index, twin in enumerate(order.tolist()):

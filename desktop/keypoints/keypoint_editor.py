@@ -22,7 +22,6 @@ from counterpart.core.project.commands import (
     SwapKeypoints,
 )
 from counterpart.core.project.points import KeypointSet, Origin, Visibility
-from counterpart.core.transfer.skeleton import mirror_order
 from counterpart.desktop.keypoints.instance_view import InstanceView
 from counterpart.desktop.keypoints.keypoint_tool import KeypointTool
 from counterpart.desktop.keypoints.keypoints_panel import KeypointsPanel
@@ -240,6 +239,8 @@ class KeypointEditor(QObject):
         if points is None or document is None:
             self._bench.messages.refuse("There is no instance on this image whose sides could be exchanged.")
             return
+        from counterpart.core.transfer.skeleton import mirror_order
+
         order = mirror_order(document.skeleton(points.skeleton)).tolist()
         pairs = [(index, twin) for index, twin in enumerate(order) if index < twin]
         if not pairs:

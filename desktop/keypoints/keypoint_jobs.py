@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from counterpart.core.evaluate.keypoint_quality import KeypointQuality
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.keypoints.project_keypoints import (
-    CheckedPoint,
-    PointTransfer,
-    Snapshot,
-    check_project,
-    evaluate_project,
-    transfer_in_project,
-)
-from counterpart.core.pipeline.keypoints.transfer import TransferJob
 from counterpart.core.project.model import Provenance
 from counterpart.desktop.jobs.backend import Backend, ModelChoice
+
+if TYPE_CHECKING:
+    from counterpart.core.evaluate.keypoint_quality import KeypointQuality
+    from counterpart.core.pipeline.keypoints.project_keypoints import CheckedPoint, PointTransfer, Snapshot
+    from counterpart.core.pipeline.keypoints.transfer import TransferJob
 
 __all__ = [
     "MakeCheckJob",
@@ -30,12 +26,12 @@ __all__ = [
     "transfer_job",
 ]
 
-TransferFunction = Callable[[Backend, JobContext], tuple[PointTransfer, Provenance]]
-CheckFunction = Callable[[Backend, JobContext], list[CheckedPoint]]
-EvaluateFunction = Callable[[Backend, JobContext], KeypointQuality]
-MakeTransferJob = Callable[[ModelChoice, Snapshot, Mapping[int, ImageRef], TransferJob], TransferFunction]
-MakeCheckJob = Callable[[ModelChoice, Snapshot, TransferJob], CheckFunction]
-MakeEvaluateJob = Callable[[ModelChoice, Snapshot, TransferJob], EvaluateFunction]
+TransferFunction = Callable[[Backend, JobContext], "tuple[PointTransfer, Provenance]"]
+CheckFunction = Callable[[Backend, JobContext], "list[CheckedPoint]"]
+EvaluateFunction = Callable[[Backend, JobContext], "KeypointQuality"]
+MakeTransferJob = Callable[[ModelChoice, "Snapshot", Mapping[int, ImageRef], "TransferJob"], TransferFunction]
+MakeCheckJob = Callable[[ModelChoice, "Snapshot", "TransferJob"], CheckFunction]
+MakeEvaluateJob = Callable[[ModelChoice, "Snapshot", "TransferJob"], EvaluateFunction]
 
 
 def transfer_job(
@@ -44,6 +40,8 @@ def transfer_job(
     """A job that transfers keypoints within a project and says where they come from."""
 
     def run(backend: Backend, ctx: JobContext) -> tuple[PointTransfer, Provenance]:
+        from counterpart.core.pipeline.keypoints.project_keypoints import transfer_in_project
+
         engine = backend.engine(choice)
         found = transfer_in_project(engine, points, targets, job, ctx)
         return found, engine.provenance("transfer", job)
@@ -70,6 +68,8 @@ def check_job(choice: ModelChoice, points: Snapshot, job: TransferJob) -> CheckF
     """A job that looks for odd ones among the points that a person stands for."""
 
     def run(backend: Backend, ctx: JobContext) -> list[CheckedPoint]:
+        from counterpart.core.pipeline.keypoints.project_keypoints import check_project
+
         return check_project(backend.engine(choice), points, job, ctx)
 
     return run
@@ -79,6 +79,8 @@ def evaluate_job(choice: ModelChoice, points: Snapshot, job: TransferJob) -> Eva
     """A job that predicts every confirmed instance from the others."""
 
     def run(backend: Backend, ctx: JobContext) -> KeypointQuality:
+        from counterpart.core.pipeline.keypoints.project_keypoints import evaluate_project
+
         return evaluate_project(backend.engine(choice), points, job, ctx)
 
     return run

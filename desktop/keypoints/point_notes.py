@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from counterpart.core.pipeline.keypoints.doubt import stands_at
-from counterpart.core.pipeline.keypoints.project_keypoints import PointTransfer
 from counterpart.core.project.document import Document
 from counterpart.core.project.points import KeypointSet
+
+if TYPE_CHECKING:
+    from counterpart.core.pipeline.keypoints.project_keypoints import PointTransfer
 
 __all__ = ["PointNotes"]
 

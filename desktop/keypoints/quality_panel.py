@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
@@ -18,12 +18,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from counterpart.core.evaluate.keypoint_quality import KeypointQuality
 from counterpart.desktop.keypoints.queue_model import Bar
 from counterpart.desktop.widgets.empty_state import EmptyState
 from counterpart.desktop.widgets.labels import line, muted
 from counterpart.desktop.widgets.table_model import Index, TableModel, dress
 from counterpart.desktop.widgets.theme import GRID, colours
+
+if TYPE_CHECKING:
+    from counterpart.core.evaluate.keypoint_quality import KeypointQuality
 
 __all__ = ["QualityModel", "QualityPanel"]
 

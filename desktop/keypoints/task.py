@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from counterpart.core.backbone.registry import model_info
-from counterpart.core.pipeline.keypoints.transfer import TransferJob
 from counterpart.desktop.jobs.stride_knob import stride_knob
 from counterpart.desktop.jobs.task import TaskSpec, starting_values
 from counterpart.desktop.shell.settings import Settings
 from counterpart.desktop.widgets.form import Knob
 
+if TYPE_CHECKING:
+    from counterpart.core.pipeline.keypoints.transfer import TransferJob
+
 __all__ = ["KEYPOINTS", "transfer_params"]
 
 
 def _defaults(model: str) -> TransferJob:
+    from counterpart.core.pipeline.keypoints.transfer import TransferJob
+
     return TransferJob.for_model(model_info(model).defaults)
 
 
@@ -50,6 +55,8 @@ KEYPOINTS = TaskSpec(
 
 def transfer_params(settings: Settings, model: str) -> TransferJob:
     """How a person chose last that a model transfers."""
+    from counterpart.core.pipeline.keypoints.transfer import TransferJob
+
     params = starting_values(settings, KEYPOINTS, model)
     assert isinstance(params, TransferJob)
     return params

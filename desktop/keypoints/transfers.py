@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QObject, Slot
 
 from counterpart.core.images.reading import ImageRef
-from counterpart.core.pipeline.keypoints.project_keypoints import PointTransfer, Snapshot, serves, snapshot
-from counterpart.core.pipeline.keypoints.transfer import TransferJob
 from counterpart.core.project.commands import PredictKeypoints
 from counterpart.core.project.document import Document
 from counterpart.core.project.points import KeypointSet, Origin
@@ -24,6 +23,10 @@ from counterpart.desktop.keypoints.keypoints_panel import KeypointsPanel
 from counterpart.desktop.keypoints.point_notes import PointNotes
 from counterpart.desktop.keypoints.task import KEYPOINTS, transfer_params
 from counterpart.desktop.workbench import Workbench
+
+if TYPE_CHECKING:
+    from counterpart.core.pipeline.keypoints.project_keypoints import PointTransfer, Snapshot
+    from counterpart.core.pipeline.keypoints.transfer import TransferJob
 
 __all__ = ["Transfers"]
 
@@ -75,6 +78,8 @@ class Transfers(QObject):
         document, skeleton = self._bench.document, self._index.skeleton
         if document is None or skeleton is None:
             return
+        from counterpart.core.pipeline.keypoints.project_keypoints import serves
+
         there = self._index.by_image
         templates = {image for image, found in there.items() if any(serves(each) for each in found)}
         guessed = sum(1 for image, found in there.items() if image not in templates and _any_guess(found))
@@ -141,6 +146,8 @@ class Transfers(QObject):
         if document is None or skeleton is None:
             self._refuse(again, "Choose a skeleton first, and place its points on an image.")
             return None
+        from counterpart.core.pipeline.keypoints.project_keypoints import snapshot
+
         points = snapshot(document, skeleton)
         taken = {each.image for each in points.templates}
         targets = {
@@ -164,6 +171,8 @@ class Transfers(QObject):
     @Slot(int)
     def confirmed(self, image: int) -> None:
         """Points were confirmed: once all of an instance are, they help with what is predicted, if that is wanted."""
+        from counterpart.core.pipeline.keypoints.project_keypoints import serves
+
         if not any(serves(each) for each in self._index.by_image.get(image, ())):
             return
         if not self._panel.again.isChecked() or any(job.kind == KEYPOINTS.id for job in self._bench.jobs.waiting):

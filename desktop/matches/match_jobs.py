@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
-from counterpart.core.pipeline.matches.matching import MatchJob, MatchRun, match_images, match_points
 from counterpart.core.project.model import Provenance
 from counterpart.desktop.jobs.backend import Backend, ModelChoice
+
+if TYPE_CHECKING:
+    from counterpart.core.pipeline.matches.matching import MatchRun
 
 __all__ = ["match_job", "match_of_job"]
 
@@ -19,6 +22,8 @@ def match_job(
     """A job that finds matches of two images and says where they come from."""
 
     def run(backend: Backend, ctx: JobContext) -> tuple[MatchRun, Provenance]:
+        from counterpart.core.pipeline.matches.matching import MatchJob, match_images
+
         engine = backend.engine(choice)
         job = MatchJob.for_engine(engine, pairs)
         found = match_images(engine, a, b, job, ctx)
@@ -33,6 +38,8 @@ def match_of_job(
     """A job that finds the counterpart point in b of a place in a."""
 
     def run(backend: Backend, ctx: JobContext) -> MatchRun:
+        from counterpart.core.pipeline.matches.matching import MatchJob, match_points
+
         engine = backend.engine(choice)
         return match_points(engine, a, b, [xy], MatchJob.for_engine(engine), ctx)
 

@@ -7,6 +7,7 @@ shows up here by itself.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -82,10 +83,17 @@ def replace_fields(values: Any, changes: Mapping[str, Any]) -> Any:
     return dataclasses.replace(values, **own)
 
 
+@functools.cache
+def _type_hints(params: type) -> dict[str, Any]:
+    """Types of a dataclass's fields, evaluated once: every reading of a form asks for them."""
+    return typing.get_type_hints(params)
+
+
 def field_kind(values: Any, name: str) -> tuple[str, bool, tuple[Any, ...]]:
     """(`bool`, `int`, `float`, `choice` or `other`; whether None is allowed; choices) of a dataclass's field."""
     owner, _, last = name.rpartition(".")
-    kind = typing.get_type_hints(type(get_field(values, owner) if owner else values))[last]
+    params = get_field(values, owner) if owner else values
+    kind = _type_hints(params.__class__)[last]
     optional = False
     if get_origin(kind) in (typing.Union, types.UnionType):
         inner = [each for each in get_args(kind) if each is not type(None)]

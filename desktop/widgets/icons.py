@@ -40,6 +40,11 @@ def _source(name: str) -> str:
     return resource_path("icons", f"{name}.svg").read_text(encoding="utf-8")
 
 
+@cache
+def _renderer(name: str, colour: str) -> QSvgRenderer:
+    return QSvgRenderer(QByteArray(_source(name).replace("currentColor", colour).encode()))
+
+
 def pixmap(name: str, size: int, colour: str = "", scale: float = 1.0) -> QPixmap:
     """An icon as a pixmap of `size` logical pixels for a screen of that scale."""
     return _drawn(name, size, colour or colours().text, scale)
@@ -47,13 +52,11 @@ def pixmap(name: str, size: int, colour: str = "", scale: float = 1.0) -> QPixma
 
 @cache
 def _drawn(name: str, size: int, colour: str, scale: float) -> QPixmap:
-    text = _source(name).replace("currentColor", colour)
-    renderer = QSvgRenderer(QByteArray(text.encode()))
     image = QPixmap(QSize(size, size) * scale)
     image.fill(Qt.GlobalColor.transparent)
     painter = QPainter(image)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    renderer.render(painter, QRectF(0, 0, image.width(), image.height()))
+    _renderer(name, colour).render(painter, QRectF(0, 0, image.width(), image.height()))
     painter.end()
     image.setDevicePixelRatio(scale)
     return image
@@ -88,5 +91,5 @@ def swatch(colour: tuple[int, int, int], size: int = 14, scale: float = 2.0) -> 
 
 def forget_icons() -> None:
     """Let go of all drawings: pixmaps must not outlive the application."""
-    for kept in (_icon, _drawn, app_icon, swatch):
+    for kept in (_icon, _drawn, _renderer, app_icon, swatch):
         kept.cache_clear()

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from counterpart.core.pipeline.keypoints.project_keypoints import CheckedPoint
 from counterpart.core.project.points import KeypointSet, Origin
+
+if TYPE_CHECKING:
+    from counterpart.core.pipeline.keypoints.project_keypoints import CheckedPoint
 
 __all__ = [
     "LEAST_ODD",

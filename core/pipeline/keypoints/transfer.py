@@ -12,12 +12,11 @@ from counterpart.core.backbone.registry import ModelDefaults
 from counterpart.core.errors import ImageError, UsageError
 from counterpart.core.evaluate.keypoints import Annotated
 from counterpart.core.features.values import FeatureSpec
-from counterpart.core.formats.instances import outside
 from counterpart.core.geometry import Size
 from counterpart.core.images.reading import ImageRef, image_size
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
-from counterpart.core.project.points import Box, Skeleton
+from counterpart.core.project.points import Box, Skeleton, outside
 from counterpart.core.transfer import Calibration, KeypointPrediction, Target, Template, TransferParams, transfer
 from counterpart.core.transfer.encode import encode_views, target_views, template_views
 
