@@ -8,19 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = [
-    "CheckpointError",
-    "CounterpartError",
-    "FormatError",
-    "ImageError",
-    "JobCancelledError",
-    "ModelNotInstalledError",
-    "OutputError",
-    "ProjectError",
-    "ProtocolError",
-    "UsageError",
-]
-
 
 class CounterpartError(Exception):
     """An error with a message meant for the person at the screen.

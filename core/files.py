@@ -23,18 +23,6 @@ from typing import IO, Any
 
 from counterpart.core.errors import OutputError
 
-__all__ = [
-    "MANIFEST",
-    "atomic_folder",
-    "atomic_write",
-    "discard_unfinished",
-    "output_error",
-    "output_errors",
-    "write_bytes",
-    "write_json",
-    "write_text",
-]
-
 MANIFEST = ".counterpart-export.json"
 """Lists the files that an export wrote into a folder: the next export replaces those, and no others."""
 

@@ -21,8 +21,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from counterpart.core.errors import UsageError
 
-__all__ = ["GridGeometry", "Size", "fit_size", "parse_size"]
-
 Size = int | tuple[int, int] | None
 """Network input size: longest side in pixels, exact (height, width), or None for the image's own size."""
 

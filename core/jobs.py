@@ -15,8 +15,6 @@ from dataclasses import dataclass
 
 from counterpart.core.errors import CounterpartError, JobCancelledError
 
-__all__ = ["CancelToken", "JobContext", "Progress", "format_duration", "silent"]
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "plural"]
-
 
 def plural(number: int, one: str, many: str = "") -> str:
     """The form of a noun or phrase that goes with a number: `one` or `many`; without `many`, `one` with an s.

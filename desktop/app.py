@@ -18,8 +18,6 @@ from counterpart.desktop.widgets.theme import apply_theme
 from counterpart.desktop.widgets.trouble_dialog import ExceptionHook
 from counterpart.desktop.window.main_window import MainWindow
 
-__all__ = ["main", "make_application"]
-
 
 def make_application(argv: Sequence[str]) -> QApplication:
     """The Qt application, with names and screen scaling set; the existing one if there is one."""

@@ -22,8 +22,6 @@ from counterpart.desktop.shell.messages import Messages
 from counterpart.desktop.shell.settings import Settings
 from counterpart.desktop.shell.status_bar import StatusBar
 
-__all__ = ["Workbench", "needs_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class Workbench:

@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["VIEW", "camera_path", "seen"]
-
 VIEW = (480, 270)
 """Width and height of the frames."""
 

@@ -20,8 +20,6 @@ from counterpart.core.resources import resource_path
 if TYPE_CHECKING:
     from docs.screenshots import Studio
 
-__all__ = ["take_points"]
-
 TEMPLATES = ("horse.jpg", "ibex.jpg", "cow.jpg")
 
 

@@ -14,8 +14,6 @@ from docs.camera import VIEW, camera_path, seen
 if TYPE_CHECKING:
     from docs.screenshots import Studio
 
-__all__ = ["take_video"]
-
 _PHOTO, _FRAMES, _DRAWN = "cow.jpg", 32, (0, 20)
 _SHOWN = 12
 

@@ -21,7 +21,6 @@ ALLOWED = {
     "put_into": "a method of the Python API, see docs/api.md",
     "qimage_to_rgb": "how tests read what was painted: qimage2ndarray has one importer",
     "choose_page": "how tests turn to a page of the Learn panel",
-    "choose_task": "how tests turn to a task of the Run panel",
     "doubt_queue": "how tests ask for the whole queue that the window fills image by image",
     "ClearLabels": "how a project is rid of labels that are damaged; the window does not offer it yet",
     "matches_of": "how soak runs read every table of a damaged project",

@@ -2,8 +2,6 @@
 
 import sys
 
-__all__ = ["main"]
-
 
 def main() -> int:
     """Run the command line; Ctrl-C while it is still being imported ends it as quietly as later."""

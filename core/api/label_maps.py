@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.parts.masks import MaskRun
     from counterpart.core.project.document import Document
 
-__all__ = ["LabelMaps", "label_maps"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelMaps(Sequence["NDArray[np.unsignedinteger]"]):

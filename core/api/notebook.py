@@ -30,14 +30,6 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.keypoints.transfer import TransferRun
     from counterpart.core.project.points import Skeleton
 
-__all__ = [
-    "features",
-    "find_object",
-    "find_parts",
-    "match",
-    "transfer",
-]
-
 Images = str | Path | Sequence[str | Path]
 """Files, folders (searched through) and glob patterns: one, or several."""
 

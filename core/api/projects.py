@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from counterpart.core.formats.base import ExportOptions, ExportReport, ImportReport
     from counterpart.core.project.document import Document
 
-__all__ = ["export", "import_annotations", "open_project"]
-
 
 def open_project(path: str | Path | None = None, *, create: bool = False, read_only: bool = False) -> Document:
     """Open a project to read it, and to change it through `counterpart.commands`.

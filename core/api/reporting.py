@@ -8,8 +8,6 @@ from contextlib import contextmanager
 
 from counterpart.core.jobs import JobContext, Progress
 
-__all__ = ["Report", "reported"]
-
 Report = Callable[[Progress], None]
 """Called with how far a job is; `lambda progress: print(progress.text)` will do."""
 

@@ -37,8 +37,6 @@ from counterpart.core.backbone.weights import State, store_weights
 from counterpart.core.errors import CheckpointError, UsageError
 from counterpart.core.jobs import JobContext, silent
 
-__all__ = ["import_checkpoint"]
-
 _IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 _HEAD_WIDTH = 64
 # Where training scripts keep the tensors; the teacher is the network that DINO's authors publish.

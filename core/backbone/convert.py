@@ -14,16 +14,6 @@ from counterpart.core.backbone.registry import ModelInfo
 from counterpart.core.backbone.weights import State
 from counterpart.core.errors import CheckpointError, ModelNotInstalledError
 
-__all__ = [
-    "build_module",
-    "check_fits",
-    "from_hub",
-    "from_hugging_face",
-    "from_official",
-    "from_onnx",
-    "without_head",
-]
-
 # Hugging Face's names of a block's parts -> timm's; each with weight and bias, but for layer scale.
 _COMMON_PARTS = {"attention.output.dense": "attn.proj"}
 _DINOV2_PARTS = _COMMON_PARTS | {

@@ -8,8 +8,6 @@ from typing import cast, get_args
 from counterpart.core.errors import UsageError
 from counterpart.core.features.taps import Precision
 
-__all__ = ["DEVICES", "PRECISIONS", "Placement", "place"]
-
 DEVICES = ("auto", "cpu", "cuda", "mps")
 _WORTH_BFLOAT16 = 192  # measured with AMX: at width 48 bfloat16 is 0.85 to 1.4 times as fast, at 192 1.7 to 2.5 times
 PRECISIONS = ("auto", *get_args(Precision))

@@ -20,8 +20,6 @@ from counterpart.core.features.values import FeatureSpec
 from counterpart.core.geometry import GridGeometry, Size
 from counterpart.core.jobs import JobContext, silent
 
-__all__ = ["Encoder", "RawFeatures", "compute_dtype", "to_storage"]
-
 _BATCH_TOKENS = {"cpu": 2_048, "mps": 8_192, "cuda": 32_768}
 """Tokens encoded at once: enough to fill the device, few enough to bound memory."""
 _FLOAT16_MAX = 65_504.0

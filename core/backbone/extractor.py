@@ -24,8 +24,6 @@ from counterpart.core.jobs import JobContext, silent
 if TYPE_CHECKING:
     from counterpart.core.backbone.encoder import Encoder
 
-__all__ = ["extract", "extract_arrays", "extract_set"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:

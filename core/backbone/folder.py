@@ -14,8 +14,6 @@ import platformdirs
 
 from counterpart.core.errors import OutputError
 
-__all__ = ["models_dir", "unwritable", "working_folder"]
-
 
 def models_dir() -> Path:
     """Folder of installed models: `COUNTERPART_MODELS`, or the user's data folder. It need not exist."""

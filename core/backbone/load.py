@@ -7,8 +7,6 @@ from counterpart.core.backbone.plan import EncoderPlan
 from counterpart.core.backbone.weights import read_weights
 from counterpart.core.errors import UsageError
 
-__all__ = ["load_encoder"]
-
 
 def load_encoder(plan: EncoderPlan) -> Encoder:
     """Read a planned model's weights. A second or two; nothing else in the program does it.

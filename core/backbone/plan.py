@@ -14,8 +14,6 @@ from counterpart.core.features.taps import PositionMode, Precision, Tap
 from counterpart.core.features.values import FeatureSpec
 from counterpart.core.geometry import GridGeometry, Size
 
-__all__ = ["MAX_TOKENS", "EncoderPlan", "plan_encoder"]
-
 MAX_TOKENS = 60_000
 """Most tokens in one image. Attention's time grows with the square: this many take minutes on a processor."""
 

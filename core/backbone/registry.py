@@ -20,19 +20,6 @@ from counterpart.core.resources import resource_path
 if TYPE_CHECKING:  # the command line names models without loading numpy
     from counterpart.core.features.saliency import SaliencyMethod
 
-__all__ = [
-    "DEFAULT_MODEL",
-    "Architecture",
-    "ModelDefaults",
-    "ModelInfo",
-    "Source",
-    "built_in_models",
-    "family_of",
-    "list_models",
-    "model_info",
-    "user_model",
-]
-
 DEFAULT_MODEL = "dinov2_vits14_focus"
 Arch = Literal["vit", "resnet"]
 

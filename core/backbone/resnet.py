@@ -19,8 +19,6 @@ from counterpart.core.backbone.plan import EncoderPlan
 from counterpart.core.features.values import FeatureSpec
 from counterpart.core.jobs import JobContext
 
-__all__ = ["ResNetEncoder"]
-
 Tensor = torch.Tensor
 _Conv = tuple[Tensor, Tensor]
 _EPS = 1e-5  # of every batch norm

@@ -23,8 +23,6 @@ from counterpart.core.features.taps import PositionMode
 from counterpart.core.features.values import FeatureSpec
 from counterpart.core.jobs import JobContext
 
-__all__ = ["VitEncoder", "resample_positions"]
-
 Tensor = torch.Tensor
 _EPS = 1e-6  # of every layer norm in DINO, DINOv2 and timm's ViTs
 # On a processor: tokens whose hidden layer exists at once (it is four times as wide as all else), and tokens that

@@ -21,18 +21,6 @@ from counterpart.core.backbone.folder import models_dir, unwritable, working_fol
 from counterpart.core.backbone.registry import ModelInfo, model_info
 from counterpart.core.errors import CheckpointError, CounterpartError, ModelNotInstalledError
 
-__all__ = [
-    "Installed",
-    "State",
-    "file_sha256",
-    "how_to_install",
-    "installed",
-    "is_installed",
-    "read_weights",
-    "store_weights",
-    "weights_file",
-]
-
 State = dict[str, NDArray[Any]]
 """Tensors of a model by timm's names."""
 

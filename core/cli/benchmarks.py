@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.evaluate.benchmarks.plan import Plan
     from counterpart.core.pipeline.evaluate.benchmarks.table import Table
 
-__all__ = ["add_kinds"]
-
 
 def add_kinds(kinds: Subparsers) -> None:
     """Declare these kinds of `evaluate`."""

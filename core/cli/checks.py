@@ -18,8 +18,6 @@ from counterpart.core.cli.runner import Outcome
 from counterpart.core.jobs import JobContext
 from counterpart.core.wording import counted
 
-__all__ = ["declare_check"]
-
 
 def declare_check(parser: argparse.ArgumentParser) -> None:
     """`counterpart check`."""

@@ -18,8 +18,6 @@ from counterpart.core.backbone.weights import how_to_install, installed, is_inst
 from counterpart.core.errors import CounterpartError
 from counterpart.core.jobs import JobContext
 
-__all__ = ["Check", "Report", "examine"]
-
 GIB = 1024**3
 REQUIRED = (
     ("torch", "torch"),

@@ -25,8 +25,6 @@ from counterpart.core.jobs import JobContext
 if TYPE_CHECKING:
     from counterpart.core.evaluate.keypoint_quality import KeypointQuality
 
-__all__ = ["declare_evaluate"]
-
 
 def declare_evaluate(parser: argparse.ArgumentParser) -> None:
     """`counterpart evaluate`."""

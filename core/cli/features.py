@@ -25,9 +25,8 @@ from counterpart.core.wording import counted
 
 if TYPE_CHECKING:
     from counterpart.core.pipeline.engine import Engine
-    from counterpart.core.pipeline.explore.view_files import View, Viewed
-
-__all__ = ["declare_explore", "declare_extract"]
+    from counterpart.core.pipeline.explore.view_files import Viewed
+    from counterpart.core.pipeline.explore.views import View
 
 
 def declare_extract(parser: argparse.ArgumentParser) -> None:
@@ -117,7 +116,7 @@ def _point(text: str) -> tuple[float, float]:
 
 
 def _view(args: argparse.Namespace, engine: Engine, tap: Tap) -> View:
-    from counterpart.core.pipeline.explore.view_files import View
+    from counterpart.core.pipeline.explore.views import View
 
     chosen = resolution(args, engine.defaults.segment_size, engine.defaults.segment_stride)
     return View(tap_or(args, tap), chosen.size, chosen.stride)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.engine import Engine
     from counterpart.core.project.document import Document
 
-__all__ = ["declare_frames", "declare_track_project"]
-
 
 def declare_frames(parser: argparse.ArgumentParser) -> None:
     """`counterpart frames`."""

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from counterpart.core.errors import UsageError
 
-__all__ = ["check_out"]
-
 _NOT_READ = {"out", "root", "cache", "then_open"}
 """Options that name a file or folder which the command does not take its images or annotations from."""
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.engine import Engine
     from counterpart.core.pipeline.keypoints.landmarks import LandmarkJob
 
-__all__ = ["add_landmark_options", "declare_landmarks", "landmark_job"]
-
 
 def declare_landmarks(parser: argparse.ArgumentParser) -> None:
     """`counterpart landmarks`."""

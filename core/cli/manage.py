@@ -12,8 +12,6 @@ from counterpart.core.cli.runner import Outcome
 from counterpart.core.errors import UsageError
 from counterpart.core.jobs import JobContext
 
-__all__ = ["declare_demo", "declare_doctor", "declare_gui", "declare_models", "open_window"]
-
 
 def declare_gui(parser: argparse.ArgumentParser) -> None:
     """`counterpart gui`."""

@@ -31,15 +31,6 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.parts.mask_files import WrittenMask
     from counterpart.core.pipeline.parts.masks import CosegmentJob, MaskRun
 
-__all__ = [
-    "add_cosegment_options",
-    "cosegment_job",
-    "declare_cosegment",
-    "declare_parts",
-    "label_map_outcome",
-    "parts_job",
-]
-
 METHODS = ("default", "seeded", "paper", "baseline")
 REFINEMENTS = ("grabcut", "crf", "guided", "none")
 

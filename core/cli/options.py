@@ -12,21 +12,6 @@ from counterpart.core.backbone.registry import DEFAULT_MODEL
 from counterpart.core.errors import CounterpartError, UsageError
 from counterpart.core.features.taps import FACETS, Tap
 
-__all__ = [
-    "Subparsers",
-    "add_engine_options",
-    "add_feature_options",
-    "add_images",
-    "add_mask_output",
-    "add_report_options",
-    "add_resolution",
-    "engine_from",
-    "integers",
-    "parsed",
-    "resolution",
-    "tap_or",
-]
-
 if TYPE_CHECKING:
     from counterpart.core.geometry import Size
     from counterpart.core.pipeline.engine import Engine

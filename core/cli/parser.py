@@ -7,8 +7,6 @@ import importlib
 from collections.abc import Callable
 from typing import Any, Final
 
-__all__ = ["COMMANDS", "build_parser"]
-
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "gui": ("manage", "open the window"),
     "demo": ("manage", "find the parts of the sample photographs and open the window on them (or write overlays)"),

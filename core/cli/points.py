@@ -20,8 +20,6 @@ from counterpart.core.cli.runner import Outcome
 from counterpart.core.jobs import JobContext
 from counterpart.core.wording import counted
 
-__all__ = ["declare_match", "declare_transfer"]
-
 
 def declare_match(parser: argparse.ArgumentParser) -> None:
     """`counterpart match`."""

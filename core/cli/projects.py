@@ -16,8 +16,6 @@ from counterpart.core.wording import counted
 if TYPE_CHECKING:
     from counterpart.core.project.document import Document
 
-__all__ = ["declare_export", "declare_import", "declare_statistics"]
-
 
 def declare_export(parser: argparse.ArgumentParser) -> None:
     """`counterpart export`."""

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.engine import Engine
     from counterpart.core.pipeline.parts.propagation import PropagationJob
 
-__all__ = ["add_evaluation", "add_propagation_options", "declare_propagate", "declare_split", "propagation_job"]
-
 
 def declare_propagate(parser: argparse.ArgumentParser) -> None:
     """`counterpart propagate`."""

@@ -19,8 +19,6 @@ from counterpart.core.errors import CounterpartError, JobCancelledError, ModelNo
 from counterpart.core.files import discard_unfinished
 from counterpart.core.jobs import CancelToken, JobContext, Progress, format_duration
 
-__all__ = ["EXIT_CANCELLED", "EXIT_DONE", "EXIT_SOME_FAILED", "EXIT_USAGE", "Outcome", "run"]
-
 EXIT_DONE = 0
 EXIT_SOME_FAILED = 1
 EXIT_USAGE = 2

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.engine import Engine
     from counterpart.core.pipeline.video.track_job import TrackJob
 
-__all__ = ["declare_track", "track_job"]
-
 
 def declare_track(parser: argparse.ArgumentParser) -> None:
     """`counterpart track`."""

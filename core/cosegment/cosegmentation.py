@@ -27,8 +27,6 @@ from counterpart.core.features.values import FeatureMap, l2_normalise
 from counterpart.core.jobs import JobContext
 from counterpart.core.refine import grid_outline
 
-__all__ = ["CosegmentResult", "CosegmentedImage", "cosegment", "mask_pixels"]
-
 _SAMPLE = 6_000
 """Descriptors trained on, at most, where no fixed share is asked for."""
 _RIDGE = 3e-3

@@ -12,8 +12,6 @@ from counterpart.core.features.saliency import SaliencyParams, border_tokens, sa
 from counterpart.core.features.taps import Tap
 from counterpart.core.features.values import FeatureMap
 
-__all__ = ["ForegroundModel", "fit_linear", "sigmoid"]
-
 _SALIENCY_WEIGHT = 3.0
 """Weight of an image's own saliency beside one standard deviation of the set's linear score."""
 _BIAS_RIDGE = 1e-6

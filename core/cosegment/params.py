@@ -14,8 +14,6 @@ from counterpart.core.refine import Refinement, RefineParams
 if TYPE_CHECKING:
     from counterpart.core.backbone.registry import ModelDefaults
 
-__all__ = ["CosegmentMethod", "CosegmentParams"]
-
 CosegmentMethod = Literal["seeded", "paper", "baseline"]
 
 

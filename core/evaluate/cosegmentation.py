@@ -19,22 +19,6 @@ from PIL import Image, UnidentifiedImageError
 from counterpart.core.errors import ProtocolError
 from counterpart.core.images.reading import IMAGE_SUFFIXES
 
-__all__ = [
-    "MaskScores",
-    "SetScores",
-    "TruthImage",
-    "TruthSet",
-    "find_sets",
-    "jaccard",
-    "mean_scores",
-    "precision",
-    "read_truth",
-    "read_values",
-    "score_folder",
-    "score_mask",
-    "score_set",
-]
-
 
 def jaccard(predicted: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     """Intersection over union of two masks of equal shape; 1 where both are empty."""

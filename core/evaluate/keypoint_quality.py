@@ -27,8 +27,6 @@ from counterpart.core.transfer.params import TransferParams
 from counterpart.core.transfer.prediction import Target
 from counterpart.core.transfer.skeleton import mirror_order
 
-__all__ = ["MAX_TEMPLATES", "KeypointQuality", "leave_one_out"]
-
 MAX_TEMPLATES = 24
 """Templates that predict an instance at most; of more, evenly chosen ones: more hardly change a figure."""
 _POOL = 96

@@ -25,22 +25,6 @@ from counterpart.core.transfer.prediction import Target, predict
 from counterpart.core.transfer.skeleton import mirror_order
 from counterpart.core.transfer.views import View, ViewKey
 
-__all__ = [
-    "Annotated",
-    "EncodeViews",
-    "Group",
-    "Outcomes",
-    "auroc",
-    "box_copy",
-    "calibration_error",
-    "draw_templates",
-    "evaluate_group",
-    "outcome_of",
-    "pck",
-    "read_groups",
-    "reliability",
-]
-
 EncodeViews = Callable[[Sequence[ImageRef], Sequence[Sequence[ViewKey]]], Iterator[tuple[int, tuple[View, ...]]]]
 """Features of views of images: `core.transfer.encode.encode_views` with everything else bound."""
 

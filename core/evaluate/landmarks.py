@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["LandmarkScore", "box_sizes", "inter_ocular", "score_landmarks", "splits"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LandmarkScore:

@@ -8,14 +8,6 @@ from scipy.special import comb
 
 from counterpart.core.errors import ProtocolError
 
-__all__ = [
-    "adjusted_rand",
-    "contingency",
-    "iou_per_part",
-    "mean_iou",
-    "normalised_mutual_information",
-]
-
 
 def contingency(
     predicted: NDArray[np.integer],

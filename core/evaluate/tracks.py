@@ -16,8 +16,6 @@ from counterpart.core.evaluate.datasets.layout import found_in
 from counterpart.core.evaluate.video import VideoScore, score_video
 from counterpart.core.jobs import JobContext
 
-__all__ = ["TrackPair", "find_tracks", "score_tracks"]
-
 
 class TrackPair(NamedTuple):
     """One sequence.

@@ -20,16 +20,6 @@ from counterpart.core.evaluate.datasets.layout import found_in
 from counterpart.core.images.reading import IMAGE_SUFFIXES
 from counterpart.core.jobs import JobContext
 
-__all__ = [
-    "DavisSequence",
-    "VideoScore",
-    "boundary_f",
-    "boundary_map",
-    "davis_sequences",
-    "region_j",
-    "score_video",
-]
-
 BOUNDARY_TOLERANCE = 0.008
 """How far apart two boundary pixels may lie and still agree, as a share of the image diagonal."""
 

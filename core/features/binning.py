@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Bin", "bins", "log_bin", "log_bin_at", "log_bin_norms", "pooled"]
-
 
 @dataclass(frozen=True, slots=True)
 class Bin:

@@ -30,8 +30,6 @@ from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import ImageRef
 
-__all__ = ["CacheStats", "FeatureCache", "cache_dir"]
-
 _LAYOUT = "features-1"  # raised whenever the meaning of what is stored changes
 _KEPT_AFTER_EVICTION = 0.9
 _READ_ERRORS = (OSError, ValueError, KeyError, TypeError)

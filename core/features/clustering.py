@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from counterpart.core.features.values import l2_normalise
 from counterpart.core.jobs import JobContext, silent
 
-__all__ = ["Clustering", "assign", "count_labels", "elbow", "kmeans", "merge_clusters"]
-
 _SEED_CANDIDATES = 3
 """Candidates tried per centroid by greedy k-means++."""
 _TOLERANCE = 1e-3

@@ -9,8 +9,6 @@ from counterpart.core.features.cache import FeatureCache
 from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.images.reading import ImageRef
 
-__all__ = ["FeatureSet"]
-
 
 class FeatureSet(Sequence[FeatureMap]):
     """Features of many images, read from the cache one at a time when indexed.

@@ -15,8 +15,6 @@ from counterpart.core.features.taps import Tap
 from counterpart.core.features.values import FeatureMap, l2_normalise
 from counterpart.core.jobs import JobContext
 
-__all__ = ["Pca", "PcaParams", "fit_pca"]
-
 
 @dataclass(frozen=True, slots=True)
 class PcaParams:

@@ -9,8 +9,6 @@ from counterpart.core.errors import UsageError
 from counterpart.core.features.values import FeatureMap
 from counterpart.core.geometry import GridGeometry
 
-__all__ = ["attention_pictures", "colour_scale", "colour_values", "grid_picture", "heat_overlay", "stretch"]
-
 # Anchors of the one-value colour scale, from dark violet over teal to yellow: equal steps of lightness, hues
 # that people with the common colour deficiencies tell apart. Own choice, in sRGB.
 _ANCHORS = (

@@ -15,16 +15,6 @@ from counterpart.core.errors import UsageError
 from counterpart.core.features.taps import Tap
 from counterpart.core.features.values import FeatureMap
 
-__all__ = [
-    "SaliencyMethod",
-    "SaliencyParams",
-    "background_saliency",
-    "border_tokens",
-    "cls_saliency",
-    "saliency_map",
-    "scale_to_unit",
-]
-
 SaliencyMethod = Literal["cls", "background", "mean"]
 _FLAT = 1e-6
 """A map whose values span less than this is flat: nothing stands out."""

@@ -22,8 +22,6 @@ from counterpart.core.features.values import FeatureMap, l2_normalise
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["SimilarityField", "similarity_blocks", "similarity_map", "token_similarities"]
-
 BLOCK_BYTES = 120_000_000
 """Memory that one block of a similarity matrix may take, with everything needed to make it."""
 _EPS = 1e-8

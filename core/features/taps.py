@@ -7,8 +7,6 @@ from typing import Literal, get_args
 
 from counterpart.core.errors import UsageError
 
-__all__ = ["FACETS", "Facet", "PositionMode", "Precision", "Tap"]
-
 Facet = Literal["key", "query", "value", "token", "normtoken"]
 """What is read in a block: attention's keys, queries or values (heads concatenated in order), the block's
 output tokens, or those after the encoder's final layer norm."""

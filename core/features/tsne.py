@@ -20,8 +20,6 @@ from counterpart.core.features.taps import Tap
 from counterpart.core.features.values import FeatureMap, l2_normalise
 from counterpart.core.jobs import JobContext
 
-__all__ = ["TsneParams", "TsneResult", "embed_tsne", "sample_descriptors"]
-
 _FEWEST = 8
 """Fewer points have no neighbourhoods to keep."""
 _FEW = 2_000

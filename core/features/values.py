@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from counterpart.core.features.taps import PositionMode, Precision, Tap
 from counterpart.core.geometry import GridGeometry, Size
 
-__all__ = ["FeatureMap", "FeatureSpec", "l2_normalise"]
-
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:

@@ -17,23 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from counterpart.core.formats.naming import Source
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.model import Box, ImageState, KeypointSet, MatchSet, PartLabel, Skeleton
+from counterpart.core.project.model import ImageState, PartLabel
+from counterpart.core.project.points import Box, KeypointSet, MatchSet, Skeleton
 from counterpart.core.project.tiles import PackedLabels
-
-__all__ = [
-    "AnnotatedImage",
-    "Dataset",
-    "ExportOptions",
-    "ExportReport",
-    "Format",
-    "ImportReport",
-    "NamedMatches",
-    "box_from_corner",
-    "box_to_corner",
-    "put_file",
-    "to_corner",
-    "with_progress",
-]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -34,8 +34,6 @@ from counterpart.core.project.model import PartLabel, mask_bbox
 from counterpart.core.project.palette import colour_at
 from counterpart.core.project.tiles import pack_labels
 
-__all__ = ["read_coco", "write_coco"]
-
 
 def write_coco(dataset: Dataset, out: Path, options: ExportOptions, ctx: JobContext) -> ExportReport:
     """Write the label maps of a dataset as COCO instances."""

@@ -30,11 +30,8 @@ from counterpart.core.formats.fields import Node, read_json
 from counterpart.core.formats.instances import corner_box
 from counterpart.core.formats.naming import Source
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.model import Box, KeypointSet, Origin, Skeleton
-from counterpart.core.project.points import outside
+from counterpart.core.project.points import Box, KeypointSet, Origin, Skeleton, outside
 from counterpart.core.resources import resource_path
-
-__all__ = ["built_in_skeletons", "read_coco_keypoints", "read_coco_skeletons", "write_coco_keypoints"]
 
 
 def write_coco_keypoints(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobContext) -> ExportReport:

@@ -8,8 +8,6 @@ from pathlib import Path
 from counterpart.core.formats.base import Dataset, ExportOptions, ExportReport, put_file
 from counterpart.core.formats.naming import safe_name
 
-__all__ = ["copy_images"]
-
 
 def copy_images(
     dataset: Dataset,

@@ -34,19 +34,10 @@ from counterpart.core.formats.naming import Source
 from counterpart.core.formats.polygons import fill_rings, keyhole, outlines
 from counterpart.core.formats.rle import MAX_PIXELS, mask_to_rows, rows_to_mask
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.model import (
-    KeypointSet,
-    PartLabel,
-    Skeleton,
-    Visibility,
-    colour_hex,
-    mask_bbox,
-    parse_colour,
-)
-from counterpart.core.project.palette import colour_at
+from counterpart.core.project.model import PartLabel, mask_bbox
+from counterpart.core.project.palette import colour_at, colour_hex, parse_colour
+from counterpart.core.project.points import KeypointSet, Skeleton, Visibility
 from counterpart.core.project.tiles import pack_labels
-
-__all__ = ["read_cvat", "write_cvat"]
 
 Element = ET.Element
 

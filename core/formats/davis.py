@@ -37,8 +37,6 @@ from counterpart.core.images.reading import read_image
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.tiles import pack_labels
 
-__all__ = ["read_davis", "write_davis"]
-
 _VOID = 255
 _LEVELS = ("480p", "Full-Resolution", "1080p")
 _JPEG = (".jpg", ".jpeg")

@@ -31,9 +31,7 @@ from counterpart.core.formats.fields import Node, read_text
 from counterpart.core.formats.instances import chosen_skeleton, instances_of, skeleton_for
 from counterpart.core.formats.naming import Source
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.model import KeypointSet, Skeleton
-
-__all__ = ["SCORER", "read_deeplabcut", "write_deeplabcut"]
+from counterpart.core.project.points import KeypointSet, Skeleton
 
 SCORER = "Counterpart"
 _HEADS = ("scorer", "individuals", "bodyparts", "coords")

@@ -12,8 +12,6 @@ from counterpart.core.images.reading import image_size
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.view import ProjectView
 
-__all__ = ["dataset_of", "export_project"]
-
 
 def export_project(
     project: ProjectView, format_name: str, out: str | Path, options: ExportOptions, ctx: JobContext

@@ -10,8 +10,6 @@ from typing import Any
 
 from counterpart.core.errors import FormatError
 
-__all__ = ["Node", "read_bytes", "read_json", "read_text"]
-
 MAX_BYTES = 2_000_000_000
 _LARGEST = 1e15
 

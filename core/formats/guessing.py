@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["guess_format"]
-
 _PEEK = 1 << 18
 _LOOKED_AT = 200
 _BY_SUFFIX = {".npz": "npz", ".slp": "sleap", ".tps": "tps", ".h5": "deeplabcut", ".hdf5": "deeplabcut"}

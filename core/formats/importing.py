@@ -17,11 +17,10 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.project.commands import AddImages, AddInstance, AddSkeleton, Command, ReplaceMasks, ReplaceMatches
 from counterpart.core.project.document import Document
 from counterpart.core.project.edit import Edit
-from counterpart.core.project.model import KeypointSet, MatchSet, Provenance, Skeleton
+from counterpart.core.project.model import Provenance
+from counterpart.core.project.points import KeypointSet, MatchSet, Skeleton
 from counterpart.core.project.rows import read_keypoints
 from counterpart.core.project.view import ProjectView
-
-__all__ = ["ImportAnnotations", "import_into", "plan_import"]
 
 
 def import_into(

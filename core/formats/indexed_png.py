@@ -29,20 +29,9 @@ from counterpart.core.formats.naming import Source, output_names
 from counterpart.core.formats.pictures import encode_label_png, palette_of, read_label_picture
 from counterpart.core.images.reading import IMAGE_SUFFIXES
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.model import MAX_PART_ID, PartLabel, colour_hex, parse_colour
-from counterpart.core.project.palette import colour_at
+from counterpart.core.project.model import MAX_PART_ID, PartLabel
+from counterpart.core.project.palette import colour_at, colour_hex, parse_colour
 from counterpart.core.project.tiles import pack_labels
-
-__all__ = [
-    "LEGEND",
-    "OBJECT",
-    "labels_in",
-    "read_indexed_png",
-    "read_legend",
-    "unnamed_parts",
-    "write_indexed_png",
-    "write_legend",
-]
 
 LEGEND = "labels.json"
 OBJECT = (PartLabel(1, "object", colour_at(0)),)

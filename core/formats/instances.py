@@ -9,9 +9,7 @@ import numpy as np
 from counterpart.core.errors import FormatError, UsageError
 from counterpart.core.formats.base import AnnotatedImage, Dataset, ExportOptions, box_to_corner
 from counterpart.core.formats.naming import Source
-from counterpart.core.project.model import Box, KeypointSet, Skeleton
-
-__all__ = ["chosen_skeleton", "corner_box", "instances_of", "skeleton_for"]
+from counterpart.core.project.points import Box, KeypointSet, Skeleton
 
 
 def chosen_skeleton(dataset: Dataset, options: ExportOptions, out_format: str) -> Skeleton:

@@ -42,11 +42,10 @@ from counterpart.core.formats.pictures import read_label_picture
 from counterpart.core.formats.polygons import fill_rings, keyhole, outlines
 from counterpart.core.formats.rle import MAX_PIXELS
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.model import KeypointSet, PartLabel, Skeleton, Visibility, mask_bbox
+from counterpart.core.project.model import PartLabel, mask_bbox
 from counterpart.core.project.palette import colour_at
+from counterpart.core.project.points import KeypointSet, Skeleton, Visibility
 from counterpart.core.project.tiles import pack_labels
-
-__all__ = ["read_labelme", "write_labelme"]
 
 _AREAS = ("mask", "polygon", "rectangle", "circle")
 

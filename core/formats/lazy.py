@@ -7,8 +7,6 @@ from typing import overload
 
 from counterpart.core.formats.base import AnnotatedImage
 
-__all__ = ["LazyImages"]
-
 
 class LazyImages(Sequence[AnnotatedImage]):
     """A sequence over a function.

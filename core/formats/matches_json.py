@@ -27,9 +27,7 @@ from counterpart.core.formats.base import (
 from counterpart.core.formats.fields import Node, read_json
 from counterpart.core.formats.naming import Source
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.model import MatchSet, MatchState
-
-__all__ = ["read_matches", "write_matches"]
+from counterpart.core.project.points import MatchSet, MatchState
 
 
 def write_matches(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobContext) -> ExportReport:

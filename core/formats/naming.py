@@ -10,9 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from counterpart.core.errors import ImageError
 from counterpart.core.images.reading import IMAGE_SUFFIXES, image_size
-from counterpart.core.project.model import ImageRecord, PartLabel, Skeleton
-
-__all__ = ["ImageIndex", "Source", "flat_names", "output_names", "safe_name"]
+from counterpart.core.project.model import ImageRecord, PartLabel
+from counterpart.core.project.points import Skeleton
 
 
 def safe_name(name: str) -> str:

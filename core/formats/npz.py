@@ -29,10 +29,9 @@ from counterpart.core.formats.lazy import LazyImages
 from counterpart.core.formats.naming import Source
 from counterpart.core.formats.rle import MAX_PIXELS
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.model import MAX_PART_ID, PartLabel, colour_hex, parse_colour
+from counterpart.core.project.model import MAX_PART_ID, PartLabel
+from counterpart.core.project.palette import colour_hex, parse_colour
 from counterpart.core.project.tiles import pack_labels
-
-__all__ = ["read_npz", "write_npz"]
 
 _PARTS = "__parts__"
 _MOST_NAMES = 64_000_000

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from counterpart.core.errors import FormatError
-from counterpart.core.project.model import Colour, Labels, PartLabel
-
-__all__ = ["encode_label_png", "palette_of", "read_label_picture", "voc_palette"]
+from counterpart.core.project.model import Labels, PartLabel
+from counterpart.core.project.palette import Colour
 
 MAX_PIXELS = 400_000_000
 

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Outline", "fill_rings", "keyhole", "outlines", "ring_area"]
-
 Ring = NDArray[np.float64]
 """(N, 2) xy corners of a closed line, the last joined to the first."""
 

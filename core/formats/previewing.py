@@ -15,8 +15,6 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.project.changes import Diff
 from counterpart.core.project.document import Document
 
-__all__ = ["ImportPreview", "preview_import", "rehearse_import"]
-
 _MASK_TABLES = ("label_maps", "label_parts", "label_tiles")
 
 

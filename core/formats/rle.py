@@ -11,8 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["counts_to_mask", "decode_counts", "encode_counts", "mask_to_counts", "mask_to_rows", "rows_to_mask"]
-
 MAX_PIXELS = 400_000_000
 
 

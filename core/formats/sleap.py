@@ -27,9 +27,7 @@ from counterpart.core.formats.base import (
 )
 from counterpart.core.formats.naming import Source
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.model import KeypointSet, Origin, Skeleton
-
-__all__ = ["read_sleap", "write_sleap"]
+from counterpart.core.project.points import KeypointSet, Origin, Skeleton
 
 
 def _sleap_io() -> Any:

@@ -35,9 +35,7 @@ from counterpart.core.formats.instances import corner_box, instances_of
 from counterpart.core.formats.naming import Source, flat_names
 from counterpart.core.images.reading import read_image
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.model import KeypointSet, MatchSet, MatchState, Skeleton
-
-__all__ = ["MAX_PAIRS", "read_spair", "write_spair"]
+from counterpart.core.project.points import KeypointSet, MatchSet, MatchState, Skeleton
 
 MAX_PAIRS = 100_000
 """Pairs written at most; n images make n (n - 1) / 2."""

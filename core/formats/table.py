@@ -21,8 +21,6 @@ from counterpart.core.formats.tables import read_csv, read_tps, write_csv, write
 from counterpart.core.formats.voc import read_voc, write_voc
 from counterpart.core.formats.yolo import read_yolo_pose, read_yolo_seg, write_yolo_pose, write_yolo_seg
 
-__all__ = ["FORMATS", "format_named"]
-
 FORMATS: Final[dict[str, Format]] = {
     entry.name: entry
     for entry in (

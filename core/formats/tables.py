@@ -28,9 +28,7 @@ from counterpart.core.formats.fields import Node, read_text
 from counterpart.core.formats.instances import chosen_skeleton, instances_of, skeleton_for
 from counterpart.core.formats.naming import Source
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.model import KeypointSet, Origin, Skeleton
-
-__all__ = ["read_csv", "read_tps", "write_csv", "write_tps"]
+from counterpart.core.project.points import KeypointSet, Origin, Skeleton
 
 _COLUMNS = ("image", "instance", "skeleton", "keypoint", "x", "y", "visibility", "score", "origin")
 

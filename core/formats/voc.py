@@ -31,8 +31,6 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import PartLabel
 from counterpart.core.project.tiles import pack_labels
 
-__all__ = ["read_voc", "write_voc"]
-
 _VOID = 255
 _CLASSES = [
     "aeroplane",

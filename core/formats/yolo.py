@@ -34,11 +34,10 @@ from counterpart.core.formats.lazy import LazyImages
 from counterpart.core.formats.naming import Source, output_names
 from counterpart.core.formats.polygons import fill_rings, keyhole, outlines
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.model import KeypointSet, PartLabel, Skeleton
+from counterpart.core.project.model import PartLabel
 from counterpart.core.project.palette import colour_at
+from counterpart.core.project.points import KeypointSet, Skeleton
 from counterpart.core.project.tiles import pack_labels
-
-__all__ = ["read_yolo_pose", "read_yolo_seg", "write_yolo_pose", "write_yolo_seg"]
 
 _UNUSED = "unused-"
 _MOST_YAML = 4_000_000

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAX_GAMMA", "Look", "Samples", "look_for", "seen_range"]
-
 MAX_GAMMA = 4.0
 """Gamma lies between the inverse of this and this."""
 _OCTAVES = 10.0

@@ -25,18 +25,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from counterpart.core.errors import ImageError, UsageError
 from counterpart.core.images.brightness import Samples
 
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "ImageData",
-    "ImageRef",
-    "decode_image",
-    "find_images",
-    "image_size",
-    "read_image",
-    "read_thumbnail",
-    "resize_rgb",
-]
-
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".heic", ".avif", ".ppm", ".pgm"}
 )

@@ -22,8 +22,6 @@ from counterpart.core.errors import CounterpartError, ImageError, UsageError
 from counterpart.core.images.reading import IMAGE_SUFFIXES, ImageRef, find_images, image_size, read_image
 from counterpart.core.jobs import JobContext
 
-__all__ = ["VIDEO_SUFFIXES", "ArrayFrames", "FolderFrames", "Frame", "FrameSource", "VideoFrames", "open_frames"]
-
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts"})
 
 

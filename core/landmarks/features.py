@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from counterpart.core.geometry import GridGeometry
 
-__all__ = ["CoordinateFrame", "LandmarkParams", "PartMaps", "descriptor_basis", "features_of", "frame_of"]
-
 MISSING = 1e-3
 """A part that covers a smaller share of the image than this is missing from it."""
 

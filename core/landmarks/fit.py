@@ -19,8 +19,6 @@ from counterpart.core.landmarks.features import (
 )
 from counterpart.core.landmarks.model import LandmarkModel
 
-__all__ = ["fit_landmarks"]
-
 _PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _REACHES = (0.0625, 0.125, 0.25)
 _FEWEST = 3

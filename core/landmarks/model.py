@@ -15,8 +15,6 @@ from counterpart.core.errors import FormatError, UsageError
 from counterpart.core.files import atomic_write
 from counterpart.core.landmarks.features import CoordinateFrame, LandmarkParams, PartMaps, features_of, frame_of
 
-__all__ = ["LandmarkModel", "Landmarks", "predict_landmarks", "read_tensors"]
-
 _LAYOUT = "landmarks-1"
 
 

@@ -15,8 +15,6 @@ from counterpart.core.parts import PartsImage
 from counterpart.core.parts.codebook import Codebook
 from counterpart.core.project.points import Skeleton
 
-__all__ = ["LandmarkPredictor", "part_map"]
-
 _LAYOUT = "landmark-predictor-1"
 
 

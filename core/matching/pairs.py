@@ -25,20 +25,6 @@ from counterpart.core.jobs import JobContext
 if TYPE_CHECKING:
     from counterpart.core.backbone.registry import ModelDefaults
 
-__all__ = [
-    "BestBuddies",
-    "MatchParams",
-    "Matches",
-    "Neighbours",
-    "Selection",
-    "best_buddies",
-    "match_pair",
-    "match_saliency",
-    "nearest_neighbours",
-    "select_pairs",
-    "soft_cycle",
-]
-
 Selection = Literal["kmeans", "farthest"]
 """How k diverse pairs are chosen: the paper's k-means with the most salient pair of each cluster, or
 farthest points."""

@@ -9,8 +9,6 @@ from counterpart.core.features.similarity import token_similarities
 from counterpart.core.features.values import FeatureMap
 from counterpart.core.matching.pairs import Matches, MatchParams, soft_cycle
 
-__all__ = ["match_places"]
-
 
 def match_places(a: FeatureMap, b: FeatureMap, xy: ArrayLike, params: MatchParams) -> Matches:
     """Find for places of a the places of b that are most like them.

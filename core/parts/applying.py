@@ -13,8 +13,6 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.parts.codebook import Codebook
 from counterpart.core.parts.model import PartsImage, PartsResult
 
-__all__ = ["apply_codebook", "as_probability", "parts_of"]
-
 
 def apply_codebook(
     features: Sequence[FeatureMap],

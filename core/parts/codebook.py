@@ -20,8 +20,6 @@ from counterpart.core.features.values import FeatureSpec
 from counterpart.core.files import atomic_write
 from counterpart.core.project.palette import Colour, colour_at
 
-__all__ = ["Codebook", "align_parts"]
-
 _FORMAT = "counterpart codebook"
 _VERSION = 2
 _PLAIN_VERSION = 1

@@ -19,8 +19,6 @@ from counterpart.core.parts.codebook import Codebook, align_parts
 from counterpart.core.parts.model import PartsImage, PartsParams, PartsResult
 from counterpart.core.project.palette import Colour, next_colour
 
-__all__ = ["discover_parts"]
-
 _SAMPLE = 20_000
 _MERGED_SAMPLE = 12_000
 _FINE, _FINE_PER_PART = 20, 2

@@ -17,8 +17,6 @@ from counterpart.core.refine import Refinement, RefineParams
 if TYPE_CHECKING:
     from counterpart.core.backbone.registry import ModelDefaults
 
-__all__ = ["Grouping", "PartsImage", "PartsParams", "PartsResult"]
-
 Grouping = Literal["merged", "kmeans"]
 
 

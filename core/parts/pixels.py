@@ -12,8 +12,6 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.parts.model import PartsImage, PartsParams
 from counterpart.core.refine import CrfParams, dense_crf, grid_outline, working_hw
 
-__all__ = ["part_pixels"]
-
 _LEAST = 1e-4
 """Smallest probability that an energy is taken of."""
 

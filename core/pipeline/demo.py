@@ -16,8 +16,6 @@ from counterpart.core.pipeline.parts.masks import MaskRun, take_over
 from counterpart.core.project.document import Document
 from counterpart.core.resources import resource_path
 
-__all__ = ["Demo", "run_demo"]
-
 
 @dataclass(frozen=True, slots=True)
 class Demo:

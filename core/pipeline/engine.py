@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from counterpart.core.backbone.encoder import Encoder
     from counterpart.core.backbone.plan import EncoderPlan
 
-__all__ = ["Engine", "failed_images", "open_cache", "plain"]
-
 
 def open_cache(folder: str | Path | None = None) -> FeatureCache:
     """A cache in the given folder, in the user's cache folder for None, or in memory alone for `none`."""

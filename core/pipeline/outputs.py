@@ -15,8 +15,6 @@ from counterpart.core.errors import OutputError, UsageError
 from counterpart.core.files import output_errors, write_bytes
 from counterpart.core.images.reading import ImageRef
 
-__all__ = ["check_writable", "output_paths", "write_png"]
-
 
 def output_paths(refs: Sequence[ImageRef], folder: Path, suffix: str) -> list[Path]:
     """One path per image, no two the same: `sub/cat.jpg` becomes `folder/sub/cat.png`.

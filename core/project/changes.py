@@ -10,21 +10,6 @@ from counterpart.core.errors import CounterpartError
 from counterpart.core.project.schema import Key, Row
 from counterpart.core.project.tiles import tiles_bbox
 
-__all__ = [
-    "Change",
-    "Diff",
-    "ImagesChanged",
-    "KeypointsChanged",
-    "LabelsChanged",
-    "MaskChanged",
-    "MatchesChanged",
-    "SavedChanged",
-    "SettingsChanged",
-    "SkeletonsChanged",
-    "StateChanged",
-    "changes_of",
-]
-
 Diff = dict[tuple[str, Key], tuple[Row | None, Row | None]]
 """Rows before and after, by table and key; None where there is no row."""
 

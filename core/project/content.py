@@ -11,12 +11,11 @@ from typing import TypeVar, cast
 
 from counterpart.core.errors import ProjectError
 from counterpart.core.project.changes import Diff
-from counterpart.core.project.model import ImageRecord, ImageState, PartLabel, Skeleton
+from counterpart.core.project.model import ImageRecord, ImageState, PartLabel
+from counterpart.core.project.points import Skeleton
 from counterpart.core.project.rows import READ_ERRORS, image_record, natural_key, part_label, skeleton_value
 from counterpart.core.project.schema import Key, Row
 from counterpart.core.project.store import Store
-
-__all__ = ["Content"]
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")

@@ -25,8 +25,6 @@ from counterpart.core.project.schema import Key, Row
 from counterpart.core.project.store import Store
 from counterpart.core.project.view import ProjectView
 
-__all__ = ["Document"]
-
 _LABEL_TABLES = {"label_maps", "label_parts", "label_tiles", "touched_tiles"}
 _TILE_TABLES = {"label_tiles", "touched_tiles"}
 

@@ -9,13 +9,12 @@ from types import EllipsisType
 from typing import cast
 
 from counterpart.core.project.changes import Diff
-from counterpart.core.project.model import Box4, ImageRecord, Labels, PartLabel, Skeleton
+from counterpart.core.project.model import Box4, ImageRecord, Labels, PartLabel
 from counterpart.core.project.overlay import Overlay
+from counterpart.core.project.points import Skeleton
 from counterpart.core.project.rows import image_row, part_label, part_row, read_labels, skeleton_row, skeleton_value
 from counterpart.core.project.schema import TABLES, Key, Row
 from counterpart.core.project.store import Reader
-
-__all__ = ["Edit", "Record", "merged_row"]
 
 _ROW_BYTES, _VALUE_BYTES = 64, 40
 

@@ -10,8 +10,6 @@ from counterpart.core.project.commands.base import Command
 from counterpart.core.project.document import Document
 from counterpart.core.project.listeners import Listeners
 
-__all__ = ["HISTORY_BYTES", "History"]
-
 HISTORY_BYTES = 512 * 1024 * 1024
 """Bytes of done and undone changes that are kept unless told otherwise."""
 

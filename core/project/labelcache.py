@@ -12,8 +12,6 @@ from counterpart.core.project.changes import Diff
 from counterpart.core.project.model import BACKGROUND, Labels
 from counterpart.core.project.tiles import TILE, TileDamagedError, unpack_into
 
-__all__ = ["LabelCache"]
-
 Tiles = dict[int, bytes | None]
 """Blobs by tile number; None for background alone."""
 

@@ -11,8 +11,6 @@ import platform
 import sys
 from pathlib import Path
 
-__all__ = ["ProjectLock"]
-
 if sys.platform == "win32":
     import msvcrt
 

@@ -27,17 +27,6 @@ from counterpart.core.project.tiles import (
     uniform_tile,
 )
 
-__all__ = [
-    "assign_box",
-    "clear_map",
-    "exchange_labels",
-    "label_size",
-    "mark_edited",
-    "merged_state",
-    "protected_parts",
-    "write_packed",
-]
-
 _FEW = 48
 
 

@@ -14,34 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import UsageError
-from counterpart.core.project.palette import Colour, colour_hex, parse_colour
-from counterpart.core.project.points import Box, KeypointSet, MatchSet, MatchState, Origin, Skeleton, Visibility
-
-__all__ = [
-    "BACKGROUND",
-    "IMAGE_STATES",
-    "MAX_PART_ID",
-    "PART_STATES",
-    "Box",
-    "Box4",
-    "Colour",
-    "ImageRecord",
-    "ImageState",
-    "KeypointSet",
-    "LabelMap",
-    "Labels",
-    "MatchSet",
-    "MatchState",
-    "Origin",
-    "PartLabel",
-    "PartState",
-    "Provenance",
-    "Skeleton",
-    "Visibility",
-    "colour_hex",
-    "mask_bbox",
-    "parse_colour",
-]
+from counterpart.core.project.palette import Colour
 
 Labels = NDArray[np.unsignedinteger]
 """(height, width) uint8 or uint16 part ids, 0 is background."""

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 from counterpart.core.project.schema import Key, Row, Table
 
-__all__ = ["Overlay"]
-
 
 class Overlay:
     """New rows of one table by key; None deletes. Finding those of one image takes no look at the others.

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from counterpart.core.errors import UsageError
 
-__all__ = ["PALETTE", "Colour", "colour_at", "colour_hex", "next_colour", "parse_colour"]
-
 Colour = tuple[int, int, int]
 """Red, green, blue, each 0..255."""
 

@@ -14,8 +14,6 @@ from counterpart.core.files import output_errors
 from counterpart.core.project.lock import ProjectLock
 from counterpart.core.project.sqlite import build, is_damage, settle
 
-__all__ = ["identity", "lock_target", "open_error", "place", "why_not_writable"]
-
 
 def place(target: Path, fill: Callable[[sqlite3.Connection], None] | None = None) -> None:
     """Build a database beside `target` and rename it into place when it is whole."""

@@ -15,8 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from counterpart.core.errors import UsageError
 from counterpart.core.project.palette import Colour
 
-__all__ = ["Box", "KeypointSet", "MatchSet", "MatchState", "Origin", "Skeleton", "Visibility", "outside"]
-
 Box = tuple[float, float, float, float]
 """(x, y, width, height) in pixels, of pixel edges: the box of the one pixel (3, 5) is (2.5, 4.5, 1, 1)."""
 

@@ -13,12 +13,6 @@ from counterpart.core.images.reading import find_images, image_size
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import ImageRecord
 
-__all__ = [
-    "Relinked",
-    "find_moved",
-    "learn_facts",
-]
-
 _CHUNK = 1 << 20
 
 

@@ -16,45 +16,16 @@ from counterpart.core.project.model import (
     BACKGROUND,
     IMAGE_STATES,
     PART_STATES,
-    Box,
     ImageRecord,
-    KeypointSet,
-    MatchSet,
     PartLabel,
     PartState,
     Provenance,
-    Skeleton,
-    colour_hex,
-    parse_colour,
 )
+from counterpart.core.project.palette import colour_hex, parse_colour
+from counterpart.core.project.points import Box, KeypointSet, MatchSet, Skeleton
 from counterpart.core.project.schema import Key, Row
 from counterpart.core.project.store import Reader
 from counterpart.core.project.tiles import TileDamagedError, decode_counted, unpack_into
-
-__all__ = [
-    "counted_tile",
-    "damaged_labels",
-    "image_record",
-    "image_row",
-    "keypoint_row",
-    "keypoint_set",
-    "map_size",
-    "match_row",
-    "match_set",
-    "natural_key",
-    "part_label",
-    "part_row",
-    "provenance_row",
-    "provenance_value",
-    "read_keypoints",
-    "read_labels",
-    "read_match_sets",
-    "read_part_states",
-    "read_touched",
-    "skeleton_row",
-    "skeleton_value",
-    "tile_labels",
-]
 
 _DIGITS: Final = re.compile("[0-9]+")
 _ARRAYS: Final = struct.Struct("<II")

@@ -13,8 +13,6 @@ from counterpart.core.project.overlay import Overlay
 from counterpart.core.project.schema import TABLES, SqlValue, Table
 from counterpart.core.project.sqlite import READ_FAILURES, is_damage
 
-__all__ = ["describe", "drop_orphans", "readable", "sound", "upsert", "write_rows"]
-
 
 def write_rows(connection: sqlite3.Connection, pending: Mapping[str, Overlay]) -> None:
     """Write rows in one transaction: all or none."""

@@ -6,18 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = [
-    "APPLICATION_ID",
-    "MIGRATIONS",
-    "SCHEMA_VERSION",
-    "TABLES",
-    "Key",
-    "Row",
-    "SqlValue",
-    "Table",
-    "creation_script",
-]
-
 SqlValue = None | int | float | str | bytes
 Key = tuple[int | str, ...]
 """Values of a table's key columns."""

@@ -9,8 +9,6 @@ from enum import IntEnum
 from counterpart.core.project.model import ImageRecord
 from counterpart.core.project.view import ProjectView
 
-__all__ = ["DOUBT_LIMIT", "SEQUENCE", "FrameState", "Sequence", "folder_of", "frame_state", "frames_of", "sequence_of"]
-
 SEQUENCE = "sequence"
 """Key of the project's setting."""
 DOUBT_LIMIT = 0.3

@@ -9,8 +9,6 @@ from counterpart.core.errors import UsageError
 from counterpart.core.project.palette import Colour
 from counterpart.core.project.points import Skeleton
 
-__all__ = ["add_point", "move_point", "recolour_point", "remove_point", "rename_point", "set_twin", "toggle_edge"]
-
 
 def _arranged(skeleton: Skeleton, order: Sequence[int]) -> Skeleton:
     """The skeleton with only these keypoints, in this order; edges and pairs follow or go with them."""

@@ -13,19 +13,6 @@ from typing import Final
 from counterpart.core.errors import CounterpartError, OutputError, ProjectError
 from counterpart.core.project import schema
 
-__all__ = [
-    "READ_FAILURES",
-    "RUINED",
-    "build",
-    "check_header",
-    "connect",
-    "is_damage",
-    "migrate",
-    "read_errors",
-    "save_error",
-    "settle",
-]
-
 _MAGIC: Final = b"SQLite format 3\0"
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 RUINED: Final = "nothing of it can be read"

@@ -14,8 +14,6 @@ from counterpart.core.files import write_text
 from counterpart.core.project.model import IMAGE_STATES, PartLabel
 from counterpart.core.project.view import ProjectView
 
-__all__ = ["PartStatistics", "SetStatistics", "set_statistics", "write_statistics"]
-
 
 @dataclass(frozen=True, slots=True)
 class PartStatistics:

@@ -31,8 +31,6 @@ from counterpart.core.project.sqlite import (
     save_error,
 )
 
-__all__ = ["Reader", "Rows", "Store"]
-
 Rows = Mapping[tuple[str, Key], Row | None]
 """New rows by table and key; None deletes."""
 

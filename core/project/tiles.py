@@ -22,23 +22,6 @@ from numpy.typing import NDArray
 
 from counterpart.core.project.model import BACKGROUND, Labels
 
-__all__ = [
-    "TILE",
-    "PackedLabels",
-    "TileDamagedError",
-    "decode_counted",
-    "decode_tile",
-    "encode_counted",
-    "encode_tile",
-    "pack_labels",
-    "relabel_tile",
-    "tile_boxes",
-    "tile_counts",
-    "tiles_bbox",
-    "uniform_tile",
-    "unpack_into",
-]
-
 TILE = 256
 """Side of a tile, pixels."""
 

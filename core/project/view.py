@@ -13,18 +13,8 @@ from counterpart.core.errors import ProjectError
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.project.content import Content
 from counterpart.core.project.labelcache import LabelCache
-from counterpart.core.project.model import (
-    ImageRecord,
-    ImageState,
-    KeypointSet,
-    LabelMap,
-    Labels,
-    MatchSet,
-    PartLabel,
-    PartState,
-    Provenance,
-    Skeleton,
-)
+from counterpart.core.project.model import ImageRecord, ImageState, LabelMap, Labels, PartLabel, PartState, Provenance
+from counterpart.core.project.points import KeypointSet, MatchSet, Skeleton
 from counterpart.core.project.rows import (
     keypoint_set,
     map_size,
@@ -39,8 +29,6 @@ from counterpart.core.project.rows import (
 from counterpart.core.project.schema import Row
 from counterpart.core.project.store import Store
 from counterpart.core.project.tiles import PackedLabels, TileDamagedError
-
-__all__ = ["ProjectView"]
 
 LABEL_CACHE_BYTES = 256 * 1024 * 1024
 

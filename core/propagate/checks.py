@@ -13,15 +13,6 @@ from numpy.typing import NDArray
 from counterpart.core.propagate.model import PartScores
 from counterpart.core.propagate.quality import HeldOut
 
-__all__ = [
-    "Finding",
-    "FindingKind",
-    "check_labels",
-    "check_reviewed",
-    "sorted_findings",
-    "usual_parts",
-]
-
 FindingKind = Literal["other part", "disagrees", "missing", "speck", "hole"]
 _SPECK_SHARE = 0.03
 """A region of less than this share of its part's largest one is a speck."""

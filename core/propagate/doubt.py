@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from counterpart.core.propagate.model import PartScores
 
-__all__ = ["doubt_map", "familiarity", "image_doubt", "next_to_label", "unlike_the_rest"]
-
 _SPREADS = 5.0
 _LEAST_GAP = 0.1
 _LEAST_COVERAGE = 0.25

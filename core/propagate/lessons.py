@@ -14,8 +14,6 @@ from counterpart.core.features.values import FeatureMap, FeatureSpec, l2_normali
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.propagate.params import PropagateParams
 
-__all__ = ["Lesson", "descriptors", "detail_of", "lesson"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lesson:

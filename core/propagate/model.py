@@ -26,8 +26,6 @@ from counterpart.core.propagate.lessons import Lesson, descriptors, detail_of
 from counterpart.core.propagate.params import PropagateParams
 from counterpart.core.refine import guided_filter, working_hw
 
-__all__ = ["PartModel", "PartScores", "fit", "pixels", "predict", "vote", "widen"]
-
 _BLOCK = 1_024
 """Tokens compared at once; bounds the similarities held in memory."""
 _BORDER_BONUS = 2.0

@@ -13,8 +13,6 @@ from counterpart.core.refine import Refinement, RefineParams
 if TYPE_CHECKING:
     from counterpart.core.backbone.registry import ModelDefaults
 
-__all__ = ["PropagateParams"]
-
 
 @dataclass(frozen=True, slots=True)
 class PropagateParams:

@@ -15,8 +15,6 @@ from counterpart.core.propagate.lessons import Lesson
 from counterpart.core.propagate.model import PartScores, fit, vote
 from counterpart.core.propagate.params import PropagateParams
 
-__all__ = ["HeldOut", "QualityEstimate", "estimate_quality", "expected_table", "hold_out"]
-
 _FOLDS = 10
 _LEARNING = 0.2
 """Errors fall with the number of labelled images n as n to minus this (two sets of faces, one to five images): each

@@ -18,8 +18,6 @@ from counterpart.core.jobs import JobContext, silent
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["CrfParams", "dense_crf"]
-
 _REACH = 2.0
 """Half side of the window in position spreads; what a bilateral kernel keeps outside is below e^-2 of its peak."""
 

@@ -6,8 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["grab_cut"]
-
 _MIN_PIXELS = 20
 """Colour models of five Gaussians cannot be fitted to fewer pixels on either side."""
 

@@ -10,8 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["guided_filter"]
-
 
 def guided_filter(
     rgb: NDArray[np.uint8], values: NDArray[np.floating], radius: int, eps: float = 1e-4

@@ -17,8 +17,6 @@ from counterpart.core.refine.crf import CrfParams, dense_crf
 from counterpart.core.refine.grabcut import grab_cut
 from counterpart.core.refine.guided import guided_filter
 
-__all__ = ["REFINEMENTS", "RefineParams", "Refinement", "enlarge_mask", "grid_outline", "refine_mask", "working_hw"]
-
 Refinement = Literal["grabcut", "crf", "guided", "none"]
 REFINEMENTS: tuple[str, ...] = get_args(Refinement)
 _RADIUS: dict[Refinement, int] = {"guided": 8, "grabcut": 3}

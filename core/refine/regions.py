@@ -6,8 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["fill_holes", "keep_largest", "remove_specks"]
-
 
 def keep_largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The largest 8-connected region of an (H, W) mask; an empty mask stays empty.

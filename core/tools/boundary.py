@@ -19,14 +19,12 @@ from numpy.typing import NDArray
 
 from counterpart.core.images.reading import resize_rgb
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.model import BACKGROUND, Labels
+from counterpart.core.project.model import BACKGROUND, Box4, Labels
 from counterpart.core.refine import dense_crf, grab_cut
 from counterpart.core.tools.draft import LabelEdit
 from counterpart.core.tools.edges import EdgeGuide, invert_symmetric, multiply_symmetric, working_frame
 from counterpart.core.tools.morphology import replace_part
-from counterpart.core.tools.region import Box4, Region, grow_box, part_bbox
-
-__all__ = ["BoundaryMethod", "BoundaryParams", "refine_boundary"]
+from counterpart.core.tools.region import Region, grow_box, part_bbox
 
 BoundaryMethod = Literal["local", "grabcut", "guided", "crf"]
 """Colours on either side near each place; colours of the whole and a graph cut; a guided filter; a conditional random

@@ -12,8 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from counterpart.core.project.model import BACKGROUND, Labels
 from counterpart.core.tools.region import Region, clip_box, part_bbox
 
-__all__ = ["PartClip", "Rectangle", "copy_part", "paste_part"]
-
 Rectangle = tuple[float, float, float, float]
 """(top, left, bottom, right) of a rectangle in an image, pixel edges: a whole image is (0, 0, height, width)."""
 

@@ -20,11 +20,10 @@ from counterpart.core.features.taps import Tap
 from counterpart.core.features.values import FeatureMap
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import resize_rgb
+from counterpart.core.project.model import Box4
 from counterpart.core.tools.edges import working_frame
-from counterpart.core.tools.region import Box4, Region, grow_box, unite_boxes
+from counterpart.core.tools.region import Region, grow_box, unite_boxes
 from counterpart.core.tools.strokes import StrokeRasteriser
-
-__all__ = ["ClusterParams", "Clusters", "SnappedBrush", "find_clusters"]
 
 _COLOUR_SPREAD = 20.0
 """Difference in colour, levels of 0..255, beyond which a working pixel hardly votes for a pixel near it."""

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from counterpart.core.project.model import BACKGROUND, Labels
 
-__all__ = ["MODES", "Mode", "combine", "new_value", "with_room"]
-
 Mode = Literal["add", "subtract", "intersect"]
 """Give the selected pixels to the part, take them from it, or keep of the part only what is selected."""
 MODES: tuple[Mode, ...] = get_args(Mode)

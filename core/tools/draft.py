@@ -14,11 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.project.commands import Paint, SetLabels
-from counterpart.core.project.model import Labels
+from counterpart.core.project.model import Box4, Labels
 from counterpart.core.tools.combine import Mode, combine, with_room
-from counterpart.core.tools.region import Box4, Region, clip_box, part_bbox, unite_boxes
-
-__all__ = ["LabelDraft", "LabelEdit"]
+from counterpart.core.tools.region import Region, clip_box, part_bbox, unite_boxes
 
 _BAND = 64
 

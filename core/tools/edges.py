@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import resize_rgb
-from counterpart.core.tools.region import Box4
-
-__all__ = ["EdgeGuide", "LocalModels", "invert_symmetric", "multiply_symmetric", "working_frame"]
+from counterpart.core.project.model import Box4
 
 
 def working_frame(image_hw: tuple[int, int], longest: int) -> GridGeometry:

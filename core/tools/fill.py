@@ -8,10 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from counterpart.core.project.model import Labels
-from counterpart.core.tools.region import Box4, Region, clip_box
-
-__all__ = ["flood_labels"]
+from counterpart.core.project.model import Box4, Labels
+from counterpart.core.tools.region import Region, clip_box
 
 
 def flood_labels(labels: Labels, xy: ArrayLike, *, diagonal: bool = False, window: Box4 | None = None) -> Region:

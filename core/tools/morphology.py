@@ -16,22 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpart.core.project.model import BACKGROUND, Labels
+from counterpart.core.project.model import BACKGROUND, Box4, Labels
 from counterpart.core.refine.regions import fill_holes, keep_largest, remove_specks
 from counterpart.core.tools.draft import LabelEdit
-from counterpart.core.tools.region import Box4, Region, clip_box, grow_box, part_bbox
-
-__all__ = [
-    "FillHoles",
-    "Grow",
-    "KeepLargest",
-    "PartOperation",
-    "RemoveSpecks",
-    "Shrink",
-    "Smooth",
-    "change_part",
-    "replace_part",
-]
+from counterpart.core.tools.region import Region, clip_box, grow_box, part_bbox
 
 
 class PartOperation(Protocol):

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from counterpart.core.project.model import Box4, mask_bbox
 
-__all__ = ["Box4", "Region", "clip_box", "grow_box", "part_bbox", "unite_boxes"]
-
 
 class Region(NamedTuple):
     """Some pixels of an image.

@@ -16,8 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from counterpart.core.tools.region import Region, clip_box
 
-__all__ = ["FillRule", "lasso_region", "polygon_region", "rectangle_region"]
-
 FillRule = Literal["evenodd", "nonzero"]
 """What lies inside: where a ray from outside crosses an odd number of sides, or what the sides wind around."""
 

@@ -17,9 +17,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from counterpart.core.tools.region import Box4, Region, clip_box
-
-__all__ = ["StrokeRasteriser", "TipShape", "segment_region"]
+from counterpart.core.project.model import Box4
+from counterpart.core.tools.region import Region, clip_box
 
 TipShape = Literal["round", "square"]
 

@@ -20,10 +20,9 @@ from counterpart.core.features.similarity import SimilarityField
 from counterpart.core.features.taps import Tap
 from counterpart.core.features.values import FeatureMap
 from counterpart.core.geometry import GridGeometry
+from counterpart.core.project.model import Box4
 from counterpart.core.tools.edges import EdgeGuide, LocalModels
-from counterpart.core.tools.region import Box4, Region, grow_box
-
-__all__ = ["Wand", "WandParams", "WandSelection", "bottleneck_levels"]
+from counterpart.core.tools.region import Region, grow_box
 
 LEVELS = 255
 """Steps of the tolerance."""

@@ -23,8 +23,6 @@ from counterpart.core.track.params import TrackParams
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Basis", "Flow", "Look", "carry"]
-
 _TILE = 8
 """Side of the squares of tokens that are searched together; their windows overlap, so one product serves them all."""
 

@@ -20,8 +20,6 @@ from counterpart.core.images.video import FrameSource
 from counterpart.core.jobs import JobContext
 from counterpart.core.track.state import TrackState
 
-__all__ = ["JOURNAL_NAME", "Entry", "Journal", "run_digest"]
-
 JOURNAL_NAME = ".counterpart-track"
 _STATE_EVERY = 10
 """Frames between two states on the disk: a kill costs at most so many."""

@@ -17,8 +17,6 @@ from counterpart.core.track.params import TrackParams
 from counterpart.core.track.state import TrackState
 from counterpart.core.track.tracker import Encode, Tracker
 
-__all__ = ["MaskTracker", "TrackedFrame"]
-
 # Of the guided filter: found on photographs scaled so that a token is about five pixels wide, where it does as well as
 # at full size and costs a tenth.
 _FIT_PITCH, _RADIUS_TOKENS, _EPS = 4.7, 1.1, 1e-4

@@ -10,8 +10,6 @@ from counterpart.core.backbone.registry import ModelInfo
 from counterpart.core.errors import UsageError
 from counterpart.core.features.taps import Tap
 
-__all__ = ["Segment", "TrackParams", "default_tap", "governed", "plan_segments"]
-
 
 @dataclass(frozen=True, slots=True)
 class TrackParams:

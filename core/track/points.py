@@ -16,8 +16,6 @@ from counterpart.core.track.params import TrackParams
 from counterpart.core.track.state import TrackState
 from counterpart.core.track.tracker import Encode, Tracker
 
-__all__ = ["PointTracker", "TrackedPoints"]
-
 _SIGMA = 1.0
 """Width of a hill, tokens."""
 _REACH = 2

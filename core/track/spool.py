@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from counterpart.core.errors import OutputError
 
-__all__ = ["Spool"]
-
 
 class Spool:
     """Float arrays by key, stored in half precision in a temporary file that goes away by itself."""

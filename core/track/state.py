@@ -13,8 +13,6 @@ from counterpart.core.errors import CounterpartError
 from counterpart.core.files import atomic_write
 from counterpart.core.track.flow import Basis, Look
 
-__all__ = ["TrackState"]
-
 _LAYOUT = "track-1"
 
 

@@ -22,8 +22,6 @@ from counterpart.core.track.state import TrackState
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Encode", "Tracker"]
-
 Encode = Callable[[NDArray[np.uint8]], FeatureMap]
 """Features of a (height, width, 3) uint8 frame; every frame at the same size and stride."""
 Given = TypeVar("Given")

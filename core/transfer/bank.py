@@ -14,8 +14,6 @@ from counterpart.core.project.points import Box
 from counterpart.core.transfer.params import TransferParams
 from counterpart.core.transfer.views import View
 
-__all__ = ["OFFSETS", "Moments", "PreparedTemplate", "Template", "TemplateBank", "Whitening", "sample_tokens"]
-
 OFFSETS = np.array([(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1)])
 """The 3 x 3 neighbours (row, column) whose descriptors are kept with a keypoint's own, which is the fifth."""
 CENTRE = 4

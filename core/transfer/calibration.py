@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from counterpart.core.resources import resource_path
 from counterpart.core.transfer.decode import CUES
 
-__all__ = ["MIN_OUTCOMES", "Calibration"]
-
 MIN_OUTCOMES = 200
 """Points with a known outcome from which a calibration of one's own is better than the built-in one."""
 

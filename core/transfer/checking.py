@@ -23,8 +23,6 @@ from counterpart.core.transfer.prediction import Target, weigh
 from counterpart.core.transfer.sides import side_agreement
 from counterpart.core.transfer.skeleton import mirror_order
 
-__all__ = ["ODDS", "MistakeOdds", "PointChecks", "check_points"]
-
 _OTHERS = 24
 """Other instances that an instance is compared with, at most."""
 _FLOOR = 1e-3

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CUES", "disc_sums", "locate", "point_cues"]
-
 CUES = ("mass", "appearance", "vote", "templates", "box", "twin", "layout", "neighbours")
 """What the score is made of: log odds of the mass within the tolerance, log odds of the same without the prior,
 strength of the best hypothesis, log number of templates that show the keypoint, whether the target's box was given (1

@@ -22,8 +22,6 @@ from counterpart.core.transfer.views import View, ViewKey, box_window, mirrored_
 if TYPE_CHECKING:
     from counterpart.core.backbone.encoder import Encoder
 
-__all__ = ["encode_views", "target_views", "template_views"]
-
 _CHUNK = 8
 """Images whose missing views are encoded together."""
 

@@ -11,8 +11,6 @@ from counterpart.core.transfer.bank import CENTRE, OFFSETS, TemplateBank, sample
 from counterpart.core.transfer.params import TransferParams
 from counterpart.core.transfer.views import View
 
-__all__ = ["TargetMaps", "compete", "similarity_maps", "softmax_maps"]
-
 
 class TargetMaps:
     """Similarity maps of a target's views, brought to the grid of the first one.

@@ -11,8 +11,6 @@ from counterpart.core.features.taps import Tap
 if TYPE_CHECKING:
     from counterpart.core.backbone.registry import ModelDefaults
 
-__all__ = ["TransferParams"]
-
 
 @dataclass(frozen=True, slots=True)
 class TransferParams:

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from counterpart.core.transfer.bank import TemplateBank
 from counterpart.core.transfer.views import View
 
-__all__ = ["ExpectedPlaces", "expected_places"]
-
 _MIN_SPREAD = 0.06
 """Least standard deviation of a place predicted from the other points, as a share of the instance's size."""
 

@@ -20,8 +20,6 @@ from counterpart.core.transfer.prior import Vote, facing_vote, hough_vote
 from counterpart.core.transfer.skeleton import mirror_order
 from counterpart.core.transfer.views import View
 
-__all__ = ["Evidence", "KeypointPrediction", "Target", "predict", "transfer", "weigh"]
-
 _PRIOR_FLOOR = 1e-3
 """Share of the uniform distribution mixed into the prior: a pose that no template shows must not be impossible."""
 

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from counterpart.core.transfer.bank import TemplateBank
 from counterpart.core.transfer.params import TransferParams
 
-__all__ = ["Vote", "facing_vote", "hough_vote"]
-
 _FRAME_SHARE = 0.6
 """Typical size of a layout, as a share of the longer side of what is looked at: scale 1."""
 _NEAR, _FAR = 3.0, 0.2

@@ -21,8 +21,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["side_agreement"]
-
 _SHRINKAGE = 3.0
 """Of the regression, in units of the mean square of an instance's products."""
 _LEAST = 3

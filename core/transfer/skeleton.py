@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from counterpart.core.project.points import Skeleton
 
-__all__ = ["derive_mirror_pairs", "mirror_order"]
-
 _WORD = re.compile(r"left|Left|LEFT")
 _SIDES = {"left": "right", "Left": "Right", "LEFT": "RIGHT"}
 # A lone l or L that stands for left: `l_eye`, `eye.L`, `L-eye`, `LEye`, `eyeL`, `eye1l`.

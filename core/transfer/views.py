@@ -16,8 +16,6 @@ from counterpart.core.features.taps import Tap
 from counterpart.core.features.values import FeatureMap, l2_normalise
 from counterpart.core.project.points import Box
 
-__all__ = ["View", "ViewKey", "box_window", "mirrored_copy", "template_window"]
-
 _BOX_MARGIN = 0.15
 """Margin around a box, as a share of its longer side: a box that hugs the object cuts off what is around a paw."""
 _POINTS_MARGIN = 0.25

@@ -22,8 +22,6 @@ from counterpart.desktop.canvas.stage import Stage
 from counterpart.desktop.canvas.tool import Pointer, Tool
 from counterpart.desktop.widgets.theme import small_font
 
-__all__ = ["Canvas"]
-
 _ZOOM_PER_DEGREE = 1.2 ** (1 / 15)
 _MODIFIERS = {
     Qt.Key.Key_Control: Qt.KeyboardModifier.ControlModifier,

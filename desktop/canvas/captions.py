@@ -5,8 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter
 
-__all__ = ["chip_size", "paint_chip"]
-
 
 def chip_size(painter: QPainter, text: str) -> tuple[float, float]:
     """Width and height of `paint_chip` in the painter's font."""

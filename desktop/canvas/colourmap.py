@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtGui import QColor
 
-__all__ = ["confidence_colour", "heat_argb", "heat_table", "position_colours"]
-
 
 @cache
 def heat_table() -> NDArray[np.uint8]:

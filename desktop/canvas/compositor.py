@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LabelStyle", "PartStyle", "compose_labels", "premultiplied", "sample_index"]
-
 _HATCH_PERIOD = 8
 _HATCH_ON = 4
 _DASH_PERIOD = 10

@@ -9,8 +9,6 @@ from counterpart.desktop.canvas.captions import chip_size, paint_chip
 from counterpart.desktop.canvas.pane import Pane
 from counterpart.desktop.widgets.theme import small_font
 
-__all__ = ["paint_crosshair", "place_text"]
-
 _FREE = 10.0
 """Around the pointer the lines leave room, so that what is pointed at is seen."""
 

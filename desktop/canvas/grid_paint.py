@@ -12,8 +12,6 @@ from PySide6.QtGui import QImage
 from counterpart.core.geometry import GridGeometry
 from counterpart.desktop.widgets.qimage import argb_to_qimage
 
-__all__ = ["GridPaint", "grid_picture", "labelled", "lit", "tinted"]
-
 _VEIL = 0.62
 _LABELS = 0.6
 

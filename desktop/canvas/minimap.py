@@ -13,8 +13,6 @@ from counterpart.desktop.canvas.compositor import LabelStyle, compose_labels
 from counterpart.desktop.canvas.pane import Pane
 from counterpart.desktop.widgets.qimage import argb_to_qimage
 
-__all__ = ["Minimap"]
-
 _INSET = 12
 _BORDER = 1.0
 _LONGEST, _SHORTEST = 190.0, 90.0

@@ -12,8 +12,6 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from counterpart.desktop.canvas.viewport import Viewport
 
-__all__ = ["Hit", "PairLines"]
-
 _POINT_REACH = 10.0
 _LINE_REACH = 5.0
 

@@ -21,8 +21,6 @@ from counterpart.desktop.canvas.viewport import Viewport
 from counterpart.desktop.widgets.qimage import argb_to_qimage
 from counterpart.desktop.widgets.theme import colours
 
-__all__ = ["Heat", "Pane", "heat_picture"]
-
 _GRID_FROM = 12.0
 _HEAT_PX = 320
 _SHARP_PX = 1280

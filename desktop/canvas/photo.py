@@ -14,8 +14,6 @@ from PySide6.QtGui import QImage, QPainter
 from counterpart.core.images.brightness import Look, Samples, seen_range
 from counterpart.desktop.widgets.qimage import bgrx_view, rgb_to_qimage
 
-__all__ = ["Photo", "build_photo"]
-
 _SMALLEST = 256
 _PLAIN = Look()
 

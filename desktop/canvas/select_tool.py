@@ -7,8 +7,6 @@ from PySide6.QtCore import QPointF, Qt, Signal
 from counterpart.desktop.canvas.stage import Stage
 from counterpart.desktop.canvas.tool import Pointer, Tool
 
-__all__ = ["SelectTool"]
-
 
 class SelectTool(Tool):
     """Points at things: hovers and selects correspondence lines, and drags an end of one.

@@ -25,8 +25,6 @@ from counterpart.desktop.canvas.pane import Heat, Pane
 from counterpart.desktop.canvas.photo import Photo
 from counterpart.desktop.widgets.theme import colours, small_font
 
-__all__ = ["Stage"]
-
 _GAP = 8.0
 
 

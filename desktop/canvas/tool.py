@@ -13,8 +13,6 @@ from PySide6.QtGui import QPainter
 
 from counterpart.desktop.canvas.stage import Stage
 
-__all__ = ["Pointer", "Tool"]
-
 
 @dataclass(frozen=True, slots=True)
 class Pointer:

@@ -12,8 +12,6 @@ from counterpart.desktop.canvas.select_tool import SelectTool
 from counterpart.desktop.canvas.tool import Tool
 from counterpart.desktop.shell.actions import Action, Actions
 
-__all__ = ["Toolbox"]
-
 
 class Toolbox(QObject):
     """Holds the tools that rooms add and gives the canvas the one that is chosen.

@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QPointF, QRect, QRectF
 
-__all__ = ["MAX_SCALE", "Viewport"]
-
 MAX_SCALE = 64.0
 """Largest magnification, screen pixels per image pixel."""
 _MARGIN = 12.0

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.explore.view_files import Viewed
     from counterpart.core.pipeline.explore.views import GridPicture, TokenPoints, View
 
-__all__ = ["ExploreParams", "ExploreRequest", "Explored", "ViewKind", "explore_job", "save_job"]
-
 ViewKind = Literal["components", "saliency", "clusters", "tsne"]
 
 ALL_LAYERS_UP_TO = 24

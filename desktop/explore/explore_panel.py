@@ -29,8 +29,6 @@ from counterpart.desktop.widgets.number_field import NumberField
 from counterpart.desktop.widgets.segments import Segments
 from counterpart.desktop.widgets.theme import GRID, colours
 
-__all__ = ["ExplorePanel"]
-
 _KINDS: tuple[tuple[ViewKind, str, str, str], ...] = (
     (
         "components",

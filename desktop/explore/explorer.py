@@ -23,8 +23,6 @@ from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.widgets.theme import colours
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["Explorer"]
-
 _OFFERED = ("all", "listed")
 """Scopes that are offered."""
 

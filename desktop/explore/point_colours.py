@@ -12,8 +12,6 @@ from counterpart.core.project.document import Document
 from counterpart.core.project.palette import colour_at
 from counterpart.desktop.explore.explore_jobs import Explored
 
-__all__ = ["GREY", "Colouring", "point_colours"]
-
 Colouring = Literal["image", "part", "folder"]
 
 GREY = (128, 132, 140)

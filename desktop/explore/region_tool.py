@@ -8,8 +8,6 @@ from PySide6.QtGui import QColor, QPainter, QPen
 from counterpart.desktop.canvas.canvas import Canvas
 from counterpart.desktop.canvas.tool import Pointer, Tool
 
-__all__ = ["RegionTool"]
-
 _CLICK_PX = 4
 
 

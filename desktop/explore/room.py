@@ -14,8 +14,6 @@ from counterpart.desktop.parts.room import PartsRoom
 from counterpart.desktop.shell.actions import Action
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["ExploreRoom"]
-
 
 class ExploreRoom(QObject):
     """Shows what the model sees.

@@ -10,8 +10,6 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from counterpart.desktop.widgets.theme import colours
 
-__all__ = ["Scatter"]
-
 _MARGIN = 14
 _NEAR_PX = 10.0
 _DRAG_PX = 4

@@ -28,8 +28,6 @@ from counterpart.desktop.jobs.backend import FeaturesRequest, ModelChoice, featu
 from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.jobs.job_runner import JobRunner
 
-__all__ = ["SimilarityMaps"]
-
 _KEPT = 64
 _FEATURES, _MAPS = "similarity features", "similarity maps"
 

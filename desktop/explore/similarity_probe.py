@@ -9,8 +9,6 @@ from counterpart.desktop.explore.similarity_maps import SimilarityMaps
 from counterpart.desktop.explore.similarity_tool import SimilarityTool
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["SimilarityProbe"]
-
 
 class SimilarityProbe(QObject):
     """Between the similarity tool, those who make maps and those who show them.

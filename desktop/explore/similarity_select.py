@@ -13,8 +13,6 @@ from counterpart.desktop.widgets.labels import muted
 from counterpart.desktop.widgets.number_field import NumberField
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["SelectOptions", "SimilaritySelect"]
-
 _SHOW_MS = 30
 
 

@@ -6,8 +6,6 @@ from PySide6.QtCore import Qt, Signal
 
 from counterpart.desktop.canvas.tool import Pointer, Tool
 
-__all__ = ["SimilarityTool"]
-
 
 class SimilarityTool(Tool):
     """Asks what looks like the place under the pointer; a click keeps the place."""

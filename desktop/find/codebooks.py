@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.engine import Engine
     from counterpart.core.pipeline.parts.masks import MaskRun
 
-__all__ = ["Codebooks", "split_job"]
-
 _FILTER = "Codebooks (*.safetensors)"
 
 

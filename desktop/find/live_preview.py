@@ -24,8 +24,6 @@ from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.widgets.form import get_field
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["LivePreview"]
-
 _SLOT = "parts preview"
 _WAIT_MS = 120
 _COSTLY = ("size", "stride", "augment")

@@ -16,21 +16,10 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.parts.codebook import Codebook
 from counterpart.core.pipeline.engine import Engine, failed_images
 from counterpart.core.pipeline.parts.masks import MaskRun
-from counterpart.core.project.model import Colour, Provenance
+from counterpart.core.project.model import Provenance
+from counterpart.core.project.palette import Colour
 from counterpart.core.project.tiles import PackedLabels, pack_labels
 from counterpart.desktop.jobs.backend import Backend, ModelChoice
-
-__all__ = [
-    "Find",
-    "MakeMaskJob",
-    "MakePreviewJob",
-    "MaskFunction",
-    "MaskRequest",
-    "MaskResult",
-    "PreviewResult",
-    "mask_job",
-    "preview_job",
-]
 
 _FOUND = 0.7
 """Share of a job's time until the soft result is there; the rest makes label maps of it."""

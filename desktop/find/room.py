@@ -15,8 +15,6 @@ from counterpart.desktop.jobs.task import TaskSpec
 from counterpart.desktop.shell.actions import Action
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["FindRoom"]
-
 
 class FindRoom(QObject):
     """Runs tasks on many images, previews them, and keeps the parts they find.

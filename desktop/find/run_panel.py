@@ -29,8 +29,6 @@ from counterpart.desktop.widgets.preview_line import PreviewLine
 from counterpart.desktop.widgets.segments import Segments
 from counterpart.desktop.widgets.theme import GRID, colours
 
-__all__ = ["RunPanel"]
-
 
 class RunPanel(QWidget):
     """Chooses a task and its parameters.

@@ -22,8 +22,6 @@ from counterpart.desktop.jobs.backend import ModelChoice
 from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["Runs", "StartTask", "Ticket"]
-
 _UNNAMED = re.compile(r"object|part \d+")
 
 StartTask = Callable[[ModelChoice, list[int], Any], object]

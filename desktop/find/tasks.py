@@ -16,8 +16,6 @@ from counterpart.desktop.jobs.stride_knob import stride_knob
 from counterpart.desktop.jobs.task import TaskSpec
 from counterpart.desktop.widgets.form import Knob
 
-__all__ = ["TASKS", "make_jobs", "make_previews"]
-
 
 def _info(model: str) -> ModelInfo:
     return model_info(model)

@@ -10,8 +10,6 @@ from counterpart.desktop.widgets.labels import heading, muted
 from counterpart.desktop.widgets.number_field import NumberField
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["BrightnessPopup"]
-
 
 class BrightnessPopup(QFrame):
     """Changes apply while the sliders move; a press anywhere else closes it.

@@ -13,8 +13,6 @@ from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 from counterpart.core.project.model import PartLabel
 from counterpart.desktop.widgets.icons import icon, swatch
 
-__all__ = ["FilterButton", "ImageFilter"]
-
 _T = TypeVar("_T")
 SORTS: tuple[tuple[str, str], ...] = (("name", "Name"), ("state", "State"), ("doubt", "Doubt, most first"))
 _DOUBTS = (0.25, 0.5, 0.75)

@@ -16,8 +16,6 @@ from counterpart.desktop.canvas.pane import Heat, heat_picture
 from counterpart.desktop.images.image_filter import ImageFilter
 from counterpart.desktop.images.image_words import MISSING, STATE_NAMES, describe, reason
 
-__all__ = ["ImageModel", "Roles"]
-
 _MANY = 64
 _HEAT_PX = 72
 Index = QModelIndex | QPersistentModelIndex

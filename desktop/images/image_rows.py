@@ -12,8 +12,6 @@ from counterpart.desktop.images.image_words import STATE_NAMES
 from counterpart.desktop.widgets.icons import pixmap
 from counterpart.desktop.widgets.theme import Colours, colours, small_font
 
-__all__ = ["ROW_PX", "ImageList", "RowDelegate", "state_colour"]
-
 _THUMB = QSize(72, 54)
 ROW_PX = 70
 """Height of a row."""

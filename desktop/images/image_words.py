@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from counterpart.core.project.model import ImageRecord
 
-__all__ = ["MISSING", "STATE_NAMES", "describe", "reason"]
-
 STATE_NAMES: dict[str, str] = {
     "todo": "To do",
     "predicted": "Predicted",

@@ -14,8 +14,6 @@ from counterpart.desktop.widgets.buttons import icon_button
 from counterpart.desktop.widgets.labels import muted
 from counterpart.desktop.widgets.theme import colours
 
-__all__ = ["ImagesFoot", "StateBar"]
-
 _GUESSED = 0.4
 """How strongly predicted images show."""
 _ORDER = ("reviewed", "edited", "predicted", "todo", "skipped")

@@ -33,8 +33,6 @@ from counterpart.desktop.widgets.icons import icon
 from counterpart.desktop.widgets.labels import heading, line, muted
 from counterpart.desktop.widgets.theme import GRID, colours
 
-__all__ = ["ImagesPanel"]
-
 _COUNTING_MS = 40
 
 

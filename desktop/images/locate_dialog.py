@@ -30,8 +30,6 @@ from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.report_text import Count, counts_table, section
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["LocateDialog"]
-
 
 def relink_job(records: Sequence[ImageRecord], folder: Path) -> Callable[[Any, JobContext], Relinked]:
     """A job that looks for images below a folder."""

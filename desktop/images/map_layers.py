@@ -14,8 +14,6 @@ from counterpart.desktop.canvas.pane import Heat
 from counterpart.desktop.images.images_panel import ImagesPanel
 from counterpart.desktop.images.viewer import Viewer
 
-__all__ = ["LAYERS", "LayerName", "MapLayers"]
-
 LayerName = Literal["similarity", "explore", "preview", "learned"]
 
 LAYERS: tuple[LayerName, ...] = ("similarity", "explore", "preview", "learned")

@@ -30,8 +30,6 @@ from counterpart.desktop.project.session import Session
 from counterpart.desktop.widgets.labels import heading, muted
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["MissingCard", "MissingImages"]
-
 _LOOK_MS = 400
 _REST_MS = 150
 _AT_ONCE = 16

@@ -26,8 +26,6 @@ from counterpart.desktop.shell.actions import Action, Need, Needs
 from counterpart.desktop.shell.settings import Settings
 from counterpart.desktop.shell.status_bar import StatusBar
 
-__all__ = ["ImagesRoom"]
-
 _PEEK_S = 0.3
 """A key that is held longer than this was a look, not a switch."""
 

@@ -8,8 +8,6 @@ from counterpart.core.images.reading import ImageRef
 from counterpart.desktop.images.images_panel import ImagesPanel
 from counterpart.desktop.project.session import Session
 
-__all__ = ["SCOPES", "Scope", "Scopes"]
-
 Scope = Literal["all", "todo", "listed", "selected"]
 
 SCOPES: tuple[tuple[Scope, str], ...] = (

@@ -16,8 +16,6 @@ from counterpart.core.project.model import ImageRecord
 from counterpart.desktop.jobs.file_loader import FileLoader
 from counterpart.desktop.widgets.qimage import rgb_to_qimage
 
-__all__ = ["THUMB_BYTES", "THUMB_PX", "Thumbnails", "tint"]
-
 THUMB_PX = 160
 """Longest side of what is made, pixels: sharp at 80 logical pixels on a screen of scale 2."""
 THUMB_BYTES = 48 * 1024 * 1024

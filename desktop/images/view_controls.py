@@ -16,8 +16,6 @@ from counterpart.desktop.shell.actions import Action, Needs
 from counterpart.desktop.shell.settings import Settings
 from counterpart.desktop.shell.status_bar import StatusBar
 
-__all__ = ["ViewControls"]
-
 _STEP = 0.1
 _GAMMA_STEP = 1.15
 

@@ -18,8 +18,6 @@ from counterpart.desktop.images.image_words import reason
 from counterpart.desktop.jobs.file_loader import FileLoader
 from counterpart.desktop.shell.settings import Settings
 
-__all__ = ["Viewer"]
-
 PHOTO_BYTES = 600 * 1024 * 1024
 _PATIENCE_MS = 250
 

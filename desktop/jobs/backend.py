@@ -22,21 +22,6 @@ from counterpart.core.pipeline.engine import Engine
 from counterpart.desktop.jobs.warm_up import warm_up
 from counterpart.desktop.shell.settings import Preferences
 
-__all__ = [
-    "Backend",
-    "CacheUse",
-    "EngineState",
-    "FeaturesRequest",
-    "ModelChoice",
-    "ModelEntry",
-    "backend_maker",
-    "cache_bounds",
-    "features_job",
-    "import_job",
-    "install_job",
-    "model_entries",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:

@@ -16,8 +16,6 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from counterpart.core.errors import CounterpartError
 
-__all__ = ["FileLoader"]
-
 log = logging.getLogger(__name__)
 
 

@@ -14,8 +14,6 @@ from counterpart.desktop.jobs.backend import FeaturesRequest, ModelChoice, featu
 from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.jobs.job_runner import JobRunner
 
-__all__ = ["KEPT", "ImageFeatures"]
-
 KEPT = 3
 """Images that tools keep what they prepared for."""
 _SLOT = "tool features"

@@ -11,8 +11,6 @@ from typing import Any
 from counterpart.core.errors import CounterpartError
 from counterpart.core.jobs import CancelToken, JobContext
 
-__all__ = ["Failure", "Job", "JobFunction", "JobOutcome", "explain"]
-
 JobFunction = Callable[[Any, JobContext], Any]
 """`fn(engine, ctx) -> result`. Runs on the worker thread; must not touch the window."""
 

@@ -12,8 +12,6 @@ from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.widgets.notice import Notice
 
-__all__ = ["JobDialog"]
-
 _STEPS = 1000
 
 

@@ -13,8 +13,6 @@ from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.shell.status_bar import JobStatus
 from counterpart.desktop.widgets.trouble_dialog import TroubleDialog
 
-__all__ = ["JobDisplay"]
-
 
 class JobDisplay(QObject):
     """Keeps the display of the running job in step with its runner.

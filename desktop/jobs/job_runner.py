@@ -37,8 +37,6 @@ from counterpart.core.errors import CounterpartError, JobCancelledError
 from counterpart.core.jobs import JobContext, Progress
 from counterpart.desktop.jobs.job import Failure, Job, JobOutcome, explain
 
-__all__ = ["JobRunner"]
-
 log = logging.getLogger(__name__)
 
 

@@ -24,8 +24,6 @@ from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.shell.settings import Settings
 
-__all__ = ["Models"]
-
 _STATE = "engine state"
 _BOUNDS = "cache bounds"
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from counterpart.core.backbone.registry import ModelInfo
 from counterpart.desktop.widgets.form import Knob
 
-__all__ = ["stride_knob"]
-
 
 def stride_knob(info: ModelInfo) -> Knob:
     """The distances of patches that a model allows and that make sense, the finest last."""

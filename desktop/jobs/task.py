@@ -10,8 +10,6 @@ from counterpart.core.errors import CounterpartError
 from counterpart.desktop.shell.settings import Settings
 from counterpart.desktop.widgets.form import Knob, replace_fields
 
-__all__ = ["TaskSpec", "starting_values"]
-
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:

@@ -11,8 +11,6 @@ from counterpart.desktop.keypoints.queue_panel import QueuePanel
 from counterpart.desktop.widgets.segments import Segments
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["CheckPanel"]
-
 
 class CheckPanel(QWidget):
     """Two pages.

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.keypoints.project_keypoints import CheckedPoint, Snapshot
     from counterpart.core.pipeline.keypoints.transfer import TransferJob
 
-__all__ = ["Checks"]
-
 _REFRESH_MS = 60
 _ENOUGH = 8
 """Images from which on what a check finds odd mostly is."""

@@ -14,19 +14,6 @@ from counterpart.core.project.points import KeypointSet, Origin, Skeleton
 from counterpart.desktop.canvas.viewport import Viewport
 from counterpart.desktop.widgets.theme import colours
 
-__all__ = [
-    "LEFT",
-    "MIDDLE",
-    "RIGHT",
-    "Drawn",
-    "PointHit",
-    "draw_instance",
-    "hit_point",
-    "paint_pill",
-    "point_colours",
-    "sides_of",
-]
-
 LEFT, RIGHT, MIDDLE = QColor(86, 180, 233), QColor(222, 126, 178), QColor(240, 228, 66)
 """Left, right and what has no side: told apart by the colour-blind too, and none of them the orange of doubt."""
 _REACH = 10.0

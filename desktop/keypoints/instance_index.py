@@ -9,8 +9,6 @@ from counterpart.core.errors import CounterpartError
 from counterpart.core.project.document import Document
 from counterpart.core.project.points import KeypointSet, Skeleton
 
-__all__ = ["InstanceIndex"]
-
 
 class InstanceIndex:
     """Instances of one skeleton by image, kept up to date image by image."""

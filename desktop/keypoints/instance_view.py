@@ -14,8 +14,6 @@ from counterpart.desktop.keypoints.keypoints_panel import KeypointsPanel
 from counterpart.desktop.keypoints.placing_order import PlacingOrder
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["InstanceView"]
-
 _KEPT = "skeleton"
 
 

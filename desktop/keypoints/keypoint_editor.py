@@ -28,8 +28,6 @@ from counterpart.desktop.keypoints.keypoints_panel import KeypointsPanel
 from counterpart.desktop.project.session import LOOKING_ONLY
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["KeypointEditor"]
-
 
 class KeypointEditor(QObject):
     """Turns each gesture into one command.

@@ -15,17 +15,6 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.keypoints.project_keypoints import CheckedPoint, PointTransfer, Snapshot
     from counterpart.core.pipeline.keypoints.transfer import TransferJob
 
-__all__ = [
-    "MakeCheckJob",
-    "MakeEvaluateJob",
-    "MakeTransferJob",
-    "TransferFunction",
-    "check_job",
-    "evaluate_job",
-    "landmark_job",
-    "transfer_job",
-]
-
 TransferFunction = Callable[[Backend, JobContext], "tuple[PointTransfer, Provenance]"]
 CheckFunction = Callable[[Backend, JobContext], "list[CheckedPoint]"]
 EvaluateFunction = Callable[[Backend, JobContext], "KeypointQuality"]

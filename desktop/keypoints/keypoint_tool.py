@@ -18,8 +18,6 @@ from counterpart.desktop.keypoints.instance_drawing import Drawn, PointHit, draw
 from counterpart.desktop.keypoints.transform_frame import CURSORS, VERBS, Frame, transformed
 from counterpart.desktop.widgets.theme import colours, small_font
 
-__all__ = ["KeypointLayer", "KeypointTool", "Next"]
-
 _FAR = 3
 
 

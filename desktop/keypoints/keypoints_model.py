@@ -16,8 +16,6 @@ from counterpart.desktop.widgets.icons import icon, swatch
 from counterpart.desktop.widgets.table_model import Index, TableModel
 from counterpart.desktop.widgets.theme import colours
 
-__all__ = ["COLOUR", "NAME", "SCORE", "STATE", "InstanceRow", "KeypointsModel", "state_words"]
-
 COLOUR, NAME, STATE, SCORE = range(4)
 _HEADERS = ("", "Keypoint", "State", "Sure")
 _TIPS = (

@@ -26,8 +26,6 @@ from counterpart.desktop.widgets.labels import line, muted
 from counterpart.desktop.widgets.table_model import dress
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["KeypointsPanel"]
-
 
 class KeypointsPanel(QWidget):
     """Lists instances and points. It asks for changes; the document makes them.

@@ -8,8 +8,6 @@ import numpy as np
 
 from counterpart.core.project.points import KeypointSet, Skeleton
 
-__all__ = ["PlacingOrder"]
-
 
 class PlacingOrder:
     """Remembers, image by image, where a person is in placing points. Knows neither the document nor a widget."""

@@ -15,8 +15,6 @@ from counterpart.core.project.points import KeypointSet
 if TYPE_CHECKING:
     from counterpart.core.pipeline.keypoints.project_keypoints import PointTransfer
 
-__all__ = ["PointNotes"]
-
 _SWAPS, _SETTLED = "suspected_swaps", "settled_points"
 _Place = tuple[int, float, float]
 """A keypoint and its xy, image pixels."""

@@ -27,8 +27,6 @@ from counterpart.desktop.widgets.theme import GRID, colours
 if TYPE_CHECKING:
     from counterpart.core.evaluate.keypoint_quality import KeypointQuality
 
-__all__ = ["QualityModel", "QualityPanel"]
-
 NAME, RIGHT, SAID, COUNT = range(4)
 _HEADERS = ("Keypoint", "Right", "Said", "Points")
 _TIPS = (

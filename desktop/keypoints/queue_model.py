@@ -15,8 +15,6 @@ from counterpart.desktop.widgets.icons import icon
 from counterpart.desktop.widgets.table_model import Index, TableModel
 from counterpart.desktop.widgets.theme import colours
 
-__all__ = ["DOUBT", "IMAGE", "POINT", "REASON", "Bar", "QueueModel"]
-
 POINT, IMAGE, DOUBT, REASON = range(4)
 _HEADERS = ("Keypoint", "Image", "Doubt", "Why")
 _TIPS = (

@@ -25,8 +25,6 @@ from counterpart.desktop.widgets.labels import line, muted
 from counterpart.desktop.widgets.table_model import dress
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["QueuePanel"]
-
 
 class QueuePanel(QWidget):
     """Lists doubtful points. It asks for changes; the document makes them.

@@ -23,8 +23,6 @@ from counterpart.desktop.keypoints.transfers import Transfers
 from counterpart.desktop.shell.actions import Action
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["KeypointsRoom"]
-
 _SEEN = 0.75
 """Share of an instance's size that is seen around a point that is looked at."""
 

@@ -51,8 +51,6 @@ from counterpart.desktop.widgets.labels import heading, muted
 from counterpart.desktop.widgets.notice import Notice
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["SkeletonDialog"]
-
 
 class SkeletonDialog(QDialog):
     """Edits copies of the project's skeletons; Done makes one command of it all.

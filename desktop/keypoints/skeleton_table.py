@@ -11,8 +11,6 @@ from counterpart.desktop.keypoints.instance_drawing import point_colours
 from counterpart.desktop.widgets.icons import swatch
 from counterpart.desktop.widgets.theme import colours
 
-__all__ = ["COLOUR", "NAME", "SkeletonTable"]
-
 COLOUR, NAME, TWIN, JOINED = range(4)
 
 

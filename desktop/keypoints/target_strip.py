@@ -30,8 +30,6 @@ from counterpart.desktop.keypoints.instance_drawing import Drawn, draw_instance
 from counterpart.desktop.widgets.icons import pixmap
 from counterpart.desktop.widgets.theme import colours, small_font
 
-__all__ = ["TargetStrip"]
-
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 _PICTURE = QSize(164, 116)

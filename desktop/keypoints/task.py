@@ -14,8 +14,6 @@ from counterpart.desktop.widgets.form import Knob
 if TYPE_CHECKING:
     from counterpart.core.pipeline.keypoints.transfer import TransferJob
 
-__all__ = ["KEYPOINTS", "transfer_params"]
-
 
 def _defaults(model: str) -> TransferJob:
     from counterpart.core.pipeline.keypoints.transfer import TransferJob

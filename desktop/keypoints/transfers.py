@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.keypoints.project_keypoints import PointTransfer, Snapshot
     from counterpart.core.pipeline.keypoints.transfer import TransferJob
 
-__all__ = ["Transfers"]
-
 _LEAST_LANDMARKS = 3
 
 

@@ -13,8 +13,6 @@ from counterpart.desktop.canvas.viewport import Viewport
 from counterpart.desktop.keypoints.instance_drawing import Drawn
 from counterpart.desktop.widgets.theme import colours
 
-__all__ = ["CURSORS", "VERBS", "Frame", "transformed"]
-
 _PAD = 22.0
 _HANDLE = 4.0
 _REACH = 8.0

@@ -19,8 +19,6 @@ from counterpart.desktop.workbench import Workbench
 if TYPE_CHECKING:
     from counterpart.core.propagate import Finding, QualityEstimate
 
-__all__ = ["Assessment"]
-
 _HISTORY = "quality_history"
 _TOO_FEW = "Review at least two images: they are judged by each other."
 

@@ -21,18 +21,6 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.parts.propagation import GivenLabels, Propagation
     from counterpart.core.propagate import Finding, QualityEstimate
 
-__all__ = [
-    "Change",
-    "Checked",
-    "LearnMemory",
-    "LearnRequest",
-    "Learned",
-    "apply_job",
-    "check_job",
-    "learn_job",
-    "quality_job",
-]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LearnRequest:

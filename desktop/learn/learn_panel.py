@@ -16,8 +16,6 @@ from counterpart.desktop.widgets.rows_table import Row, RowsModel, RowsTable
 from counterpart.desktop.widgets.segments import Segments
 from counterpart.desktop.widgets.theme import GRID, colours
 
-__all__ = ["LearnPanel"]
-
 _HELP = (
     "From the images that you corrected or reviewed, the parts of all others. What you touched stays as it is",
     "What the predictions for images that you have not reviewed are probably worth, judged from those that you have",

@@ -12,8 +12,6 @@ from counterpart.desktop.widgets.rows_table import Cell, Row
 if TYPE_CHECKING:
     from counterpart.core.propagate import Finding
 
-__all__ = ["change_row", "finding_rows", "quality_rows"]
-
 _GRAVE = 0.6
 _POOR = 0.5
 _KIND_WORDS = {

@@ -26,8 +26,6 @@ from counterpart.desktop.learn.questions import Question, Questions
 from counterpart.desktop.widgets.rows_table import Row
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["Learner"]
-
 _FOLLOWED = 100
 """Most images whose preview is worked out by itself after each correction: two seconds or so."""
 _SETTLE_MS = 700

@@ -8,8 +8,6 @@ from counterpart.core.project.tiles import PackedLabels
 from counterpart.desktop.learn.learn_jobs import LearnRequest
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["PREVIEWED", "Lessons", "packed_labels", "state_of"]
-
 PREVIEWED = 400
 """Most images whose preview is worked out when it is asked for. Keeping an update does them all."""
 _TEACHES = ("edited", "reviewed")

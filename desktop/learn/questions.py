@@ -10,8 +10,6 @@ from counterpart.desktop.jobs.job import Job, JobFunction, JobOutcome
 from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.learn.learn_jobs import LearnMemory, LearnRequest
 
-__all__ = ["Question", "Questions"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:

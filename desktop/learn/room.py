@@ -10,8 +10,6 @@ from counterpart.desktop.learn.learner import Learner
 from counterpart.desktop.parts.room import PartsRoom
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["LearnRoom"]
-
 _LEAST_SPAN = 40.0
 """Image pixels around a place that is shown, at least."""
 _SPANS = 2.5

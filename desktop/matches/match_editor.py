@@ -28,8 +28,6 @@ from counterpart.desktop.matches.matches_model import doubt_of
 from counterpart.desktop.matches.matches_panel import MatchesPanel
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["MatchEditor"]
-
 _ALL, _ONE = "matches", "match of a place"
 """Slots of the two requests."""
 

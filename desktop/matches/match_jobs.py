@@ -13,8 +13,6 @@ from counterpart.desktop.jobs.backend import Backend, ModelChoice
 if TYPE_CHECKING:
     from counterpart.core.pipeline.matches.matching import MatchRun
 
-__all__ = ["match_job", "match_of_job"]
-
 
 def match_job(
     choice: ModelChoice, a: ImageRef, b: ImageRef, pairs: int

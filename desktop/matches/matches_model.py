@@ -15,8 +15,6 @@ from counterpart.desktop.widgets.icons import icon, swatch
 from counterpart.desktop.widgets.table_model import Index, TableModel
 from counterpart.desktop.widgets.theme import colours
 
-__all__ = ["COLOUR", "COSINE", "CYCLE", "NUMBER", "STATE", "MatchesModel", "doubt_of"]
-
 COLOUR, NUMBER, COSINE, CYCLE, STATE = range(5)
 _HEADERS = ("", "#", "Cosine", "Cycle", "State")
 _TIPS = (

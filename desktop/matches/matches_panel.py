@@ -34,8 +34,6 @@ from counterpart.desktop.widgets.segments import Segments
 from counterpart.desktop.widgets.table_model import dress
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["MatchesPanel"]
-
 
 class _Table(QTableView):
     hovered = Signal(int)

@@ -10,8 +10,6 @@ from counterpart.desktop.matches.matches_panel import MatchesPanel
 from counterpart.desktop.shell.actions import Action
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["MatchesRoom"]
-
 
 class MatchesRoom(QObject):
     """Shows the matches of two images and has them judged.

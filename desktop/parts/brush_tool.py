@@ -11,8 +11,6 @@ from counterpart.desktop.canvas.stage import Stage
 from counterpart.desktop.canvas.tool import Pointer, Tool
 from counterpart.desktop.parts.label_editor import LabelEditor
 
-__all__ = ["MAX_RADIUS", "XY", "BrushTool", "TipTool"]
-
 XY = tuple[float, float]
 MAX_RADIUS = 400.0
 _SIZE_STEP = 1.2

@@ -17,8 +17,6 @@ from counterpart.desktop.canvas.canvas import Canvas
 from counterpart.desktop.images.viewer import Viewer
 from counterpart.desktop.project.session import LOOKING_ONLY, Session
 
-__all__ = ["LabelEditor"]
-
 
 class LabelEditor(QObject):
     """Paints into drafts that the canvas shows, and ends each gesture in one command.

@@ -17,8 +17,6 @@ from counterpart.desktop.parts.wands import Wands
 from counterpart.desktop.shell.actions import Action
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["MaskTools"]
-
 
 class MaskTools(QObject):
     """Owns brushes, shapes, fill and wand, and keeps them in step with what is set for them.

@@ -24,8 +24,6 @@ from counterpart.desktop.images.viewer import Viewer
 from counterpart.desktop.parts.parts_panel import PartsPanel
 from counterpart.desktop.project.session import Session
 
-__all__ = ["PartCommands"]
-
 
 class PartCommands(QObject):
     """Keeps the legend in step with the document and carries out what it asks for.

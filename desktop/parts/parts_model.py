@@ -13,8 +13,6 @@ from counterpart.desktop.widgets.icons import swatch
 from counterpart.desktop.widgets.table_model import Index, TableModel
 from counterpart.desktop.widgets.theme import colours
 
-__all__ = ["COLOUR", "LOCK", "NAME", "SHARE", "VISIBLE", "PartsModel"]
-
 VISIBLE, COLOUR, NAME, SHARE, LOCK = range(5)
 _HEADERS = ("", "", "Part", "Share", "")
 _TIPS = (

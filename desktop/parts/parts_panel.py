@@ -37,8 +37,6 @@ from counterpart.desktop.widgets.labels import muted
 from counterpart.desktop.widgets.table_model import dress
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["PartsPanel"]
-
 
 class PartsPanel(QWidget):
     """The legend. It asks for changes; the document makes them.

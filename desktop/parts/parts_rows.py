@@ -21,8 +21,6 @@ from counterpart.core.project.model import PartLabel
 from counterpart.desktop.widgets.icons import pixmap
 from counterpart.desktop.widgets.theme import colours
 
-__all__ = ["PartToggle", "PartsTable"]
-
 Index = QModelIndex | QPersistentModelIndex
 
 

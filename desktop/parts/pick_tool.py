@@ -6,8 +6,6 @@ from PySide6.QtCore import Qt, Signal
 
 from counterpart.desktop.canvas.tool import Pointer, Tool
 
-__all__ = ["PickTool"]
-
 
 class PickTool(Tool):
     """Takes the part under the pointer as the active one."""

@@ -17,8 +17,6 @@ from counterpart.desktop.parts.wands import Wands
 from counterpart.desktop.shell.actions import Action
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["PartsRoom"]
-
 _TAB = 10
 
 

@@ -19,8 +19,6 @@ from counterpart.desktop.canvas.tool import Pointer, Tool
 from counterpart.desktop.parts.brush_tool import XY
 from counterpart.desktop.parts.label_editor import LabelEditor
 
-__all__ = ["FillTool", "LassoTool", "ModedTool", "PolygonTool", "RectangleTool"]
-
 _CLOSE_PX = 9.0
 _SIGNS: dict[Mode, str] = {"add": "", "subtract": "\N{MINUS SIGN}", "intersect": "\N{INTERSECTION}"}
 

@@ -22,8 +22,6 @@ from counterpart.desktop.parts.label_editor import LabelEditor
 from counterpart.desktop.project.session import Session
 from counterpart.desktop.shell.settings import Settings
 
-__all__ = ["SmartBoundary", "band_for", "refine_parts"]
-
 _SLOT = "refine"
 _BAND_SHARE = 1 / 250
 _BAND = (4.0, 40.0)

@@ -17,8 +17,6 @@ from counterpart.desktop.jobs.image_features import KEPT, ImageFeatures
 from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.jobs.job_runner import JobRunner
 
-__all__ = ["GRAINS", "SnapRegions"]
-
 GRAINS = (900, 300, 120)
 """Regions in an image: fine, medium, coarse."""
 _SLOT = "regions"

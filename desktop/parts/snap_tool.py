@@ -23,8 +23,6 @@ from counterpart.desktop.parts.label_editor import LabelEditor
 from counterpart.desktop.parts.snap_regions import SnapRegions
 from counterpart.desktop.widgets.qimage import argb_to_qimage
 
-__all__ = ["SnapTool"]
-
 
 class SnapTool(TipTool):
     """Paints with whole regions: those the pointer crosses, and those the tip covers by half. Ctrl erases them."""

@@ -47,8 +47,6 @@ from counterpart.desktop.widgets.notice import Notice
 from counterpart.desktop.widgets.table_model import Index, TableModel
 from counterpart.desktop.widgets.theme import GRID, colours
 
-__all__ = ["StatisticsDialog"]
-
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("Part", ""),
     ("Images", "Images that have the part"),

@@ -13,8 +13,6 @@ from counterpart.desktop.widgets.number_field import NumberField
 from counterpart.desktop.widgets.segments import Segments
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["ToolOptions"]
-
 _FIELD_PX, _BOX_PX, _LEAST_PX, _WORDS_PX = 180, 88, 160, 120
 _SIZED = ("brush", "snap", "eraser")
 _MODED = ("rectangle", "lasso", "polygon", "fill", "wand")

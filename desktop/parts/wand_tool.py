@@ -16,8 +16,6 @@ from counterpart.desktop.parts.label_editor import LabelEditor
 from counterpart.desktop.parts.shape_tools import ModedTool
 from counterpart.desktop.parts.wands import WandAnswer, Wands
 
-__all__ = ["WandTool"]
-
 _DRAG_PX = 320.0
 XY = tuple[float, float]
 

@@ -17,8 +17,6 @@ from counterpart.desktop.jobs.image_features import KEPT, ImageFeatures
 from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.jobs.job_runner import JobRunner
 
-__all__ = ["WandAnswer", "WandRequest", "Wands"]
-
 _SELECT = "wand"
 XY = tuple[float, float]
 

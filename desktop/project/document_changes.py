@@ -24,8 +24,6 @@ from counterpart.core.project.changes import (
 )
 from counterpart.core.project.document import Document
 
-__all__ = ["DocumentChanges"]
-
 
 class DocumentChanges(QObject):
     """Repeats the changes of one document at a time as signals.

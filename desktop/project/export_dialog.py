@@ -33,8 +33,6 @@ from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.report_text import section
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["ExportDialog", "export_job"]
-
 _POLYGONS = ("coco", "labelme", "cvat")
 _COPIES = ("labelme", "yolo-seg", "yolo-pose", "voc", "davis", "spair", "deeplabcut", "cvat")
 

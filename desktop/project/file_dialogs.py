@@ -12,8 +12,6 @@ from counterpart.core.images.reading import IMAGE_SUFFIXES
 from counterpart.desktop.project.session import PROJECT_SUFFIX, Session
 from counterpart.desktop.shell.settings import Settings
 
-__all__ = ["FileDialogs"]
-
 _PROJECTS = f"Counterpart projects (*{PROJECT_SUFFIX})"
 
 

@@ -42,8 +42,6 @@ from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.report_text import Count, counts_table, section
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["ImportDialog"]
-
 _LOOKING_MS = 350
 Planned = tuple[ImportAnnotations, ImportPreview]
 

@@ -15,8 +15,6 @@ from counterpart.desktop.shell.actions import Action, Need, Needs
 from counterpart.desktop.shell.banner import Banner
 from counterpart.desktop.shell.settings import Settings
 
-__all__ = ["ProjectRoom"]
-
 _USUAL_FORMAT = "coco"
 
 

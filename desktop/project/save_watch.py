@@ -16,8 +16,6 @@ from counterpart.desktop.project.session import Session
 from counterpart.desktop.shell.banner import Banner, BannerButton
 from counterpart.desktop.widgets.trouble_dialog import TroubleDialog
 
-__all__ = ["SaveWatch"]
-
 RETRY_MS = 5000
 """How often saving is tried again while it fails."""
 

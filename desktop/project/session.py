@@ -27,8 +27,6 @@ from counterpart.desktop.jobs.file_loader import FileLoader
 from counterpart.desktop.project.document_changes import DocumentChanges
 from counterpart.desktop.shell.settings import Settings
 
-__all__ = ["LOOKING_ONLY", "PROJECT_SUFFIX", "Session", "folder_project", "projects_dir"]
-
 PROJECT_SUFFIX = ".counterpart"
 LOOKING_ONLY = "The project is open for looking only. Save a copy to change it."
 _ODD = re.compile(r"[^\w.-]+")

@@ -14,8 +14,6 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 
 from counterpart.desktop.widgets.icons import icon
 
-__all__ = ["MENUS", "Action", "Actions", "Need", "Needs"]
-
 MENUS: dict[str, str] = {
     "File": "&File",
     "Edit": "&Edit",

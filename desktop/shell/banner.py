@@ -14,8 +14,6 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePol
 from counterpart.desktop.widgets.icons import ICON_PX, pixmap
 from counterpart.desktop.widgets.theme import GRID, colours
 
-__all__ = ["Banner", "BannerButton"]
-
 BannerButton = tuple[str, Callable[[], object]]
 """What a button says and what it does."""
 

@@ -24,8 +24,6 @@ from counterpart.desktop.shell.settings import Settings
 from counterpart.desktop.widgets.icons import ICON_PX
 from counterpart.desktop.widgets.notice import Notice
 
-__all__ = ["Layout"]
-
 _BAR_PX = 48
 _TABS_PX, _RIGHT_PX = 310, 300
 _AT_THE_END = 1000

@@ -8,8 +8,6 @@ from PySide6.QtCore import QObject, Slot
 
 from counterpart.desktop.widgets.notice import Notice
 
-__all__ = ["Messages"]
-
 _READING_MS, _WARNED_MS = 6000, 20_000
 
 

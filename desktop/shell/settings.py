@@ -12,8 +12,6 @@ from typing import Any, Literal
 import platformdirs
 from PySide6.QtCore import QByteArray, QObject, QSettings, Signal
 
-__all__ = ["Preferences", "Settings", "settings_file"]
-
 MAX_RECENT = 12
 
 

@@ -25,8 +25,6 @@ from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.notice import Notice
 from counterpart.desktop.widgets.theme import GRID, colours, strong_font
 
-__all__ = ["ShortcutsDialog"]
-
 _ROW_PX = 26
 _ID = Qt.ItemDataRole.UserRole
 _RESERVED = {*"123456789", "Space"}

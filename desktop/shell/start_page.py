@@ -13,8 +13,6 @@ from counterpart.desktop.widgets.icons import icon, pixmap
 from counterpart.desktop.widgets.labels import line, muted
 from counterpart.desktop.widgets.theme import GRID, colours
 
-__all__ = ["StartPage"]
-
 _SHOWN = 5
 
 

@@ -11,8 +11,6 @@ from counterpart.desktop.widgets.buttons import icon_button
 from counterpart.desktop.widgets.labels import Elided
 from counterpart.desktop.widgets.theme import GRID, colours
 
-__all__ = ["JobStatus", "StatusBar", "format_bytes"]
-
 
 def format_bytes(count: int) -> str:
     """Bytes as a person reads them: `640 MB`, `1.2 GB`."""

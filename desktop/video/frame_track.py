@@ -23,8 +23,6 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from counterpart.core.project.sequence import FrameState
 from counterpart.desktop.widgets.theme import Colours, colours, small_font
 
-__all__ = ["FrameTrack", "state_colour"]
-
 _MARGIN = 12.0
 _TOP, _BAR, _RULER = 8, 24, 16
 _LABEL_PX = 64

@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-__all__ = ["Player"]
-
 _SHORTEST_MS = 8
 
 

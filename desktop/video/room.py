@@ -12,8 +12,6 @@ from counterpart.desktop.video.tracker import Tracker
 from counterpart.desktop.video.video_opener import VideoOpener
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["VideoRoom"]
-
 
 class VideoRoom(QObject):
     """Owns what belongs to videos.

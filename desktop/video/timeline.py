@@ -24,8 +24,6 @@ from counterpart.desktop.video.timeline_panel import TimelinePanel
 from counterpart.desktop.widgets.icons import icon
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["Timeline"]
-
 
 class Timeline(QObject):
     """Keeps the panel of frames in step with the document and the image that is shown.

@@ -17,8 +17,6 @@ from counterpart.desktop.widgets.buttons import action_button
 from counterpart.desktop.widgets.labels import line, muted
 from counterpart.desktop.widgets.theme import GRID, colours, small_font
 
-__all__ = ["TimelinePanel"]
-
 _WORDS = {
     FrameState.ANNOTATED: "annotated",
     FrameState.TRACKED: "tracked",

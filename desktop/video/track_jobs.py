@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.video.track_plan import TrackPlan
     from counterpart.core.pipeline.video.track_project import TrackResult
 
-__all__ = ["track_job", "track_words"]
-
 
 def track_job(
     choice: ModelChoice, plan: TrackPlan, size: int | None, done: Callable[[int, float], None]

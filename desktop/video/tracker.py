@@ -17,8 +17,6 @@ from counterpart.desktop.workbench import Workbench
 if TYPE_CHECKING:
     from counterpart.core.pipeline.video.track_plan import Direction, TrackPlan
 
-__all__ = ["Tracker"]
-
 
 class Tracker(QObject):
     """Tracks from annotated frames through the video that the timeline shows.

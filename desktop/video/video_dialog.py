@@ -37,8 +37,6 @@ from counterpart.desktop.widgets.form import form_grid
 from counterpart.desktop.widgets.labels import field_label, heading, muted
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["VideoDialog"]
-
 _MANY = 3000
 """Frames beyond which the dialog proposes to take only every n-th."""
 _PNG_TIMES = 4.5

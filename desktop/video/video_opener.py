@@ -15,8 +15,6 @@ from counterpart.core.project.sequence import SEQUENCE
 from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["VideoOpener"]
-
 _SUGGESTION = "Show the timeline"
 _MOST_LOOKED_AT = 20_000
 

@@ -8,8 +8,6 @@ from PySide6.QtWidgets import QToolButton
 
 from counterpart.desktop.widgets.icons import ICON_PX, icon
 
-__all__ = ["ICON_NAME", "action_button", "icon_button"]
-
 ICON_NAME = "icon_name"
 """Property of a button that keeps which icon it has, so that it can be drawn anew in another theme."""
 

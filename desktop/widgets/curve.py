@@ -10,8 +10,6 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from counterpart.desktop.widgets.theme import colours, small_font
 
-__all__ = ["Curve"]
-
 _LEFT, _BOTTOM, _TOP, _RIGHT = 34, 20, 8, 8
 
 

@@ -9,8 +9,6 @@ from counterpart.desktop.widgets.icons import pixmap
 from counterpart.desktop.widgets.labels import heading, muted
 from counterpart.desktop.widgets.theme import GRID, colours
 
-__all__ = ["EmptyState"]
-
 
 class EmptyState(QWidget):
     """Says why there is nothing here, and what to do next."""

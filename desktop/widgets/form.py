@@ -30,8 +30,6 @@ from counterpart.desktop.widgets.labels import field_label
 from counterpart.desktop.widgets.number_field import NumberField
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["Form", "Knob", "field_kind", "field_row", "form_grid", "get_field", "replace_fields"]
-
 
 @dataclass(frozen=True, slots=True)
 class Knob:

@@ -6,8 +6,6 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-__all__ = ["glyph_file"]
-
 _GLYPHS = {"up": "M2 7l3-3.5L8 7", "down": "M2 3.5L5 7l3-3.5", "check": "M2 5.2l2.2 2.3L8.2 2.8"}
 
 

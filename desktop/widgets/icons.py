@@ -14,8 +14,6 @@ from PySide6.QtSvg import QSvgRenderer
 from counterpart.core.resources import resource_path
 from counterpart.desktop.widgets.theme import colours
 
-__all__ = ["ICON_PX", "app_icon", "forget_icons", "icon", "pixmap", "swatch"]
-
 ICON_PX = 20
 _SCALES = (1.0, 1.5, 2.0, 3.0)
 

@@ -8,8 +8,6 @@ from PySide6.QtWidgets import QFrame, QLabel
 
 from counterpart.desktop.widgets.theme import small_font, strong_font
 
-__all__ = ["Elided", "field_label", "heading", "line", "muted"]
-
 
 def heading(text: str) -> QLabel:
     """The name of a panel or section."""

@@ -10,8 +10,6 @@ from counterpart.desktop.widgets.buttons import icon_button
 from counterpart.desktop.widgets.icons import ICON_PX, pixmap
 from counterpart.desktop.widgets.theme import GRID, colours
 
-__all__ = ["Notice"]
-
 
 class Notice(QFrame):
     """A message inside the window that stays until it is dealt with."""

@@ -7,8 +7,6 @@ from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSlider, QSpinBox, QW
 
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["NumberField"]
-
 
 class NumberField(QWidget):
     """A number with a slider beside it: drag roughly, type exactly.

@@ -8,8 +8,6 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 from counterpart.desktop.widgets.labels import muted
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["PreviewLine"]
-
 
 class PreviewLine(QWidget):
     """A line above a button; hidden while there is nothing to say.

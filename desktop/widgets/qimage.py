@@ -11,8 +11,6 @@ import qimage2ndarray
 from numpy.typing import NDArray
 from PySide6.QtGui import QImage
 
-__all__ = ["argb_to_qimage", "bgrx_view", "qimage_to_rgb", "rgb_to_qimage"]
-
 
 def rgb_to_qimage(rgb: NDArray[np.uint8]) -> QImage:
     """(height, width, 3) uint8 -> an opaque image of its own memory, in the format that Qt draws fastest."""

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from counterpart.desktop.widgets.theme import colours
 
-__all__ = ["Count", "counts_table", "section"]
-
 SHOWN = 200
 _NAMED = 3
 

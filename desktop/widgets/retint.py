@@ -7,8 +7,6 @@ from PySide6.QtWidgets import QAbstractButton, QWidget
 from counterpart.desktop.widgets.buttons import ICON_NAME
 from counterpart.desktop.widgets.icons import icon
 
-__all__ = ["retint"]
-
 
 def retint(root: QWidget) -> None:
     """Draw anew below a widget what the theme's colours went into: icons, and what has a `retint` of its own."""

@@ -14,8 +14,6 @@ from counterpart.desktop.widgets.icons import swatch
 from counterpart.desktop.widgets.table_model import Index, TableModel, dress
 from counterpart.desktop.widgets.theme import colours
 
-__all__ = ["Cell", "Row", "RowsModel", "RowsTable"]
-
 
 @dataclass(frozen=True, slots=True)
 class Cell:

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
-__all__ = ["Segments"]
-
 
 class Segments(QWidget):
     """Buttons of which exactly one is on."""

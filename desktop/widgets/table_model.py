@@ -8,8 +8,6 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QAbstractItemView, QTableView
 
-__all__ = ["ROOT", "Index", "TableModel", "dress"]
-
 Index = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
 

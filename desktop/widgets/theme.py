@@ -15,8 +15,6 @@ from PySide6.QtWidgets import QApplication
 
 from counterpart.desktop.widgets.glyphs import glyph_file
 
-__all__ = ["GRID", "Colours", "ThemeName", "apply_theme", "colours", "small_font", "strong_font"]
-
 ThemeName = Literal["dark", "light", "system"]
 
 GRID = 8

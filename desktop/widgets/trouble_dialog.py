@@ -26,8 +26,6 @@ from counterpart.desktop.widgets.icons import pixmap
 from counterpart.desktop.widgets.labels import heading
 from counterpart.desktop.widgets.theme import GRID, colours
 
-__all__ = ["ExceptionHook", "TroubleDialog"]
-
 log = logging.getLogger(__name__)
 
 

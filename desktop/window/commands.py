@@ -13,8 +13,6 @@ from counterpart.desktop.widgets.theme import apply_theme, colours
 from counterpart.desktop.window.preferences_dialog import PreferencesDialog
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["WindowCommands"]
-
 
 class WindowCommands(QObject):
     """Carries out what the window's own actions ask for, and follows the settings."""

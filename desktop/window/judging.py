@@ -13,8 +13,6 @@ from counterpart.desktop.parts.room import PartsRoom
 from counterpart.desktop.shell.actions import Action
 from counterpart.desktop.workbench import Workbench
 
-__all__ = ["Judging"]
-
 
 class Judging(QObject):
     """Passes the keys that judge to the room that they are meant for."""

@@ -43,8 +43,6 @@ from counterpart.desktop.window.judging import Judging
 from counterpart.desktop.window.keys import WindowKeys
 from counterpart.desktop.workbench import Workbench, needs_of
 
-__all__ = ["MainWindow"]
-
 
 class MainWindow(QMainWindow):
     """Counterpart's window.

@@ -29,8 +29,6 @@ from counterpart.desktop.widgets.form import Form, Knob, field_row, form_grid
 from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.theme import GRID
 
-__all__ = ["PreferencesDialog"]
-
 _WINDOW = ("theme", "wheel_zooms", "thumbnail_overlays", "minimap", "crosshair", "linked_views")
 _OVERLAY = ("overlay_opacity", "overlay_fill", "line_colour", "refine_method")
 _ENGINE = ("device", "precision", "memory_mb")

@@ -12,7 +12,8 @@ from counterpart.core.project import commands
 from counterpart.core.project.commands import AddImages, AddPart, AddSkeleton, Command, Compound, NewImage, SetSettings
 from counterpart.core.project.document import Document
 from counterpart.core.project.history import History
-from counterpart.core.project.model import KeypointSet, MatchSet, MatchState, Origin, Provenance, Skeleton
+from counterpart.core.project.model import Provenance
+from counterpart.core.project.points import KeypointSet, MatchSet, MatchState, Origin, Skeleton
 from counterpart.core.project.schema import TABLES
 from counterpart.core.project.tiles import pack_labels
 

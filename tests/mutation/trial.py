@@ -32,8 +32,6 @@ import pytest
 
 from tests.mutation.mutants import Mutant
 
-__all__ = ["Coverage", "Job", "MutationError", "Target", "try_mutants"]
-
 OPTIONS = ("-x", "-q", "-s", "-p", "no:cacheprovider", "--assert=plain", "-p", "no:faulthandler")
 INSTALLED = tuple({os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)})
 PATIENCE = (10.0, 4.0)

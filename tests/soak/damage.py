@@ -10,7 +10,7 @@ import numpy as np
 from counterpart.core.errors import CounterpartError, OutputError, ProjectError
 from counterpart.core.project.commands import AddImages, AddInstance, AddPart, Paint, ReplaceMasks, ReplaceMatches
 from counterpart.core.project.document import Document
-from counterpart.core.project.model import KeypointSet, MatchSet
+from counterpart.core.project.points import KeypointSet, MatchSet
 from tests.core.project_tools import HW, filled, new_images
 
 IMAGES = 40

@@ -19,8 +19,6 @@ from counterpart.core.evaluate.datasets.layout import not_the_data_set, read_lin
 from counterpart.core.images.reading import image_size
 from counterpart.core.jobs import JobContext
 
-__all__ = ["CELEBA_LANDMARKS", "CelebaFace", "CelebaSet", "read_celeba"]
-
 CELEBA_LANDMARKS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 MIN_FACE = 0.3
 """Share of the photograph that the face's box covers at least (SCOPS)."""

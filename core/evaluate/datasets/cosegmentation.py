@@ -24,8 +24,6 @@ from counterpart.core.evaluate.datasets.layout import choose, not_the_data_set, 
 from counterpart.core.images.reading import IMAGE_SUFFIXES
 from counterpart.core.jobs import JobContext
 
-__all__ = ["VOC_CLASSES", "Layout", "find_layout"]
-
 VOC_CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
     "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",

@@ -9,8 +9,6 @@ from natsort import natsorted
 
 from counterpart.core.errors import ProtocolError, UsageError
 
-__all__ = ["choose", "found_in", "not_the_data_set", "read_lines"]
-
 
 def found_in(folder: Path, count: int = 6) -> str:
     """The first names in a folder, for a message."""

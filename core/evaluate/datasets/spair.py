@@ -18,8 +18,6 @@ from counterpart.core.errors import FormatError, ProtocolError
 from counterpart.core.evaluate.datasets.layout import choose, not_the_data_set, read_lines
 from counterpart.core.project.points import Box
 
-__all__ = ["SpairPair", "list_spair", "read_spair_pair"]
-
 _EXPECTED = "JPEGImages/, PairAnnotation/ and Layout/large/ (or Layout/small/)"
 
 

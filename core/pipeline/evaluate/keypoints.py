@@ -29,14 +29,6 @@ from counterpart.core.transfer.calibration import Calibration
 from counterpart.core.transfer.encode import encode_views
 from counterpart.core.wording import counted
 
-__all__ = [
-    "KeypointEvaluation",
-    "KeypointQuality",
-    "evaluate_keypoints",
-    "evaluate_keypoints_file",
-    "evaluate_keypoints_loo",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class KeypointEvaluation:

@@ -20,8 +20,6 @@ from counterpart.core.pipeline.parts.discovery import find_known_parts, find_par
 from counterpart.core.project.points import Skeleton
 from counterpart.core.transfer.skeleton import derive_mirror_pairs
 
-__all__ = ["LandmarkEvaluation", "evaluate_landmarks", "eyes_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class LandmarkEvaluation:

@@ -24,8 +24,6 @@ from counterpart.core.pipeline.engine import Engine
 from counterpart.core.pipeline.parts.label_files import LabelFolder, read_label_folder
 from counterpart.core.pipeline.parts.propagation import GivenLabels, Propagation, PropagationJob
 
-__all__ = ["FewShot", "evaluate_few_shot", "evaluate_label_maps"]
-
 
 @dataclass(frozen=True, slots=True)
 class FewShot:

@@ -21,8 +21,6 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
 from counterpart.core.pipeline.outputs import check_writable, output_paths
 
-__all__ = ["ExtractParams", "Extracted", "extract_to_files"]
-
 
 @dataclass(frozen=True, slots=True)
 class ExtractParams:

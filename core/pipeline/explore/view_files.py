@@ -30,18 +30,6 @@ from counterpart.core.pipeline.explore.views import (
 )
 from counterpart.core.pipeline.outputs import check_writable, output_paths, write_png
 
-__all__ = [
-    "View",
-    "Viewed",
-    "clusters_to_files",
-    "pca_to_files",
-    "saliency_to_files",
-    "similarity_to_files",
-    "tsne_to_files",
-    "write_points",
-    "write_views",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Viewed:

@@ -24,18 +24,6 @@ from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
 
-__all__ = [
-    "GridPicture",
-    "TokenPoints",
-    "View",
-    "Views",
-    "arrange_tokens",
-    "cluster_views",
-    "component_views",
-    "saliency_of",
-    "saliency_views",
-]
-
 _CLUSTER_SAMPLES = 20_000
 
 

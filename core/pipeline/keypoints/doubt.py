@@ -16,17 +16,6 @@ from counterpart.core.project.points import KeypointSet, Origin
 if TYPE_CHECKING:
     from counterpart.core.pipeline.keypoints.project_keypoints import CheckedPoint
 
-__all__ = [
-    "LEAST_ODD",
-    "MAX_ROWS",
-    "Doubt",
-    "Reason",
-    "doubt_queue",
-    "doubts_of",
-    "most_doubtful",
-    "stands_at",
-]
-
 MAX_ROWS = 2000
 """Points that are listed at most, the most doubtful ones."""
 _SWAP_DOUBT = 0.75

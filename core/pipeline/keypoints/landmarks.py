@@ -24,18 +24,6 @@ from counterpart.core.pipeline.parts.discovery import PartsJob, PartsRun, find_k
 from counterpart.core.project.points import Skeleton
 from counterpart.core.transfer import KeypointPrediction
 
-__all__ = [
-    "FittedLandmarks",
-    "LandmarkJob",
-    "all_part_maps",
-    "as_keypoints",
-    "find_landmarks",
-    "learn_from_codebook",
-    "learn_landmarks",
-    "one_per_image",
-    "places_of",
-]
-
 _TOLERANCE = 0.1
 """A landmark within this share of the longer side of what all landmarks span counts as right, as in PCK@0.1."""
 _DOUBTFUL_BELOW = 0.5

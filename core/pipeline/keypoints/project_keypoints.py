@@ -24,22 +24,6 @@ from counterpart.core.transfer.checking import check_points
 from counterpart.core.transfer.encode import encode_views, template_views
 from counterpart.core.transfer.skeleton import mirror_order
 
-__all__ = [
-    "MIN_TEMPLATE_POINTS",
-    "CheckedPoint",
-    "Placed",
-    "PointTransfer",
-    "Snapshot",
-    "annotated_of",
-    "check_annotated",
-    "check_project",
-    "evaluate_project",
-    "serves",
-    "snapshot",
-    "transfer_in_project",
-    "without_template",
-]
-
 MIN_TEMPLATE_POINTS = 2
 """Points that an instance has at least to serve as a template unasked."""
 _MARGIN = 0.12

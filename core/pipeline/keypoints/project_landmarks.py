@@ -20,8 +20,6 @@ from counterpart.core.pipeline.keypoints.project_keypoints import (
 )
 from counterpart.core.project.points import KeypointSet, Origin
 
-__all__ = ["landmarks_in_project"]
-
 
 def landmarks_in_project(
     engine: Engine, points: Snapshot, targets: Mapping[int, ImageRef], job: LandmarkJob, ctx: JobContext

@@ -20,8 +20,6 @@ from counterpart.core.project.points import Box, Skeleton, outside
 from counterpart.core.transfer import Calibration, KeypointPrediction, Target, Template, TransferParams, transfer
 from counterpart.core.transfer.encode import encode_views, target_views, template_views
 
-__all__ = ["TransferJob", "TransferRun", "Transferred", "transfer_keypoints"]
-
 
 @dataclass(frozen=True, slots=True)
 class TransferJob:

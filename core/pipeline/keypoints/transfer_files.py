@@ -19,8 +19,6 @@ from counterpart.core.pipeline.keypoints.transfer import Transferred, TransferRu
 from counterpart.core.project.points import Box, Skeleton
 from counterpart.core.transfer import KeypointPrediction
 
-__all__ = ["annotated", "read_boxes", "read_templates", "write_transferred"]
-
 
 def read_templates(
     path: Path, root: Path | None, ctx: JobContext, category: str | None = None

@@ -20,16 +20,6 @@ from counterpart.core.matching.pairs import Matches, MatchParams, match_pair, ma
 from counterpart.core.matching.single_points import match_places
 from counterpart.core.pipeline.engine import Engine
 
-__all__ = [
-    "MatchJob",
-    "MatchRun",
-    "match_features",
-    "match_images",
-    "match_places_of",
-    "match_points",
-    "write_matches",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class MatchJob:

@@ -21,8 +21,6 @@ from counterpart.core.pipeline.engine import Engine, plain
 from counterpart.core.pipeline.parts.masks import CosegmentJob, MaskRun, doubt_of, odd_ones
 from counterpart.core.wording import counted
 
-__all__ = ["PartsJob", "PartsRun", "find_known_parts", "find_parts"]
-
 _CROP = 0.95
 """Side of a random crop, as a share of the image's (paper, supplement 1.1)."""
 

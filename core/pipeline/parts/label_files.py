@@ -17,10 +17,8 @@ from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.outputs import output_paths
 from counterpart.core.pipeline.parts.propagation import GivenLabels, ReadLabels
-from counterpart.core.project.model import MAX_PART_ID, parse_colour
-from counterpart.core.project.palette import Colour
-
-__all__ = ["LabelFolder", "read_label_folder"]
+from counterpart.core.project.model import MAX_PART_ID
+from counterpart.core.project.palette import Colour, parse_colour
 
 _OBJECT = 255
 

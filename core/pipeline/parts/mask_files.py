@@ -20,8 +20,6 @@ from counterpart.core.pipeline.outputs import output_paths, write_png
 from counterpart.core.pipeline.parts.masks import MaskRun
 from counterpart.core.pipeline.parts.overlays import overlay
 
-__all__ = ["WrittenMask", "write_masks"]
-
 
 @dataclass(frozen=True, slots=True)
 class WrittenMask:

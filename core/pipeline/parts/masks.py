@@ -20,12 +20,9 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine, plain
 from counterpart.core.project.commands import ReplaceMasks
 from counterpart.core.project.document import Document
-from counterpart.core.project.model import Colour
-from counterpart.core.project.palette import colour_at
+from counterpart.core.project.palette import Colour, colour_at
 from counterpart.core.project.tiles import pack_labels
 from counterpart.core.wording import counted
-
-__all__ = ["CosegmentJob", "MaskRun", "find_object", "object_run", "take_over"]
 
 Pixels = Callable[[int, NDArray[np.uint8], JobContext], NDArray[np.unsignedinteger]]
 Grid = Callable[[int], NDArray[np.uint8]]

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpart.core.project.model import Colour
-
-__all__ = ["label_borders", "overlay"]
+from counterpart.core.project.palette import Colour
 
 
 def label_borders(labels: NDArray[np.integer], width: int = 1) -> NDArray[np.bool_]:

@@ -17,8 +17,6 @@ from counterpart.core.project.palette import Colour, colour_at
 from counterpart.core.propagate import QualityEstimate
 from counterpart.core.wording import counted
 
-__all__ = ["propagate"]
-
 
 def propagate(
     engine: Engine,

@@ -47,8 +47,6 @@ from counterpart.core.propagate import (
     widen,
 )
 
-__all__ = ["GivenLabels", "Predicted", "Propagation", "PropagationJob", "ReadLabels", "Update"]
-
 ReadLabels = Callable[[], NDArray[np.integer]]
 
 

@@ -25,8 +25,6 @@ from counterpart.core.pipeline.parts.masks import MaskRun
 from counterpart.core.project.palette import Colour, colour_at
 from counterpart.core.wording import counted
 
-__all__ = ["SplitJob", "split_labels", "split_run"]
-
 _INSIDE = 0.5
 """Share of a token's cell that the part must hold for the token to count as of it."""
 _SAMPLE = 20_000

@@ -19,18 +19,6 @@ from counterpart.core.images.reading import ImageRef, image_size, read_thumbnail
 from counterpart.core.images.video import Frame, VideoFrames
 from counterpart.core.jobs import JobContext
 
-__all__ = [
-    "FRAMES_NOTE",
-    "Extracted",
-    "FrameChoice",
-    "FramesNote",
-    "VideoFacts",
-    "extract_frames",
-    "looks_like_video",
-    "read_frames_note",
-    "video_facts",
-]
-
 FRAMES_NOTE = "frames.json"
 """File beside extracted frames that tells where they come from and when they are."""
 _LAYOUT = "frames-1"

@@ -14,8 +14,6 @@ from counterpart.core.images.video import Frame
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.tiles import PackedLabels
 
-__all__ = ["LabelAnchors", "ProjectFrames"]
-
 
 class ProjectFrames:
     """The images of a project as frames. A frame that cannot be read, or has another size, is named and left out.

@@ -13,8 +13,6 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
 from counterpart.core.track import Encode, TrackParams, default_tap
 
-__all__ = ["TrackJob", "frame_encoder"]
-
 _VIDEO_SIZE = 448
 """Longest side by default: 252 rows of a 16:9 video, where stride 7 measured best for its time."""
 

@@ -22,8 +22,6 @@ from counterpart.core.project.palette import colour_at
 from counterpart.core.track import MaskTracker
 from counterpart.core.track.journal import Journal, run_digest
 
-__all__ = ["TrackedFile", "TrackedFiles", "read_masks", "track_to_files"]
-
 
 @dataclass(frozen=True, slots=True)
 class TrackedFile:

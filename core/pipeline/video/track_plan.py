@@ -12,13 +12,11 @@ import numpy as np
 
 from counterpart.core.errors import UsageError
 from counterpart.core.images.reading import ImageRef, image_size
-from counterpart.core.project.model import KeypointSet, Origin
+from counterpart.core.project.points import KeypointSet, Origin
 from counterpart.core.project.sequence import FrameState, frame_state
 from counterpart.core.project.tiles import PackedLabels, pack_labels
 from counterpart.core.project.view import ProjectView
 from counterpart.core.track import governed
-
-__all__ = ["Direction", "Slot", "TrackPlan", "plan_track", "span_from"]
 
 Direction = Literal["forward", "backward", "both"]
 Slot = tuple[int, int]

@@ -19,8 +19,6 @@ from counterpart.core.pipeline.video.track_job import TrackJob, frame_encoder
 from counterpart.core.project.points import Skeleton
 from counterpart.core.track import PointTracker
 
-__all__ = ["POINTS_NAME", "track_points_to_file"]
-
 POINTS_NAME = "keypoints.json"
 _DOUBTFUL_BELOW = 0.5
 Given = tuple[NDArray[np.float64], NDArray[np.uint8]]

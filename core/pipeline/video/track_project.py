@@ -20,11 +20,10 @@ from counterpart.core.pipeline.video.project_frames import LabelAnchors, Project
 from counterpart.core.pipeline.video.track_job import TrackJob
 from counterpart.core.pipeline.video.track_plan import Slot, TrackPlan
 from counterpart.core.project.commands import PredictKeypoints, ReplaceMasks, TakeTrack
-from counterpart.core.project.model import KeypointSet, Origin, Provenance
+from counterpart.core.project.model import Provenance
+from counterpart.core.project.points import KeypointSet, Origin
 from counterpart.core.project.tiles import PackedLabels, pack_labels
 from counterpart.core.track import Encode, MaskTracker, PointTracker, default_tap
-
-__all__ = ["TrackResult", "track_command", "track_project"]
 
 _PASSING_BYTES = 64_000_000
 """Features of frames that are held at a time; the rest is on disk, for the next run."""

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 
 from counterpart.core.project.edit import Edit, Record
 
-__all__ = ["Command", "Compound", "Outcome"]
-
 
 @dataclass(slots=True)
 class Outcome:

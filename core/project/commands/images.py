@@ -15,8 +15,6 @@ from counterpart.core.project.edit import Edit
 from counterpart.core.project.masks import clear_map
 from counterpart.core.project.model import ImageRecord
 
-__all__ = ["AddImages", "NewImage", "NoteFacts", "RelinkImages", "RemoveImages"]
-
 
 @dataclass(frozen=True, slots=True)
 class NewImage:

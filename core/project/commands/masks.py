@@ -36,16 +36,6 @@ from counterpart.core.project.rows import provenance_row, read_part_states, read
 from counterpart.core.project.schema import Row
 from counterpart.core.project.tiles import PackedLabels, pack_labels
 
-__all__ = [
-    "AcceptPredictions",
-    "ClearLabels",
-    "Paint",
-    "ReplaceMasks",
-    "SetLabels",
-    "SetReviewState",
-    "store_provenance",
-]
-
 _NO_MASK = np.zeros((0, 0), np.bool_)
 _SEVERAL = 50
 

@@ -13,10 +13,9 @@ from counterpart.core.errors import UsageError
 from counterpart.core.project.commands.base import Command
 from counterpart.core.project.commands.masks import store_provenance
 from counterpart.core.project.edit import Edit
-from counterpart.core.project.model import MatchSet, MatchState, Provenance
+from counterpart.core.project.model import Provenance
+from counterpart.core.project.points import MatchSet, MatchState
 from counterpart.core.project.rows import match_row, match_set
-
-__all__ = ["AddMatch", "DeleteMatches", "LockMatches", "MoveMatchEnd", "ReplaceMatches", "SetMatchState"]
 
 SAME_PIXELS = 1.5
 """Two proposals whose ends are both nearer than this, in pixels, are the same line."""

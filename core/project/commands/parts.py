@@ -13,13 +13,11 @@ from counterpart.core.errors import UsageError
 from counterpart.core.project.commands.base import Command
 from counterpart.core.project.edit import Edit
 from counterpart.core.project.masks import exchange_labels, label_size, write_packed
-from counterpart.core.project.model import BACKGROUND, Colour, PartLabel
-from counterpart.core.project.palette import next_colour
+from counterpart.core.project.model import BACKGROUND, PartLabel
+from counterpart.core.project.palette import Colour, next_colour
 from counterpart.core.project.rows import read_part_states
 from counterpart.core.project.tiles import PackedLabels, pack_labels
 from counterpart.core.wording import plural
-
-__all__ = ["AddPart", "DeleteParts", "EditPart", "MergeParts", "ReorderParts", "SplitPart"]
 
 
 def _known(edit: Edit, part: int) -> PartLabel:

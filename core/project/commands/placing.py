@@ -12,11 +12,9 @@ from counterpart.core.errors import UsageError
 from counterpart.core.project.commands.base import Command
 from counterpart.core.project.edit import Edit
 from counterpart.core.project.masks import mark_edited
-from counterpart.core.project.model import KeypointSet, Origin
+from counterpart.core.project.points import KeypointSet, Origin
 from counterpart.core.project.rows import keypoint_row, keypoint_set
 from counterpart.core.wording import plural
-
-__all__ = ["ClearKeypoints", "SwapKeypoints"]
 
 
 def _read(edit: Edit, instance: int, indices: Sequence[int]) -> tuple[int, KeypointSet]:

@@ -13,23 +13,10 @@ from counterpart.core.project.commands.base import Command
 from counterpart.core.project.commands.masks import store_provenance
 from counterpart.core.project.edit import Edit
 from counterpart.core.project.masks import mark_edited
-from counterpart.core.project.model import KeypointSet, Origin, Provenance, Skeleton, Visibility
+from counterpart.core.project.model import Provenance
+from counterpart.core.project.points import KeypointSet, Origin, Skeleton, Visibility
 from counterpart.core.project.rows import keypoint_row, keypoint_set, read_keypoints
 from counterpart.core.wording import plural
-
-__all__ = [
-    "AddInstance",
-    "AddSkeleton",
-    "ChangeSkeleton",
-    "ConfirmKeypoints",
-    "MarkTemplates",
-    "MoveKeypoint",
-    "PredictKeypoints",
-    "RemoveInstances",
-    "RemoveSkeleton",
-    "SetKeypoints",
-    "SetVisibility",
-]
 
 
 def _instance(edit: Edit, instance: int) -> tuple[int, KeypointSet]:

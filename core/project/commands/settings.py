@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from counterpart.core.project.commands.base import Command
 from counterpart.core.project.edit import Edit
 
-__all__ = ["NoteSettings", "SetSettings"]
-
 
 @dataclass(eq=False)
 class SetSettings(Command):

@@ -11,8 +11,6 @@ from counterpart.core.project.commands.masks import ReplaceMasks
 from counterpart.core.project.commands.points import PredictKeypoints
 from counterpart.core.project.edit import Edit
 
-__all__ = ["TakeTrack"]
-
 
 @dataclass(eq=False)
 class TakeTrack(Command):

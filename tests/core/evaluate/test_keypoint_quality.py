@@ -9,12 +9,12 @@ import pytest
 
 from counterpart.core.backbone.load import load_encoder
 from counterpart.core.backbone.plan import plan_encoder
-from counterpart.core.errors import UsageError
+from counterpart.core.errors import JobCancelledError, UsageError
 from counterpart.core.evaluate.keypoint_quality import KeypointQuality, leave_one_out
 from counterpart.core.evaluate.keypoints import read_groups
 from counterpart.core.features.cache import FeatureCache
 from counterpart.core.features.taps import Tap
-from counterpart.core.jobs import CancelToken, JobCancelledError, JobContext, silent
+from counterpart.core.jobs import CancelToken, JobContext, silent
 from counterpart.core.project.points import Skeleton
 from counterpart.core.transfer import TransferParams
 from counterpart.core.transfer.encode import encode_views

@@ -16,7 +16,7 @@ from counterpart.core.images.reading import find_images
 from counterpart.core.jobs import silent
 from counterpart.core.project.commands import AddInstance, AddPart, AddSkeleton, ReplaceMasks, ReplaceMatches
 from counterpart.core.project.document import Document
-from counterpart.core.project.model import KeypointSet, MatchSet, Skeleton
+from counterpart.core.project.points import KeypointSet, MatchSet, Skeleton
 
 READABLE = [name for name, entry in FORMATS.items() if entry.read is not None]
 FILES = [name for name in READABLE if not FORMATS[name].is_folder]

@@ -8,7 +8,8 @@ from pycocotools import mask as coco_mask
 
 from counterpart.core.errors import FormatError
 from counterpart.core.formats.base import AnnotatedImage, Dataset
-from counterpart.core.project.model import KeypointSet, Origin, PartLabel, Skeleton
+from counterpart.core.project.model import PartLabel
+from counterpart.core.project.points import KeypointSet, Origin, Skeleton
 from counterpart.core.project.tiles import pack_labels
 from tests.core import format_tools
 

@@ -10,7 +10,8 @@ from PIL import Image
 
 from counterpart.core.errors import FormatError
 from counterpart.core.formats.base import AnnotatedImage, Dataset
-from counterpart.core.project.model import KeypointSet, PartLabel, Skeleton
+from counterpart.core.project.model import PartLabel
+from counterpart.core.project.points import KeypointSet, Skeleton
 from counterpart.core.project.tiles import pack_labels
 from tests.core import format_tools
 

@@ -9,7 +9,7 @@ from PIL import Image
 from counterpart.core.errors import FormatError
 from counterpart.core.formats import spair
 from counterpart.core.formats.base import AnnotatedImage, Dataset, NamedMatches
-from counterpart.core.project.model import KeypointSet, MatchSet, MatchState, Skeleton
+from counterpart.core.project.points import KeypointSet, MatchSet, MatchState, Skeleton
 from tests.core import format_tools
 
 HW = (40, 50)

@@ -21,7 +21,7 @@ from counterpart.core.project.commands import (
 )
 from counterpart.core.project.document import Document
 from counterpart.core.project.history import History
-from counterpart.core.project.model import KeypointSet, Origin, Skeleton
+from counterpart.core.project.points import KeypointSet, Origin, Skeleton
 
 NAMES = ("nose", "left ear", "right ear")
 PLACES = {"nose": [10, 11], "left ear": [20, 21], "right ear": [30, 31]}

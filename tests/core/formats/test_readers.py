@@ -14,7 +14,7 @@ from counterpart.core.images.reading import find_images
 from counterpart.core.jobs import silent
 from counterpart.core.project.commands import AddInstance, AddPart, AddSkeleton, ReplaceMasks
 from counterpart.core.project.document import Document
-from counterpart.core.project.model import KeypointSet, Skeleton
+from counterpart.core.project.points import KeypointSet, Skeleton
 
 # pycocotools 2.0 uses a form of numpy's array protocol that numpy 2 warns about.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -24,7 +24,7 @@ from counterpart.core.project.commands import (
     SetMatchState,
 )
 from counterpart.core.project.document import Document
-from counterpart.core.project.model import KeypointSet, MatchSet, MatchState, Origin, Skeleton
+from counterpart.core.project.points import KeypointSet, MatchSet, MatchState, Origin, Skeleton
 
 ROOT = Path(__file__).resolve().parents[3]
 SIZES = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from counterpart.core.formats.base import AnnotatedImage, Dataset
-from counterpart.core.project.model import KeypointSet, Origin, Skeleton
+from counterpart.core.project.points import KeypointSet, Origin, Skeleton
 from tests.core import format_tools
 
 sio = pytest.importorskip("sleap_io")

@@ -5,7 +5,7 @@ import pytest
 
 from counterpart.core.errors import FormatError, UsageError
 from counterpart.core.formats.base import AnnotatedImage, Dataset
-from counterpart.core.project.model import KeypointSet, Origin, Skeleton
+from counterpart.core.project.points import KeypointSet, Origin, Skeleton
 from tests.core import format_tools
 
 HW = (40, 50)

@@ -4,18 +4,9 @@ import numpy as np
 import pytest
 
 from counterpart.core.errors import UsageError
-from counterpart.core.project.model import (
-    KeypointSet,
-    LabelMap,
-    MatchSet,
-    Origin,
-    PartLabel,
-    Skeleton,
-    colour_hex,
-    mask_bbox,
-    parse_colour,
-)
-from counterpart.core.project.palette import PALETTE, colour_at, next_colour
+from counterpart.core.project.model import LabelMap, PartLabel, mask_bbox
+from counterpart.core.project.palette import PALETTE, colour_at, colour_hex, next_colour, parse_colour
+from counterpart.core.project.points import KeypointSet, MatchSet, Origin, Skeleton
 
 DICHROMACIES = {  # Machado et al. 2009, severity 1, on linear RGB
     "normal": np.eye(3),

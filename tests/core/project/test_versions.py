@@ -9,7 +9,7 @@ import pytest
 from counterpart.core.project import schema
 from counterpart.core.project.commands import AddPart
 from counterpart.core.project.document import Document
-from counterpart.core.project.model import Visibility
+from counterpart.core.project.points import Visibility
 
 PROJECTS = Path(__file__).parents[1] / "projects"
 

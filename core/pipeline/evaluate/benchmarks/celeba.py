@@ -26,8 +26,6 @@ from counterpart.core.pipeline.parts.discovery import find_parts
 from counterpart.core.project.points import Skeleton
 from counterpart.core.wording import counted
 
-__all__ = ["CelebaJob", "measure_celeba"]
-
 _CHUNK = 32
 """Faces that are predicted, and kept, together."""
 _SKELETON = Skeleton(CELEBA_LANDMARKS, mirror_pairs=((0, 1), (3, 4)), name="face")

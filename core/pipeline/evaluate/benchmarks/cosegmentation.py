@@ -23,8 +23,6 @@ from counterpart.core.pipeline.evaluate.benchmarks.table import Row, Table
 from counterpart.core.pipeline.parts.masks import CosegmentJob, find_object
 from counterpart.core.wording import counted
 
-__all__ = ["COLUMNS", "measure_cosegmentation"]
-
 COLUMNS = ("J", "P", "Js", "Ps")
 
 

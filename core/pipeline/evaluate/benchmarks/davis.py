@@ -24,8 +24,6 @@ from counterpart.core.pipeline.video.track_job import TrackJob, frame_encoder
 from counterpart.core.track import MaskTracker
 from counterpart.core.wording import counted
 
-__all__ = ["COLUMNS", "measure_davis", "object_figures", "object_scores"]
-
 COLUMNS = ("J&F", "J", "F", "J recall", "J decay")
 
 

@@ -13,8 +13,6 @@ from counterpart.core.errors import FormatError, ImageError, ProtocolError
 from counterpart.core.files import output_errors, write_text
 from counterpart.core.jobs import JobContext
 
-__all__ = ["STATE_NAME", "ItemStore", "run_items"]
-
 STATE_NAME = "state.jsonl"
 _VERSION = 1
 Item = TypeVar("Item")

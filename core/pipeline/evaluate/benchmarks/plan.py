@@ -18,8 +18,6 @@ from counterpart.core.pipeline.evaluate.benchmarks.items import ItemStore
 from counterpart.core.pipeline.evaluate.benchmarks.table import Table
 from counterpart.core.pipeline.outputs import check_writable
 
-__all__ = ["Plan", "keep", "mean_of", "open_store", "settings"]
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:

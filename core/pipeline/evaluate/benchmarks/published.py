@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from counterpart.core.pipeline.evaluate.benchmarks.table import Row
 
-__all__ = ["COSEGMENTATION_NAMES", "PUBLISHED", "SPAIR_CATEGORIES"]
-
 COSEGMENTATION_NAMES = {
     "msrc": "MSRC",
     "internet300": "Internet300",

@@ -25,8 +25,6 @@ from counterpart.core.pipeline.matches.matching import MatchJob
 from counterpart.core.project.points import Skeleton
 from counterpart.core.wording import counted
 
-__all__ = ["COLUMNS", "SpairJob", "measure_spair"]
-
 COLUMNS = ("PCK@0.1", "by point", "PCK@0.05", "paper")
 _ALPHAS = (0.1, 0.05)
 

@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Row", "Table", "TableFormat"]
-
 TableFormat = Literal["text", "markdown", "json"]
 
 

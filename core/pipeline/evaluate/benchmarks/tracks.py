@@ -12,8 +12,6 @@ from counterpart.core.pipeline.evaluate.benchmarks.items import ItemStore, run_i
 from counterpart.core.pipeline.evaluate.benchmarks.plan import mean_of
 from counterpart.core.pipeline.evaluate.benchmarks.table import Row, Table
 
-__all__ = ["measure_tracks"]
-
 
 def measure_tracks(predicted: Path, truth: Path, ctx: JobContext, *, ends: bool = False) -> Table:
     """Score label maps of one sequence, or of a folder of sequences; one that cannot be scored is a failure.

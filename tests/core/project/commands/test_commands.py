@@ -42,7 +42,8 @@ from counterpart.core.project.commands import (
 )
 from counterpart.core.project.document import Document
 from counterpart.core.project.history import History
-from counterpart.core.project.model import KeypointSet, MatchSet, MatchState, Origin, Provenance, Skeleton
+from counterpart.core.project.model import Provenance
+from counterpart.core.project.points import KeypointSet, MatchSet, MatchState, Origin, Skeleton
 from counterpart.core.project.tiles import pack_labels
 from tests.core.project_tools import HW, box_mask, everything, filled, new_images, play
 
