@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QFileDialog
 
 from counterpart.core.backbone.registry import model_info
 from counterpart.core.jobs import Progress
@@ -20,6 +19,7 @@ from counterpart.desktop.explore.point_colours import GREY, point_colours
 from counterpart.desktop.explore.region_tool import RegionTool
 from counterpart.desktop.images.scopes import SCOPES
 from counterpart.desktop.jobs.job import Job, JobOutcome
+from counterpart.desktop.widgets.choose_path import folder_dialog
 from counterpart.desktop.widgets.theme import colours
 from counterpart.desktop.workbench import Workbench
 
@@ -165,9 +165,7 @@ class Explorer(QObject):
         """Ask for a folder, then write what is shown into it."""
         if self._found is None:
             return
-        dialog = QFileDialog(self._bench.window, "Folder for the pictures")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog = folder_dialog(self._bench.window, "Folder for the pictures")
         dialog.fileSelected.connect(lambda folder: self.save(Path(folder)))
         dialog.open()
 

@@ -24,6 +24,7 @@ from counterpart.desktop.find.runs import Runs, Ticket
 from counterpart.desktop.jobs.backend import Backend, ModelChoice
 from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.project.session import LOOKING_ONLY
+from counterpart.desktop.widgets.choose_path import path_dialog
 from counterpart.desktop.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Codebooks(QObject):
                 "A codebook keeps parts as they were found. Press Find parts first; deleting one of them ends it.",
             )
             return
-        dialog = QFileDialog(self._bench.window, "Save codebook")
+        dialog = path_dialog(self._bench.window, "Save codebook")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("safetensors")
         dialog.setNameFilter(_FILTER)
@@ -166,7 +167,7 @@ class Codebooks(QObject):
         """Ask for a codebook."""
         if self._ready() is None:
             return
-        dialog = QFileDialog(self._bench.window, "Apply codebook")
+        dialog = path_dialog(self._bench.window, "Apply codebook")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setNameFilter(_FILTER)
         dialog.fileSelected.connect(lambda file: self.apply(Path(file)))

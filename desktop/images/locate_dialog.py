@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialogButtonBox,
-    QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
@@ -26,6 +25,7 @@ from counterpart.core.wording import plural
 from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.jobs.job_dialog import JobDialog
 from counterpart.desktop.jobs.job_runner import JobRunner
+from counterpart.desktop.widgets.choose_path import folder_dialog
 from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.report_text import Count, counts_table, section
 from counterpart.desktop.widgets.theme import GRID
@@ -128,10 +128,7 @@ class LocateDialog(JobDialog):
 
     @Slot()
     def _browse(self) -> None:
-        dialog = QFileDialog(self, "Look in", self.folder.text() or str(self._start))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog = folder_dialog(self, "Look in", self.folder.text() or str(self._start))
         dialog.fileSelected.connect(self._chosen)
         dialog.open()
 

@@ -23,6 +23,7 @@ from counterpart.desktop.jobs.backend import (
 from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.shell.settings import Settings
+from counterpart.desktop.widgets.choose_path import path_dialog
 
 _STATE = "engine state"
 _BOUNDS = "cache bounds"
@@ -141,8 +142,7 @@ class Models(QObject):
 
     def ask_import(self, name: str) -> None:
         """Ask for the file of a model's weights."""
-        dialog = QFileDialog(self._window, f"Weights of {name}")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog = path_dialog(self._window, f"Weights of {name}")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setNameFilter("Weights (*.pth *.pt *.safetensors *.whl);;All files (*)")
         dialog.fileSelected.connect(lambda path: self.import_file(Path(path), name))

@@ -45,6 +45,7 @@ from counterpart.core.wording import counted
 from counterpart.desktop.keypoints.instance_drawing import point_colours
 from counterpart.desktop.keypoints.skeleton_table import COLOUR, NAME, SkeletonTable
 from counterpart.desktop.widgets.buttons import icon_button
+from counterpart.desktop.widgets.choose_path import path_dialog
 from counterpart.desktop.widgets.empty_state import EmptyState
 from counterpart.desktop.widgets.icons import icon
 from counterpart.desktop.widgets.labels import heading, muted
@@ -277,8 +278,7 @@ class SkeletonDialog(QDialog):
 
     @Slot()
     def _ask_file(self) -> None:
-        dialog = QFileDialog(self, "Skeletons of a COCO file")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog = path_dialog(self, "Skeletons of a COCO file")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setNameFilter("COCO (*.json);;All files (*)")
         dialog.fileSelected.connect(lambda path: self.add_file(Path(path)))

@@ -40,6 +40,7 @@ from counterpart.desktop.images.image_words import STATE_NAMES
 from counterpart.desktop.images.images_foot import StateBar
 from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.jobs.job_runner import JobRunner
+from counterpart.desktop.widgets.choose_path import path_dialog
 from counterpart.desktop.widgets.empty_state import EmptyState
 from counterpart.desktop.widgets.icons import swatch
 from counterpart.desktop.widgets.labels import muted
@@ -241,8 +242,7 @@ class StatisticsDialog(QDialog):
 
     @Slot()
     def _ask_file(self) -> None:
-        dialog = QFileDialog(self, "Save statistics", str(self._folder))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog = path_dialog(self, "Save statistics", str(self._folder))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setNameFilter("Tables (*.csv)")
         dialog.setDefaultSuffix("csv")

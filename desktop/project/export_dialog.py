@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QUrl, Signal, Slot
+from PySide6.QtCore import QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -28,6 +28,7 @@ from counterpart.core.wording import plural
 from counterpart.desktop.jobs.job import Failure, Job, JobOutcome
 from counterpart.desktop.jobs.job_dialog import JobDialog
 from counterpart.desktop.jobs.job_runner import JobRunner
+from counterpart.desktop.widgets.choose_path import path_dialog
 from counterpart.desktop.widgets.form import field_row, form_grid
 from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.report_text import section
@@ -204,8 +205,7 @@ class ExportDialog(JobDialog):
         entry = self.chosen
         if entry is None:
             return
-        dialog = QFileDialog(self, "Write to", str(Path(self.target.text()).parent))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog = path_dialog(self, "Write to", str(Path(self.target.text()).parent))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setOption(QFileDialog.Option.DontConfirmOverwrite, entry.is_folder)
         if entry.suffix:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from counterpart.core.images.reading import IMAGE_SUFFIXES
 from counterpart.desktop.project.session import PROJECT_SUFFIX, Session
 from counterpart.desktop.shell.settings import Settings
+from counterpart.desktop.widgets.choose_path import folder_dialog, path_dialog
 
 _PROJECTS = f"Counterpart projects (*{PROJECT_SUFFIX})"
 
@@ -30,9 +31,7 @@ class FileDialogs(QObject):
 
     def open_folder(self) -> None:
         """Ask for a folder of images and open it."""
-        dialog = self._dialog("Open folder of images")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog = folder_dialog(self._window, "Open folder of images", str(self._session.folder))
         dialog.fileSelected.connect(lambda path: self._session.open_folder(Path(path)))
         dialog.open()
 
@@ -91,6 +90,4 @@ class FileDialogs(QObject):
         self._session.open_any([path])
 
     def _dialog(self, title: str) -> QFileDialog:
-        dialog = QFileDialog(self._window, title, str(self._session.folder))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        return dialog
+        return path_dialog(self._window, title, str(self._session.folder))

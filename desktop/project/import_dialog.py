@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -37,6 +37,7 @@ from counterpart.core.wording import plural
 from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.jobs.job_dialog import JobDialog
 from counterpart.desktop.jobs.job_runner import JobRunner
+from counterpart.desktop.widgets.choose_path import path_dialog
 from counterpart.desktop.widgets.form import field_row, form_grid
 from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.report_text import Count, counts_table, section
@@ -168,8 +169,7 @@ class ImportDialog(JobDialog):
 
     def _browse(self, field: QLineEdit, *, folders: bool) -> None:
         start = Path(field.text()).parent if field.text() else self._folder
-        dialog = QFileDialog(self, "Folder" if folders else "Import", str(start))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog = path_dialog(self, "Folder" if folders else "Import", str(start))
         dialog.setFileMode(QFileDialog.FileMode.Directory if folders else QFileDialog.FileMode.ExistingFile)
         dialog.fileSelected.connect(field.setText)
         dialog.open()

@@ -11,7 +11,6 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialogButtonBox,
-    QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
@@ -33,6 +32,7 @@ from counterpart.core.wording import plural
 from counterpart.desktop.jobs.job import Job, JobOutcome
 from counterpart.desktop.jobs.job_dialog import JobDialog
 from counterpart.desktop.jobs.job_runner import JobRunner
+from counterpart.desktop.widgets.choose_path import folder_dialog
 from counterpart.desktop.widgets.form import form_grid
 from counterpart.desktop.widgets.labels import field_label, heading, muted
 from counterpart.desktop.widgets.theme import GRID
@@ -153,10 +153,7 @@ class VideoDialog(JobDialog):
 
     @Slot()
     def _browse(self) -> None:
-        dialog = QFileDialog(self, "Folder for the frames", str(Path(self.target.text()).parent))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog = folder_dialog(self, "Folder for the frames", str(Path(self.target.text()).parent))
         dialog.fileSelected.connect(lambda path: self.target.setText(str(Path(path) / _folder_name(self._video))))
         dialog.open()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QFileDialog
 
 from counterpart.core.images.video import VIDEO_SUFFIXES
@@ -13,6 +13,7 @@ from counterpart.core.pipeline.video.frames import looks_like_video
 from counterpart.core.project.document import Document
 from counterpart.core.project.sequence import SEQUENCE
 from counterpart.desktop.jobs.job import Job, JobOutcome
+from counterpart.desktop.widgets.choose_path import path_dialog
 from counterpart.desktop.workbench import Workbench
 
 _SUGGESTION = "Show the timeline"
@@ -32,8 +33,7 @@ class VideoOpener(QObject):
     @Slot()
     def ask_video(self) -> None:
         """Ask for a video file."""
-        dialog = QFileDialog(self._bench.window, "Open video", str(self._bench.session.folder))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog = path_dialog(self._bench.window, "Open video", str(self._bench.session.folder))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setNameFilter(f"Videos ({' '.join(f'*{suffix}' for suffix in sorted(VIDEO_SUFFIXES))});;All files (*)")
         dialog.fileSelected.connect(lambda path: self.open_video(Path(path)))

@@ -10,7 +10,6 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
     QLineEdit,
     QPushButton,
     QTabWidget,
@@ -25,6 +24,7 @@ from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.project.session import projects_dir
 from counterpart.desktop.shell.settings import Preferences, Settings
 from counterpart.desktop.shell.status_bar import format_bytes
+from counterpart.desktop.widgets.choose_path import folder_dialog
 from counterpart.desktop.widgets.form import Form, Knob, field_row, form_grid
 from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.theme import GRID
@@ -213,10 +213,7 @@ class PreferencesDialog(QDialog):
 
     @Slot()
     def _browse(self) -> None:
-        dialog = QFileDialog(self, "Cache folder", self.folder.text() or str(cache_dir()))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog = folder_dialog(self, "Cache folder", self.folder.text() or str(cache_dir()))
         dialog.fileSelected.connect(self._folder_chosen)
         dialog.open()
 
