@@ -38,6 +38,16 @@ def _theme(request):
     apply_theme(request.getfixturevalue("qapp"), "dark")
 
 
+@pytest.fixture(autouse=True)
+def _pointer_elsewhere(request):
+    """A test begins with the pointer in the screen's corner: moving it to where an earlier test left it sends no event."""
+    if "qtbot" not in request.fixturenames:
+        return
+    from PySide6.QtGui import QCursor
+
+    QCursor.setPos(request.getfixturevalue("qapp").primaryScreen().geometry().bottomRight())
+
+
 @pytest.fixture
 def jobs():
     """The fake jobs that the window runs."""
