@@ -239,7 +239,7 @@ def _default_engine(*model: str) -> Engine:
 
 
 def _refs(images: Images) -> list[ImageRef]:
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
 
     return find_images([images] if isinstance(images, (str, Path)) else images)
 

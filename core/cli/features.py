@@ -57,7 +57,7 @@ def declare_extract(parser: argparse.ArgumentParser) -> None:
 
 
 def _extract(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.explore.extraction import ExtractParams, extract_to_files
 
     if args.precision == "auto" and args.dtype == "float32":
@@ -133,7 +133,7 @@ def _viewed(viewed: Viewed, out: Path) -> Outcome:
 
 def _pca(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.features.pca import PcaParams
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.explore.view_files import pca_to_files
 
     engine = engine_from(args)
@@ -143,7 +143,7 @@ def _pca(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _clusters(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.explore.view_files import clusters_to_files
 
     engine = engine_from(args)
@@ -153,7 +153,7 @@ def _clusters(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _saliency(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.explore.view_files import saliency_to_files
 
     engine = engine_from(args)
@@ -163,7 +163,7 @@ def _saliency(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _similarity(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.explore.view_files import similarity_to_files
 
     engine = engine_from(args)
@@ -175,7 +175,7 @@ def _similarity(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 def _tsne(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.features.tsne import TsneParams
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.explore.view_files import tsne_to_files
 
     engine = engine_from(args)

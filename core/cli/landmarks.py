@@ -81,7 +81,7 @@ def landmark_job(args: argparse.Namespace, engine: Engine) -> LandmarkJob:
 
 
 def _fit(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.keypoints.landmarks import learn_landmarks
     from counterpart.core.pipeline.keypoints.transfer_files import read_templates
 
@@ -113,7 +113,7 @@ def _fit(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _predict(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
     from counterpart.core.landmarks import LandmarkPredictor
     from counterpart.core.pipeline.keypoints.landmarks import find_landmarks
     from counterpart.core.pipeline.keypoints.transfer_files import write_transferred

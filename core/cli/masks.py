@@ -129,7 +129,7 @@ def parts_job(args: argparse.Namespace, engine: Engine) -> PartsJob:
 
 
 def _cosegment(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.outputs import check_writable
     from counterpart.core.pipeline.parts.mask_files import write_masks
     from counterpart.core.pipeline.parts.masks import find_object
@@ -145,7 +145,7 @@ def _cosegment(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _parts(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
     from counterpart.core.parts.codebook import Codebook
     from counterpart.core.pipeline.outputs import check_writable
     from counterpart.core.pipeline.parts.discovery import find_known_parts, find_parts

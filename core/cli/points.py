@@ -98,7 +98,7 @@ def _match(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _transfer(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.keypoints.transfer import TransferJob, transfer_keypoints
     from counterpart.core.pipeline.keypoints.transfer_files import read_boxes, read_templates, write_transferred
     from counterpart.core.transfer import TransferParams

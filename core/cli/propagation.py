@@ -70,7 +70,7 @@ def declare_split(parser: argparse.ArgumentParser) -> None:
 
 
 def _split(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.outputs import check_writable
     from counterpart.core.pipeline.parts.label_files import read_label_folder
     from counterpart.core.pipeline.parts.mask_files import write_masks
@@ -140,7 +140,7 @@ def propagation_job(args: argparse.Namespace, engine: Engine) -> PropagationJob:
 
 
 def _propagate(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.outputs import check_writable
     from counterpart.core.pipeline.parts.label_files import read_label_folder
     from counterpart.core.pipeline.parts.mask_files import write_masks
@@ -182,7 +182,7 @@ def _lines(about: dict[str, object]) -> list[str]:
 
 
 def _evaluate(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.evaluate.parts import FewShot, evaluate_few_shot, evaluate_label_maps
 
     refs = find_images(args.images)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from counterpart.core.errors import ProjectError
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
 from counterpart.core.pipeline.outputs import check_writable

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from counterpart.core.errors import CounterpartError, ImageError
-from counterpart.core.images.reading import find_images, image_size
+from counterpart.core.images.finding import find_images
+from counterpart.core.images.reading import image_size
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import ImageRecord
 

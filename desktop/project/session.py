@@ -17,7 +17,8 @@ import platformdirs
 from PySide6.QtCore import QObject, Signal, Slot
 
 from counterpart.core.errors import CounterpartError, UsageError
-from counterpart.core.images.reading import IMAGE_SUFFIXES, ImageRef, find_images
+from counterpart.core.images.finding import find_images
+from counterpart.core.images.reading import IMAGE_SUFFIXES, ImageRef
 from counterpart.core.images.video import VIDEO_SUFFIXES
 from counterpart.core.project.commands import AddImages, Command
 from counterpart.core.project.document import Document

@@ -140,7 +140,8 @@ def measure_agreement() -> dict[str, object] | None:
     from counterpart.core.backbone.registry import DEFAULT_MODEL
     from counterpart.core.backbone.weights import is_installed
     from counterpart.core.features.taps import Tap
-    from counterpart.core.images.reading import find_images, read_image
+    from counterpart.core.images.finding import find_images
+    from counterpart.core.images.reading import read_image
     from counterpart.core.resources import resource_path
 
     if not is_installed(DEFAULT_MODEL):

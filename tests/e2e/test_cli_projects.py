@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from counterpart.core.cli import main
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.project.commands import AddPart, ReplaceMasks
 from counterpart.core.project.document import Document
 

@@ -22,7 +22,7 @@ from counterpart.core.cosegment.params import CosegmentParams
 from counterpart.core.evaluate.landmarks import inter_ocular, score_landmarks, splits
 from counterpart.core.features.cache import FeatureCache, cache_dir
 from counterpart.core.features.feature_set import FeatureSet
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.jobs import JobContext, silent
 from counterpart.core.landmarks import LandmarkParams, PartMaps, fit_landmarks, predict_landmarks
 from counterpart.core.parts import PartsParams, apply_codebook, discover_parts

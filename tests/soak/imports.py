@@ -19,7 +19,7 @@ from PIL import Image
 
 from counterpart.core.errors import CounterpartError, FormatError
 from counterpart.core.formats import FORMATS, ExportOptions, export_project, import_into
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.jobs import silent
 from counterpart.core.project.commands import AddInstance, AddPart, AddSkeleton, ReplaceMasks, ReplaceMatches
 from counterpart.core.project.document import Document

@@ -79,7 +79,7 @@ class AddImages(Command):
     `outcome.created` has the ids of those that were added.
 
     Attributes:
-        images: What to add, `ImageRef`s as `core.images.reading.find_images` gives them, or with more that is known.
+        images: What to add, `ImageRef`s as `core.images.finding.find_images` gives them, or with more that is known.
         ids: Once applied, the id of each of them, whether it was new or not.
     """
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 import counterpart
 from counterpart.core.errors import ImageError
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.jobs import silent
 from counterpart.core.pipeline.matches.matching import MatchJob, match_images
 from counterpart.core.pipeline.parts.discovery import PartsJob, find_parts

@@ -12,7 +12,8 @@ from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.errors import CounterpartError, ImageError, JobCancelledError, ModelNotInstalledError, UsageError
 from counterpart.core.features.cache import FeatureCache
 from counterpart.core.features.taps import Tap
-from counterpart.core.images.reading import ImageRef, find_images, read_image
+from counterpart.core.images.finding import find_images
+from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import CancelToken, JobContext
 from tests.core.backbone_tiny import install_tiny, photo
 

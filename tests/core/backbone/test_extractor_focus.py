@@ -8,7 +8,7 @@ from counterpart.core.backbone.load import load_encoder
 from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.features.cache import FeatureCache
 from counterpart.core.features.taps import Tap
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from tests.core.backbone_tiny import photo
 
 

@@ -14,7 +14,8 @@ from counterpart.core.cli import main
 from counterpart.core.errors import UsageError
 from counterpart.core.formats.base import ExportOptions
 from counterpart.core.formats.exporting import export_project
-from counterpart.core.images.reading import ImageRef, find_images
+from counterpart.core.images.finding import find_images
+from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.outputs import check_writable
 from counterpart.core.project.document import Document

@@ -9,7 +9,7 @@ from PIL import Image
 from counterpart.core.errors import FormatError
 from counterpart.core.evaluate.video import davis_sequences
 from counterpart.core.formats import ExportOptions, export_project, guess_format, import_into
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.jobs import silent
 from counterpart.core.project.commands import AddPart, ReplaceMasks
 from counterpart.core.project.document import Document

@@ -11,7 +11,7 @@ from PIL import Image
 
 from counterpart.core.errors import FormatError
 from counterpart.core.formats import import_into
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.jobs import silent
 from counterpart.core.project.document import Document
 from counterpart.core.project.tiles import pack_labels

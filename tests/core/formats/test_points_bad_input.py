@@ -8,7 +8,7 @@ from PIL import Image
 
 from counterpart.core.errors import CounterpartError, FormatError, UsageError
 from counterpart.core.formats import ExportOptions, export_project, import_into
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.jobs import silent
 from counterpart.core.pipeline.keypoints.transfer_files import read_boxes, read_templates
 from counterpart.core.project.commands import (

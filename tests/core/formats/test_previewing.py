@@ -12,7 +12,7 @@ from counterpart.core.formats import (
     preview_import,
     rehearse_import,
 )
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.jobs import silent
 from counterpart.core.project.commands import AddInstance, AddPart, AddSkeleton, Paint, ReplaceMasks, ReplaceMatches
 from counterpart.core.project.document import Document

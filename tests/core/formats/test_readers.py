@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from counterpart.core.formats import FORMATS, ExportOptions, export_project
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.jobs import silent
 from counterpart.core.project.commands import AddInstance, AddPart, AddSkeleton, ReplaceMasks
 from counterpart.core.project.document import Document

@@ -11,7 +11,7 @@ from PIL import Image
 
 from counterpart.core.errors import FormatError, JobCancelledError, OutputError, UsageError
 from counterpart.core.formats import FORMATS, ExportOptions, export_project, format_named, import_into
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.jobs import CancelToken, JobContext, silent
 from counterpart.core.project.commands import (
     AddInstance,

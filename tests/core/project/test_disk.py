@@ -15,7 +15,7 @@ from PIL import Image
 
 from counterpart.core.errors import OutputError
 from counterpart.core.formats import FORMATS, ExportOptions, export_project
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.jobs import silent
 from counterpart.core.project.changes import SavedChanged
 from counterpart.core.project.commands import AddImages, AddPart, NewImage, Paint, ReplaceMasks

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from counterpart.core.errors import JobCancelledError
-from counterpart.core.images.reading import find_images, read_image
+from counterpart.core.images.finding import find_images
+from counterpart.core.images.reading import read_image
 from counterpart.core.jobs import CancelToken, JobContext, silent
 from counterpart.core.project.commands import RelinkImages
 from counterpart.core.project.document import Document

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.project.commands import AcceptPredictions, AddPart, Paint, ReplaceMasks, SetReviewState
 from counterpart.core.project.document import Document
 from counterpart.core.project.statistics import set_statistics, write_statistics

@@ -9,7 +9,8 @@ from counterpart.core.backbone.load import load_encoder
 from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.features.cache import FeatureCache
 from counterpart.core.features.taps import Tap
-from counterpart.core.images.reading import ImageRef, find_images
+from counterpart.core.images.finding import find_images
+from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import silent
 from counterpart.core.transfer import TransferParams, ViewKey
 from counterpart.core.transfer.encode import encode_views, target_views, template_views

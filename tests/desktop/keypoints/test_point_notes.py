@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.project.commands import AddInstance, AddSkeleton, MoveKeypoint, SetVisibility
 from counterpart.core.project.document import Document
 from counterpart.core.project.points import KeypointSet, Skeleton

@@ -57,7 +57,7 @@ def test_the_backend_is_made_as_the_settings_say(tmp_path):
 
 
 def test_clearing_removes_what_is_kept_and_nothing_else(tmp_path, image_folder):
-    from counterpart.core.images.reading import find_images
+    from counterpart.core.images.finding import find_images
     from tests.desktop.fakes import fake_features
 
     cache = FeatureCache(tmp_path)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from counterpart.core.features.taps import Tap
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.jobs import JobContext
 from counterpart.core.pipeline.engine import Engine
 from counterpart.core.pipeline.explore.views import View, cluster_views, component_views

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from counterpart.core.errors import ImageError
-from counterpart.core.images.reading import find_images
+from counterpart.core.images.finding import find_images
 from counterpart.core.jobs import JobContext, silent
 from counterpart.core.pipeline.engine import Engine
 from counterpart.core.pipeline.matches.matching import MatchJob, match_images, match_points

@@ -13,7 +13,8 @@ from counterpart.core.errors import JobCancelledError, UsageError
 from counterpart.core.features.cache import FeatureCache
 from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
-from counterpart.core.images.reading import find_images, read_image
+from counterpart.core.images.finding import find_images
+from counterpart.core.images.reading import read_image
 from counterpart.core.jobs import CancelToken, JobContext, silent
 from counterpart.core.pipeline.engine import Engine
 from counterpart.core.pipeline.video.track_job import TrackJob
