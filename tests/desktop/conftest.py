@@ -40,7 +40,7 @@ def _theme(request):
 
 @pytest.fixture(autouse=True)
 def _pointer_elsewhere(request):
-    """A test begins with the pointer in the screen's corner: moving it to where an earlier test left it sends no event."""
+    """A test begins with the pointer in the corner: moving it to where an earlier test left it sends no event."""
     if "qtbot" not in request.fixturenames:
         return
     from PySide6.QtGui import QCursor
