@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from counterpart.core.errors import UsageError
+from counterpart.core.project.names import checked_name, tidy_name
 from counterpart.core.project.palette import Colour
 from counterpart.core.project.points import Skeleton
 
@@ -37,12 +38,13 @@ def add_point(skeleton: Skeleton, name: str, taken: Sequence[int] = (), colour: 
         colour: Its colour, where the skeleton has colours of its own.
 
     Raises:
-        UsageError: The name is empty or taken.
+        UsageError: The name is empty or taken, or looks like another keypoint's.
     """
+    name = checked_name(name, skeleton.names, "keypoint")
     number = max([0, *skeleton.point_ids, *taken]) + 1
     return dataclasses.replace(
         skeleton,
-        names=(*skeleton.names, name.strip()),
+        names=(*skeleton.names, name),
         point_ids=(*skeleton.point_ids, number),
         colours=(*skeleton.colours, colour) if skeleton.colours else (),
     )
@@ -70,11 +72,44 @@ def rename_point(skeleton: Skeleton, index: int, name: str) -> Skeleton:
     """A keypoint under another name.
 
     Raises:
-        UsageError: The name is empty or taken.
+        UsageError: The name is empty or taken, or looks like another keypoint's.
     """
     names = list(skeleton.names)
-    names[index] = name.strip()
+    others = names[:index] + names[index + 1 :]
+    names[index] = checked_name(name, others, "keypoint")
     return dataclasses.replace(skeleton, names=tuple(names))
+
+
+def checked_names(skeleton: Skeleton, others: Iterable[Skeleton], before: Skeleton | None = None) -> Skeleton:
+    """A skeleton with its name and those of its keypoints as they are written down.
+
+    Args:
+        skeleton: The skeleton.
+        others: Those that it must not be mistaken for.
+        before: What it was until now: names that stay are not looked at, an older project may hold any.
+
+    Raises:
+        UsageError: A name is empty, or looks like another one.
+    """
+    old = {} if before is None else dict(zip(before.point_ids, before.names, strict=True))
+    names = list(skeleton.names)
+    for index, point in enumerate(skeleton.point_ids):
+        if names[index] != old.get(point):
+            names[index] = checked_name(names[index], names[:index] + names[index + 1 :], "keypoint")
+    name = skeleton.name
+    if before is None or name != before.name:
+        name = checked_name(name, (other.name for other in others), "skeleton")
+    return dataclasses.replace(skeleton, names=tuple(names), name=name)
+
+
+def tidied(skeleton: Skeleton) -> Skeleton:
+    """A skeleton of a file with its names as they are written down; those that would become one stay as they were."""
+    names = tuple(tidy_name(name) or name for name in skeleton.names)
+    return dataclasses.replace(
+        skeleton,
+        names=names if len(set(names)) == len(names) else skeleton.names,
+        name=tidy_name(skeleton.name) or skeleton.name,
+    )
 
 
 def recolour_point(skeleton: Skeleton, index: int, colour: Colour, others: Sequence[Colour]) -> Skeleton:

@@ -30,9 +30,11 @@ from counterpart.core.errors import CounterpartError
 from counterpart.core.formats.coco_keypoints import built_in_skeletons, read_coco_skeletons
 from counterpart.core.project.commands import AddSkeleton, ChangeSkeleton, Command, Compound, RemoveSkeleton
 from counterpart.core.project.document import Document
+from counterpart.core.project.names import checked_name, free_name, lookalike, tidy_name
 from counterpart.core.project.points import Skeleton
 from counterpart.core.project.skeletons import (
     add_point,
+    checked_names,
     move_point,
     recolour_point,
     remove_point,
@@ -259,10 +261,8 @@ class SkeletonDialog(QDialog):
 
     def add(self, skeleton: Skeleton) -> None:
         """Add a skeleton to those of the project."""
-        taken = {each.name for each in self._drafts}
-        name, number = skeleton.name, 2
-        while name in taken:
-            name, number = f"{skeleton.name} {number}", number + 1
+        taken = [each.name for each in self._drafts]
+        name = skeleton.name if lookalike(skeleton.name, taken) is None else free_name(skeleton.name, taken, 2)
         self._drafts.append(_with_sides(dataclasses.replace(skeleton, id=0, name=name)))
         self._fill_list(len(self._drafts) - 1)
 
@@ -293,9 +293,11 @@ class SkeletonDialog(QDialog):
 
     @Slot()
     def _rename(self) -> None:
-        name = self.name.text().strip()
-        if name and self.draft is not None and name != self.draft.name:
-            self._change(lambda draft: dataclasses.replace(draft, name=name))
+        draft, text = self.draft, self.name.text()
+        if draft is None or tidy_name(text) == tidy_name(draft.name):
+            return
+        others = [each.name for place, each in enumerate(self._drafts) if place != self._place]
+        self._change(lambda each: dataclasses.replace(each, name=checked_name(text, others, "skeleton")))
 
     @Slot(QTableWidgetItem)
     def _point_renamed(self, item: QTableWidgetItem) -> None:
@@ -330,11 +332,9 @@ class SkeletonDialog(QDialog):
         draft = self.draft
         if draft is None:
             return
-        number = len(draft) + 1
-        while f"point {number}" in draft.names:
-            number += 1
+        name = free_name("point", draft.names, len(draft) + 1)
         taken = self._taken.setdefault(draft.id, set()) if draft.id else set()
-        if self._change(lambda each: add_point(each, f"point {number}", tuple(taken))):
+        if self._change(lambda each: add_point(each, name, tuple(taken))):
             new = self._drafts[self._place]
             taken.add(new.point_ids[-1])
             self.table.choose([len(new) - 1])
@@ -374,7 +374,7 @@ class SkeletonDialog(QDialog):
         for each in self._drafts:
             old = self._before.get(each.id)
             if old is None:
-                steps.append(AddSkeleton(each))
+                steps.append(AddSkeleton(each, typed=True))
             elif each not in (old, _with_sides(old)):
                 steps.append(ChangeSkeleton(each))
         if not steps:
@@ -383,12 +383,14 @@ class SkeletonDialog(QDialog):
 
     @Slot()
     def _done(self) -> None:
-        self._rename()
-        names = [each.name for each in self._drafts]
-        doubled = next((name for name in names if names.count(name) > 1), "")
-        if doubled:
-            self.notice.show_text("warning", f"Two skeletons are called {doubled}. Names must differ.")
-            return
+        for place, each in enumerate(self._drafts):
+            others = self._drafts[:place] + self._drafts[place + 1 :]
+            try:
+                checked_names(each, others, self._before.get(each.id))
+            except CounterpartError as error:  # names of a file that look alike can be changed here
+                self.list.setCurrentRow(place)
+                self.notice.show_text("warning", str(error))
+                return
         draft = self.draft
         self.done_with.emit(self.command(), draft.name if draft is not None else "")
         self.accept()

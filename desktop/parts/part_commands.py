@@ -19,6 +19,7 @@ from counterpart.core.project.commands import (
 )
 from counterpart.core.project.document import Document
 from counterpart.core.project.model import PartLabel
+from counterpart.core.project.names import free_name
 from counterpart.core.wording import plural
 from counterpart.desktop.images.viewer import Viewer
 from counterpart.desktop.parts.parts_panel import PartsPanel
@@ -116,11 +117,8 @@ class PartCommands(QObject):
         document = self._document
         if document is None:
             return
-        taken = {part.name for part in document.parts}
-        number = len(taken) + 1
-        while f"part {number}" in taken:
-            number += 1
-        command = AddPart(f"part {number}")
+        taken = [part.name for part in document.parts]
+        command = AddPart(free_name("part", taken, len(taken) + 1))
         if self._session.do(command):
             self._panel.set_active(command.outcome.created[0])
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor
 
 from counterpart.core.project.model import PartLabel
+from counterpart.core.project.names import tidy_name
 from counterpart.desktop.widgets.icons import swatch
 from counterpart.desktop.widgets.table_model import Index, TableModel
 from counterpart.desktop.widgets.theme import colours
@@ -107,8 +108,7 @@ class PartsModel(TableModel):
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         part = self._parts[index.row()]
-        name = str(value).strip()
-        if role != Qt.ItemDataRole.EditRole or not name or name == part.name:
+        if role != Qt.ItemDataRole.EditRole or not tidy_name(str(value)) or tidy_name(str(value)) == part.name:
             return False
-        self.renamed.emit(part.id, name)
+        self.renamed.emit(part.id, str(value))
         return True

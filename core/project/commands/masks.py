@@ -31,6 +31,7 @@ from counterpart.core.project.model import (
     PartState,
     Provenance,
 )
+from counterpart.core.project.names import same_name, tidy_name
 from counterpart.core.project.palette import next_colour
 from counterpart.core.project.rows import provenance_row, read_part_states, read_touched
 from counterpart.core.project.schema import Row
@@ -279,12 +280,13 @@ class ReplaceMasks(Command):
             edit.claim_id("part", wanted)
             number, name = wanted, f"part {wanted}"
         else:
-            for part in parts.values():
-                if part.name == wanted:
-                    return part.id
-            number, name = edit.new_id("part"), wanted
+            alike = [part for part in parts.values() if same_name(part.name, wanted)]
+            if alike:  # an older project may hold two that differ in spaces: the exact one goes first
+                return min(alike, key=lambda part: part.name != wanted).id
+            number = edit.new_id("part")
+            name = tidy_name(wanted) or f"part {number}"
         taken = {part.colour for part in parts.values()}
-        looks = next((part.colour for part in self.new_parts if part.name == name), None)
+        looks = next((part.colour for part in self.new_parts if same_name(part.name, name)), None)
         colour = looks if looks is not None and looks not in taken else next_colour(taken)
         order = max((part.order for part in parts.values()), default=-1) + 1
         edit.put_part(PartLabel(number, name, colour, order))

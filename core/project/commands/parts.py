@@ -14,6 +14,7 @@ from counterpart.core.project.commands.base import Command
 from counterpart.core.project.edit import Edit
 from counterpart.core.project.masks import exchange_labels, label_size, write_packed
 from counterpart.core.project.model import BACKGROUND, PartLabel
+from counterpart.core.project.names import checked_name, free_name, tidy_name
 from counterpart.core.project.palette import Colour, next_colour
 from counterpart.core.project.rows import read_part_states
 from counterpart.core.project.tiles import PackedLabels, pack_labels
@@ -27,10 +28,9 @@ def _known(edit: Edit, part: int) -> PartLabel:
     return found
 
 
-def _refuse_taken(edit: Edit, name: str, but: int = 0) -> None:
-    for part in edit.all_parts().values():
-        if part.id != but and part.name == name:
-            raise UsageError(f"there is a part named {name} already", hint="Names must differ")
+def _checked(edit: Edit, name: str, but: int = 0) -> str:
+    """A part's new name as it is written down; refused where it looks like that of another part."""
+    return checked_name(name, (part.name for part in edit.all_parts().values() if part.id != but), "part")
 
 
 @dataclass(eq=False)
@@ -38,7 +38,7 @@ class AddPart(Command):
     """Add a part at the end of the list; `outcome.created` has its id.
 
     Attributes:
-        name: Not taken yet.
+        name: Not taken yet, and like none that is; see `core.project.names`.
         colour: The palette's next free colour when left out.
     """
 
@@ -47,15 +47,15 @@ class AddPart(Command):
 
     @property
     def text(self) -> str:
-        return f"Add part {self.name}"
+        return f"Add part {tidy_name(self.name)}"
 
     def do(self, edit: Edit) -> None:
-        _refuse_taken(edit, self.name)
+        name = _checked(edit, self.name)
         parts = edit.all_parts()
         colour = self.colour or next_colour({part.colour for part in parts.values()})
         order = max((part.order for part in parts.values()), default=-1) + 1
         number = edit.new_id("part")
-        edit.put_part(PartLabel(number, self.name, colour, order))
+        edit.put_part(PartLabel(number, name, colour, order))
         self.outcome.created.append(number)
 
 
@@ -72,7 +72,7 @@ class EditPart(Command):
     @property
     def text(self) -> str:
         if self.name is not None:
-            return f"Rename part to {self.name}"
+            return f"Rename part to {tidy_name(self.name)}"
         if self.colour is not None:
             return "Recolour part"
         if self.locked is not None:
@@ -81,10 +81,10 @@ class EditPart(Command):
 
     def do(self, edit: Edit) -> None:
         part = _known(edit, self.part_id)
-        if self.name is not None:
-            _refuse_taken(edit, self.name, but=part.id)
-        fields = ("name", "colour", "locked", "visible")
+        fields = ("colour", "locked", "visible")
         given = {name: getattr(self, name) for name in fields if getattr(self, name) is not None}
+        if self.name is not None:
+            given["name"] = _checked(edit, self.name, but=part.id)
         edit.put_part(dataclasses.replace(part, **given))
 
 
@@ -174,13 +174,11 @@ class SplitPart(Command):
 
     def _new_part(self, edit: Edit, part: PartLabel) -> int:
         parts = edit.all_parts().values()
-        names, number = {each.name for each in parts}, 2
-        while f"{part.name} {number}" in names:
-            number += 1
+        name = free_name(part.name, (each.name for each in parts), 2)
         new = edit.new_id("part")
         order = max(each.order for each in parts) + 1
         colour = next_colour({each.colour for each in parts})
-        edit.put_part(PartLabel(new, f"{part.name} {number}", colour, order))
+        edit.put_part(PartLabel(new, name, colour, order))
         self.outcome.created.append(new)
         return new
 

@@ -16,6 +16,7 @@ from counterpart.core.project.masks import mark_edited
 from counterpart.core.project.model import Provenance
 from counterpart.core.project.points import KeypointSet, Origin, Skeleton, Visibility
 from counterpart.core.project.rows import keypoint_row, keypoint_set, read_keypoints
+from counterpart.core.project.skeletons import checked_names, tidied
 from counterpart.core.wording import plural
 
 
@@ -55,20 +56,28 @@ def _index(points: KeypointSet, index: int) -> int:
 
 @dataclass(eq=False)
 class AddSkeleton(Command):
-    """Add a skeleton; `outcome.created` has its id. The id in the value is taken when it is free."""
+    """Add a skeleton; `outcome.created` has its id. The id in the value is taken when it is free.
+
+    Attributes:
+        skeleton: Its names are tidied, see `core.project.names`.
+        typed: Whether a person named it: names that look alike are refused then. Those of a file stay apart.
+    """
 
     skeleton: Skeleton
+    typed: bool = False
 
     @property
     def text(self) -> str:
         return f"Add skeleton {self.skeleton.name}"
 
     def do(self, edit: Edit) -> None:
-        number = self.skeleton.id
-        if number <= 0 or number in edit.all_skeletons() or number <= edit.counters.get("skeleton", 0):
+        known = edit.all_skeletons()
+        skeleton = checked_names(self.skeleton, known.values()) if self.typed else tidied(self.skeleton)
+        number = skeleton.id
+        if number <= 0 or number in known or number <= edit.counters.get("skeleton", 0):
             number = edit.new_id("skeleton")
         edit.claim_id("skeleton", number)
-        edit.put_skeleton(dataclasses.replace(self.skeleton, id=number))
+        edit.put_skeleton(dataclasses.replace(skeleton, id=number))
         self.outcome.created.append(number)
 
 
@@ -89,7 +98,8 @@ class ChangeSkeleton(Command):
 
     def do(self, edit: Edit) -> None:
         old = _skeleton(edit, self.skeleton.id)
-        edit.put_skeleton(self.skeleton)
+        others = [each for each in edit.all_skeletons().values() if each.id != old.id]
+        edit.put_skeleton(checked_names(self.skeleton, others, old))
         places = {point: index for index, point in enumerate(old.point_ids)}
         source = [places.get(point) for point in self.skeleton.point_ids]
         if source == list(range(len(old))):

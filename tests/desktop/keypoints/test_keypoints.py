@@ -290,7 +290,7 @@ def test_edges_and_sides_are_set_for_two_chosen_rows_and_names_must_differ(qtbot
     dialog.table.choose([0, 3])
     qtbot.mouseClick(dialog.twin_button, LEFT)
     dialog.table.item(0, 1).setText("tail")
-    assert "occurs twice" in dialog.notice.text
+    assert "there is a keypoint named tail already" in dialog.notice.text
     assert dialog.draft.names == SKELETON.names
     dialog.ok.click()
     (skeleton,) = placed.bench.session.document.skeletons
