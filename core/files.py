@@ -3,7 +3,8 @@
 A file is written beside its target under another name, flushed to the disk and renamed into place. A folder
 is filled beside its target and moved into place when it is complete. Whatever goes wrong (no permission, a
 full disk, something in the way) is an `OutputError` that says which file and what to do, and leaves the
-target as it was.
+target as it was. Nothing is written or removed through a link: a link that has the name of a file to be written is
+itself replaced, and a link inside of a folder ends an export before anything is moved.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ import errno
 import functools
 import json
 import os
-import shutil
+import stat
 import sys
-import tempfile
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from counterpart.core import temporaries
 from counterpart.core.errors import OutputError
 
 MANIFEST = ".counterpart-export.json"
 """Lists the files that an export wrote into a folder: the next export replaces those, and no others."""
 
-_unfinished: set[Path] = set()
-"""Temporary files and folders being written right now, by any thread."""
+_MANIFEST_BYTES = 64 * 1024 * 1024
 
 _NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -72,7 +73,7 @@ def atomic_write(path: str | Path, mode: str = "wb", *, encoding: str | None = N
     Missing folders above it are made. Text is UTF-8 with `\n` unless told otherwise.
 
     Args:
-        path: The target; an existing file is replaced, its permissions kept.
+        path: The target; an existing file is replaced, its group and permissions kept. A new file has the usual ones.
         mode: `"wb"` or `"w"`.
         encoding: Of text.
 
@@ -83,12 +84,9 @@ def atomic_write(path: str | Path, mode: str = "wb", *, encoding: str | None = N
     temporary: Path | None = None
     try:
         with output_errors(target):
-            if target.is_dir():
-                raise IsADirectoryError(errno.EISDIR, "is a folder")
+            _check_place(target)
             target.parent.mkdir(parents=True, exist_ok=True)
-            number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".tmp")
-            temporary = Path(name)
-            _unfinished.add(temporary)
+            number, temporary = temporaries.make_file(target.parent)
             text = "b" not in mode
             handle = os.fdopen(
                 number, mode, encoding=(encoding or "utf-8") if text else None, newline="\n" if text else None
@@ -98,15 +96,21 @@ def atomic_write(path: str | Path, mode: str = "wb", *, encoding: str | None = N
             handle.flush()
             os.fsync(handle.fileno())
         with output_errors(target):
-            _take_over_permissions(temporary, target)
+            keep_permissions(temporary, target)
             temporary.replace(target)
-        _unfinished.discard(temporary)
-        temporary = None
         _sync_folder(target.parent)
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
-            _unfinished.discard(temporary)
+            temporaries.discard(temporary)
+
+
+def _check_place(target: Path) -> None:
+    """Raise an `OSError` or `OutputError` where no file may be put: at a folder, a device or pipe, or a link to one."""
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder")
+    special = target.is_symlink() and os.fspath(target.readlink()).startswith(("/dev/", "/proc/"))
+    if special or (target.exists() and not target.is_file()):
+        raise OutputError("this is a device or a pipe, not a file", path=target, hint="Choose another name")
 
 
 @contextlib.contextmanager
@@ -165,61 +169,77 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
             if target.exists() and not target.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "is a file")
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".tmp"))
-        _unfinished.add(temporary)
-        filling = temporary / "content"
-        with output_errors(target):
-            filling.mkdir()  # mkdtemp's own folder is private to the user; this one has the usual permissions
+            temporary = temporaries.make_folder(target.parent)
+            filling = temporary / temporaries.NEW
+            filling.mkdir()
         with _errors_of_writing(target, temporary):
             yield filling
         with output_errors(target):
             files = _relative_files(filling)
             for name in files:
                 _sync_file(filling / name)
-            manifest = filling / MANIFEST
-            manifest.write_text(json.dumps({"files": files}, ensure_ascii=False), encoding="utf-8")
+            _write_manifest(filling / MANIFEST, files)
             _move_in(filling, target, files)
             _sync_folder(target.parent)
     finally:
         if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-            _unfinished.discard(temporary)
+            temporaries.discard(temporary)
 
 
-def discard_unfinished() -> None:
-    """Remove what is being written right now, for a process that is about to end without unwinding."""
-    for path in list(_unfinished):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+def _write_manifest(path: Path, files: list[str]) -> None:
+    path.write_text(json.dumps({"files": files}, ensure_ascii=False), encoding="utf-8")
+    _sync_file(path)
 
 
 def _move_in(source: Path, target: Path, files: list[str]) -> None:
-    """Put a complete folder in its place: at once where there is nothing yet, file by file where there is."""
-    if target.is_dir() and not any(target.iterdir()):
+    """Put a complete folder in its place: at once where there is nothing else, file by file where there is."""
+    if target.is_dir() and not target.is_symlink() and not any(target.iterdir()):
         target.rmdir()
-    if not target.exists():
+    if not os.path.lexists(target):
         source.replace(target)
         return
     owned = _owned_files(target)
-    if _holds_only(target, {*owned, MANIFEST}) and _exchange(source, target):
+    if _holds_only(target, owned) and _exchange(source, target):
         return
-    for name in files:
-        place = target / name
-        if place.exists() and name not in owned:
-            raise OutputError(
-                "this file was not written by an export and would be overwritten",
-                path=place,
-                hint="Choose an empty folder or move the file away",
-            )
     for name in [*files, MANIFEST]:
+        place = target / name
+        obstacle = _obstacle(place, target)
+        if obstacle is not None or (os.path.lexists(place) and name not in owned):
+            raise OutputError(
+                "this was not written by an export and would be overwritten",
+                path=obstacle or place,
+                hint="Choose an empty folder or move it away",
+            )
+    # A process that is killed from here on leaves files of both exports: the next one knows all of them as its own.
+    _write_manifest(source.parent / MANIFEST, sorted({*owned, *files} - {MANIFEST}))
+    (source.parent / MANIFEST).replace(target / MANIFEST)
+    for name in files:
         place = target / name
         place.parent.mkdir(parents=True, exist_ok=True)
         (source / name).replace(place)
-    for name in owned - set(files):
-        (target / name).unlink(missing_ok=True)
-        _remove_empty_folders(target / name, target)
+    written = {_folded(name): target / name for name in files}
+    for name in owned - {*files, MANIFEST}:
+        place, same = target / name, written.get(_folded(name))
+        if same is not None and place.exists() and same.samefile(place):
+            continue  # to this disk the old name and the new one are the same
+        place.unlink(missing_ok=True)
+        _remove_empty_folders(place, target)
+    (source / MANIFEST).replace(target / MANIFEST)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _obstacle(place: Path, root: Path) -> Path | None:
+    """The first link, or whatever else is no folder, on the way from a folder to a place in it; None for a free way."""
+    for above in list(place.relative_to(root).parents)[-2::-1]:
+        with contextlib.suppress(FileNotFoundError):
+            found = (root / above).lstat()
+            junction = getattr(found, "st_reparse_tag", 0) == 0xA0000003  # a folder of Windows that lies elsewhere
+            if junction or not stat.S_ISDIR(found.st_mode):
+                return root / above
+    return None
 
 
 def _holds_only(folder: Path, files: set[str]) -> bool:
@@ -236,11 +256,12 @@ def _exchange(new: Path, old: Path) -> bool:
     if old.is_symlink() or old.is_mount():
         return False
     with contextlib.suppress(OSError):
-        shutil.copymode(old, new)
-        rename = _renameat2()
-        if rename is not None and rename(-100, os.fsencode(new.absolute()), -100, os.fsencode(old.absolute()), 2) == 0:
+        keep_permissions(new, old)
+        exchange = _exchange_names()
+        if exchange is not None and exchange(os.fsencode(new.absolute()), os.fsencode(old.absolute())) == 0:
             return True
-        aside = new.with_name("old")
+        aside = new.with_name(temporaries.OLD)
+        new.with_name(temporaries.NAME).write_text(old.name, encoding="utf-8")
         old.rename(aside)
         try:
             new.rename(old)
@@ -252,26 +273,49 @@ def _exchange(new: Path, old: Path) -> bool:
 
 
 @functools.cache
-def _renameat2() -> Callable[..., int] | None:
-    """Linux's call that exchanges two names in one step (-100: paths from the root, 2: exchange); None elsewhere."""
-    if sys.platform != "linux":
-        return None
+def _exchange_names() -> Callable[[bytes, bytes], int] | None:
+    """The system's call that exchanges two names in one step and gives 0; None where there is none."""
     try:
-        function: Callable[..., int] = ctypes.CDLL(None).renameat2
-    except (OSError, AttributeError):  # an old or another C library
+        library = ctypes.CDLL(None)
+        if sys.platform == "linux":
+            renameat2: Callable[..., int] = library.renameat2
+            return lambda a, b: renameat2(-100, a, -100, b, 2)  # -100: paths from the root, 2: exchange
+        if sys.platform == "darwin":
+            renamex: Callable[..., int] = library.renamex_np
+            return lambda a, b: renamex(a, b, 2)
+    except (OSError, AttributeError, TypeError):  # an old or another C library
         return None
-    return function
+    return None
 
 
 def _owned_files(folder: Path) -> set[str]:
-    """Files that an earlier export wrote, from its manifest; none when there is no readable manifest."""
+    """Files that an earlier export wrote, from its manifest, and the manifest; none where there is no manifest.
+
+    A manifest comes from a folder that anybody may have edited: what it names is believed only of ordinary files that
+    are reached without a link.
+    """
+    path = folder / MANIFEST
     try:
-        listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-        names = {str(name) for name in listed}
-    except (OSError, ValueError, KeyError, TypeError):
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            return set()
+        text = path.read_text(encoding="utf-8") if found.st_size <= _MANIFEST_BYTES else ""
+        names = [str(name) for name in json.loads(text)["files"]]
+    except FileNotFoundError:
         return set()
-    # A manifest comes from a folder that anybody may have edited: it must not reach outside of it.
-    return {name for name in names if not Path(name).is_absolute() and ".." not in Path(name).parts}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        names = []
+    return {MANIFEST, *(name for name in names if _is_plain_file(name, folder))}
+
+
+def _is_plain_file(name: str, folder: Path) -> bool:
+    path = Path(name)
+    if path.is_absolute() or path.drive or ".." in path.parts or path.as_posix() != name or not path.name:
+        return False
+    try:
+        return _obstacle(folder / name, folder) is None and stat.S_ISREG((folder / name).lstat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _relative_files(folder: Path) -> list[str]:
@@ -288,21 +332,16 @@ def _remove_empty_folders(removed: Path, stop: Path) -> None:
             return
 
 
-def _take_over_permissions(temporary: Path, target: Path) -> None:
-    """`mkstemp` makes private files; give them the permissions of the file replaced, or the usual ones."""
-    try:
-        mode = target.stat().st_mode & 0o777
-    except FileNotFoundError:
-        mode = 0o666 & ~_umask()
-    with contextlib.suppress(OSError):  # file systems without permissions
-        temporary.chmod(mode)
-
-
-@functools.cache
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
+def keep_permissions(new: Path, old: Path) -> None:
+    """Give a new file or folder the group and permissions of the one that it replaces, if there is one."""
+    with contextlib.suppress(OSError):  # nothing to replace, or a file system without permissions
+        found = old.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            return
+        if sys.platform != "win32" and found.st_gid != new.lstat().st_gid:
+            with contextlib.suppress(OSError):  # a group that the person is not in
+                os.chown(new, -1, found.st_gid)
+        new.chmod(stat.S_IMODE(found.st_mode) & (0o2777 if stat.S_ISDIR(found.st_mode) else 0o777))
 
 
 def _sync_file(path: Path) -> None:

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from counterpart.core.errors import CounterpartError, JobCancelledError, ModelNotInstalledError, UsageError
-from counterpart.core.files import discard_unfinished
 from counterpart.core.jobs import CancelToken, JobContext, Progress, format_duration
+from counterpart.core.temporaries import discard_unfinished
 
 EXIT_DONE = 0
 EXIT_SOME_FAILED = 1

@@ -13,9 +13,7 @@ import dataclasses
 import hashlib
 import json
 import os
-import tempfile
 import threading
-import time
 import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from counterpart.core import temporaries
 from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import ImageRef
@@ -290,10 +289,8 @@ class FeatureCache:
         """(time of last use, file, bytes) of every entry."""
         assert self.folder is not None
         found = []
-        for leftover in self.folder.glob("*/.*.tmp"):  # of a process that was killed while writing
-            with contextlib.suppress(OSError):
-                if leftover.stat().st_mtime < time.time() - 3_600:
-                    leftover.unlink()
+        for folder in self.folder.glob("*/"):
+            temporaries.sweep(folder)
         for file in self.folder.glob("*/*.safetensors"):
             with contextlib.suppress(FileNotFoundError):  # another process may be evicting too
                 status = file.stat()
@@ -351,11 +348,10 @@ def _write_whole(file: Path, data: bytes) -> None:
     Not flushed to the disk, unlike results: an entry lost in a power cut is found damaged and computed again.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=file.parent)
+    descriptor, temporary = temporaries.make_file(file.parent)
     try:
         with os.fdopen(descriptor, "wb") as handle:
             handle.write(data)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        temporary.replace(file)
+    finally:
+        temporaries.discard(temporary)

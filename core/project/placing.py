@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from counterpart.core import temporaries
 from counterpart.core.errors import OutputError, ProjectError
-from counterpart.core.files import output_errors
+from counterpart.core.files import keep_permissions, output_errors
 from counterpart.core.project.lock import ProjectLock
 from counterpart.core.project.sqlite import build, is_damage, settle
 
@@ -19,19 +19,19 @@ def place(target: Path, fill: Callable[[sqlite3.Connection], None] | None = None
     """Build a database beside `target` and rename it into place when it is whole."""
     with output_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".tmp")
+        number, temporary = temporaries.make_file(target.parent)
         os.close(number)
-    temporary = Path(name)
     try:
         with contextlib.closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
             build(connection)
             if fill is not None:
                 fill(connection)
         with output_errors(target):
+            keep_permissions(temporary, target)
             settle(target)
             temporary.replace(target)
     finally:
-        temporary.unlink(missing_ok=True)
+        temporaries.discard(temporary)
 
 
 def lock_target(target: Path, *, overwrite: bool) -> ProjectLock:

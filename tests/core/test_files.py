@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from counterpart.core import files, temporaries
 from counterpart.core.errors import OutputError
 from counterpart.core.files import MANIFEST, atomic_folder, atomic_write, output_error, write_json, write_text
 
@@ -176,7 +177,8 @@ def test_what_is_half_written_is_removed_by_a_process_that_ends_at_once(tmp_path
     code = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from counterpart.core.files import atomic_folder, atomic_write, discard_unfinished, write_text\n"
+        "from counterpart.core.files import atomic_folder, atomic_write, write_text\n"
+        "from counterpart.core.temporaries import discard_unfinished\n"
         "root = Path(sys.argv[1])\n"
         "write_text(root / 'whole.txt', 'whole')\n"
         "with atomic_write(root / 'a.bin') as handle, atomic_folder(root / 'b') as folder:\n"
@@ -189,3 +191,265 @@ def test_what_is_half_written_is_removed_by_a_process_that_ends_at_once(tmp_path
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
     assert done.returncode == 130
     assert listing(tmp_path) == ["whole.txt"]
+
+
+# Permissions, links, what killed processes leave --------------------------------------------------------------------
+
+POSIX = pytest.mark.skipif(os.name == "nt", reason="links and permissions of POSIX")
+
+
+@POSIX
+@pytest.mark.parametrize(("umask", "file_mode", "folder_mode"), [(0o002, 0o664, 0o775), (0o077, 0o600, 0o700)])
+def test_new_files_and_folders_have_the_permissions_that_the_person_asks_for(tmp_path, umask, file_mode, folder_mode):
+    code = (
+        "import os, sqlite3, sys; from pathlib import Path\n"
+        "from counterpart.core.files import atomic_folder, write_text\n"
+        f"os.umask({umask}); root = Path(sys.argv[1])\n"
+        "write_text(root / 'a.txt', 'x')\n"
+        "for _ in range(2):\n"
+        "    with atomic_folder(root / 'out') as folder: (folder / 'sub').mkdir(); (folder / 'sub' / 'b').touch()\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) & 0o777 for path in tmp_path.rglob("*")}
+    assert modes == {"a.txt": file_mode, "out": folder_mode, "sub": folder_mode, "b": file_mode, MANIFEST: file_mode}
+
+
+@POSIX
+def test_results_belong_to_the_group_of_the_folder_they_lie_in(tmp_path):
+    tmp_path.chmod(0o2775)
+    for _ in range(2):
+        with atomic_folder(tmp_path / "out") as folder:
+            (folder / "a").touch()
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) & stat.S_ISGID
+    assert (tmp_path / "out" / "a").stat().st_gid == tmp_path.stat().st_gid
+
+
+@POSIX
+def test_a_link_is_replaced_and_what_it_leads_to_is_left(tmp_path):
+    (tmp_path / "precious").write_text("x")
+    (tmp_path / "out.txt").symlink_to(tmp_path / "precious")
+    write_text(tmp_path / "out.txt", "new")
+    assert (tmp_path / "precious").read_text() == "x"
+    assert not (tmp_path / "out.txt").is_symlink()
+    assert (tmp_path / "out.txt").read_text() == "new"
+
+
+@POSIX
+def test_a_pipe_and_a_link_to_a_device_are_no_files_to_write(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")
+    for name in ("pipe", "null"):
+        with pytest.raises(OutputError, match="device or a pipe"):
+            write_text(tmp_path / name, "x")
+    assert stat.S_ISFIFO((tmp_path / "pipe").lstat().st_mode)
+    assert (tmp_path / "null").is_symlink()
+
+
+def exported(target, *names):
+    with atomic_folder(target) as folder:
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(f"new {name}")
+
+
+def claim(target, *names):
+    (target / MANIFEST).write_text(json.dumps({"files": list(names)}))
+
+
+@POSIX
+@pytest.mark.parametrize("inside", [True, False], ids=["link within", "link to another folder"])
+def test_an_export_neither_writes_nor_removes_through_a_linked_folder(tmp_path, inside):
+    target = tmp_path / "export"
+    real = target / "real" if inside else tmp_path / "elsewhere"
+    real.mkdir(parents=True)
+    (real / "a.txt").write_text("a person's")
+    (target).mkdir(exist_ok=True)
+    (target / "link").symlink_to(real)
+    claim(target, "link/a.txt", "link/../elsewhere/a.txt")
+    with pytest.raises(OutputError, match="not written by an export") as caught:
+        exported(target, "link/a.txt")
+    assert caught.value.path == target / "link"
+    exported(target, "b.txt")
+    assert (real / "a.txt").read_text() == "a person's"
+    assert (target / "link").is_symlink()
+
+
+@POSIX
+@pytest.mark.parametrize("dangling", [True, False])
+def test_a_link_in_the_place_of_a_result_is_a_strangers_whatever_the_manifest_says(tmp_path, dangling):
+    target = tmp_path / "export"
+    target.mkdir()
+    if not dangling:
+        (tmp_path / "precious").write_text("x")
+    (target / "a.txt").symlink_to(tmp_path / "precious")
+    claim(target, "a.txt")
+    with pytest.raises(OutputError, match="not written by an export"):
+        exported(target, "a.txt")
+    exported(target, "b.txt")
+    assert (target / "a.txt").is_symlink()
+    assert dangling or (tmp_path / "precious").read_text() == "x"
+
+
+@POSIX
+@pytest.mark.parametrize("kind", ["link", "pipe", "endless"])
+def test_a_manifest_that_is_no_file_is_not_read_and_not_replaced(tmp_path, kind):
+    target = tmp_path / "export"
+    target.mkdir()
+    (target / "mine.txt").write_text("a person's")
+    (tmp_path / "list.json").write_text(json.dumps({"files": ["mine.txt"]}))
+    if kind == "pipe":
+        os.mkfifo(target / MANIFEST)
+    else:
+        (target / MANIFEST).symlink_to(tmp_path / "list.json" if kind == "link" else "/dev/zero")
+    with pytest.raises(OutputError, match="not written by an export"):
+        exported(target, "a.txt")
+    assert (target / "mine.txt").read_text() == "a person's"
+    assert not (target / "a.txt").exists()
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"files": 3}', "{", '{"files": ["a\\u0000b", "./new.txt", "", "."]}'])
+def test_a_manifest_that_makes_no_sense_owns_nothing(tmp_path, text):
+    target = tmp_path / "export"
+    target.mkdir()
+    (target / "mine.txt").write_text("a person's")
+    (target / MANIFEST).write_text(text)
+    exported(target, "new.txt")
+    assert listing(target) == [MANIFEST, "mine.txt", "new.txt"]
+    assert json.loads((target / MANIFEST).read_text()) == {"files": ["new.txt"]}
+
+
+def test_an_old_name_that_this_disk_takes_for_a_new_one_is_not_removed(tmp_path):
+    target = tmp_path / "export"
+    exported(target, "Wing.png")
+    (target / "mine.txt").write_text("a person's")
+    (target / "wing.png").unlink(missing_ok=True)
+    os.link(target / "Wing.png", tmp_path / "kept")
+    exported(target, "wing.png")
+    one_name = (target / "WING.PNG").exists()
+    assert listing(target) == [MANIFEST, "mine.txt", "wing.png"]
+    assert (target / "wing.png").read_text() == "new wing.png" or one_name
+
+
+@POSIX
+def test_the_folder_itself_may_be_a_link(tmp_path):
+    for name, others in (("empty", ()), ("full", ("mine.txt",))):
+        (tmp_path / name).mkdir()
+        for other in others:
+            (tmp_path / name / other).write_text("a person's")
+        (tmp_path / f"to {name}").symlink_to(tmp_path / name)
+        for _ in range(2):
+            exported(tmp_path / f"to {name}", "sub/a.txt")
+        assert listing(tmp_path / name) == sorted([MANIFEST, *others, "sub/a.txt"])
+        assert (tmp_path / f"to {name}").is_symlink()
+
+
+def test_a_process_killed_while_it_moves_files_in_leaves_none_that_the_next_does_not_know(tmp_path):
+    target = tmp_path / "export"
+    exported(target, "a.txt", "b.txt")
+    (target / "mine.txt").write_text("a person's")
+    code = (
+        "import os, sys; from pathlib import Path; from counterpart.core import files\n"
+        "moves = []\n"
+        "def replace(self, other, move=Path.replace):\n"
+        "    moves.append(other)\n"
+        "    if len(moves) == 3: os._exit(9)\n"  # the list, one file, and no further
+        "    return move(self, other)\n"
+        "Path.replace = replace\n"
+        "with files.atomic_folder(Path(sys.argv[1])) as folder:\n"
+        "    for name in ('c.txt', 'd.txt', 'e.txt'): (folder / name).write_text(name)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(target)], check=False).returncode == 9
+    assert listing(target) == [MANIFEST, "a.txt", "b.txt", "c.txt", "mine.txt"]
+    exported(target, "d.txt")
+    assert listing(tmp_path) == [f"export/{name}" for name in (MANIFEST, "d.txt", "mine.txt")]
+
+
+def test_a_system_that_cannot_exchange_names_moves_the_old_folder_aside(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_exchange_names", lambda: None)
+    for name in ("a.txt", "b.txt"):
+        exported(tmp_path / "export", name)
+    assert listing(tmp_path) == [f"export/{MANIFEST}", "export/b.txt"]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from counterpart.core import files, temporaries
+root, what = Path(sys.argv[1]), sys.argv[2]
+if what == "file":
+    with files.atomic_write(root / "a.txt", "w") as handle:
+        handle.write("half"); handle.flush(); os._exit(9)
+files._exchange_names = lambda: None
+renames = []
+def rename(self, other, move=Path.rename):
+    renames.append(other)
+    if what == "moved" and len(renames) == 2: os._exit(9)
+    return move(self, other)
+Path.rename = rename
+with files.atomic_folder(root / "export") as folder:
+    (folder / "new.txt").write_text("new")
+    if what == "folder": os._exit(9)
+"""
+
+
+@pytest.mark.parametrize("what", ["file", "folder", "moved"])
+def test_what_a_killed_process_leaves_goes_with_the_next_one_that_writes_there(tmp_path, what):
+    exported(tmp_path / "export", "old.txt")
+    stranger = tmp_path / ".counterpart-mine.tmp"
+    stranger.write_text("a person's")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), what], check=False)
+    assert killed.returncode == 9
+    (left,) = [path for path in tmp_path.glob(".counterpart-*") if path != stranger]
+    write = "import sys; from pathlib import Path; from counterpart.core.files import write_text\n"
+    write += "write_text(Path(sys.argv[1]) / 'b.txt', 'b')"
+    subprocess.run([sys.executable, "-c", write, str(tmp_path)], check=True)
+    whole = "export/new.txt" if what == "moved" else "export/old.txt"
+    assert listing(tmp_path) == [stranger.name, "b.txt", f"export/{MANIFEST}", whole]
+    assert not left.exists()
+
+
+def test_only_what_is_abandoned_is_swept_away(tmp_path):
+    own, gone, other = os.getpid(), dead_process(), "0" * 8
+    number, living = temporaries.make_file(tmp_path)
+    os.close(number)
+    computer = living.name.split("-")[1]
+    kept = {
+        f".counterpart-{computer}-{own}-0123456789ab.tmp": True,
+        f".counterpart-{computer}-{os.getppid()}-0123456789ab.tmp": True,
+        f".counterpart-{computer}-{gone}-0123456789ab.tmp": False,
+        f".counterpart-{computer}-{gone}-0123456789ab.tmp-journal": False,
+        f".counterpart-{computer}-{gone}-0123456789ab.tmp.txt": True,
+        f".counterpart-{computer}-{gone}-short.tmp": True,
+        f".counterpart-{other}-{gone}-0123456789ab.tmp": True,
+        f".counterpart-{other}-{gone}-ba9876543210.tmp": False,
+    }
+    for name in kept:
+        (tmp_path / name).write_text("x")
+    os.utime(tmp_path / f".counterpart-{other}-{gone}-ba9876543210.tmp", (1, 1))
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "a").touch()
+    link = tmp_path / f".counterpart-{computer}-{gone}-aaaaaaaaaaaa.tmp"
+    if os.name != "nt":
+        link.symlink_to(precious)
+    temporaries.sweep(tmp_path)
+    assert {name: (tmp_path / name).exists() for name in kept} == kept
+    assert living.exists()
+    assert not link.is_symlink()
+    assert (precious / "a").exists()
+    temporaries.discard(living)
+
+
+def dead_process():
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
+
+
+def test_a_name_as_long_as_the_disk_takes_can_be_written(tmp_path):
+    name = "ü" * 127
+    write_text(tmp_path / name, "x")
+    assert listing(tmp_path) == [name]
+    exported(tmp_path / f"{name[:-1]}o", "a")
+    with pytest.raises(OutputError, match="too long"):
+        write_text(tmp_path / (name + "üü"), "x")

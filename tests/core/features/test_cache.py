@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import shutil
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from counterpart.core import temporaries
 from counterpart.core.features.cache import FeatureCache, _parts, cache_dir
 from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.features.taps import FACETS, Tap
@@ -265,9 +268,11 @@ def test_writing_the_same_again_does_not_count_twice(tmp_path):
 def test_a_killed_writer_s_leftovers_are_swept(tmp_path):
     cache = FeatureCache(tmp_path)
     cache.put(features(spec_of(KEY)))
-    leftover = files(tmp_path)[0].parent / ".abc.tmp"
-    leftover.write_bytes(b"x" * 100)
-    os.utime(leftover, (1_000_000, 1_000_000))
+    number, leftover = temporaries.make_file(files(tmp_path)[0].parent)
+    os.close(number)
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    leftover = leftover.rename(str(leftover).replace(f"-{os.getpid()}-", f"-{gone.pid}-"))
     FeatureCache(tmp_path).put(features(spec_of(TOKEN)))
     assert not leftover.exists()
 
