@@ -275,17 +275,14 @@ def _exchange(new: Path, old: Path) -> bool:
 @functools.cache
 def _exchange_names() -> Callable[[bytes, bytes], int] | None:
     """The system's call that exchanges two names in one step and gives 0; None where there is none."""
+    name = {"linux": "renameat2", "darwin": "renamex_np"}.get(sys.platform, "")
     try:
-        library = ctypes.CDLL(None)
-        if sys.platform == "linux":
-            renameat2: Callable[..., int] = library.renameat2
-            return lambda a, b: renameat2(-100, a, -100, b, 2)  # -100: paths from the root, 2: exchange
-        if sys.platform == "darwin":
-            renamex: Callable[..., int] = library.renamex_np
-            return lambda a, b: renamex(a, b, 2)
+        call: Callable[..., int] = getattr(ctypes.CDLL(None), name)
     except (OSError, AttributeError, TypeError):  # an old or another C library
         return None
-    return None
+    if name == "renameat2":
+        return lambda a, b: call(-100, a, -100, b, 2)  # -100: paths from the root, 2: exchange
+    return lambda a, b: call(a, b, 2)
 
 
 def _owned_files(folder: Path) -> set[str]:
