@@ -8,8 +8,16 @@ import getpass
 import json
 import os
 import platform
+import stat
 import sys
 from pathlib import Path
+from typing import Final
+
+from counterpart.core.errors import OutputError
+
+_MOST_BYTES: Final = 4096
+"""No lock is longer than that."""
+_LONGEST_NAME: Final = 60
 
 if sys.platform == "win32":
     import msvcrt
@@ -37,7 +45,9 @@ else:
 class ProjectLock:
     """The right to write a project, held from `acquire` to `release` or the end of the process.
 
-    Not a lock on the project file itself: SQLite has its own there, and they would get in each other's way.
+    Not a lock on the project file itself: SQLite has its own there, and they would get in each other's way. Anybody may
+    have put something else under the lock's name: it is never followed as a link, and nothing is written into a file that
+    is not a lock.
 
     Args:
         project: Path of the project file; the lock is `NAME.lock` beside it.
@@ -57,15 +67,27 @@ class ProjectLock:
 
         Raises:
             OSError: The lock file cannot be made: the folder is read-only.
+            OutputError: Something that is not a lock has its name.
         """
         for _ in range(10):
-            number = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                number = self._open()
+            except FileNotFoundError:
+                continue  # its holder removed it between our looking and our opening
+            except PermissionError as error:
+                try:
+                    if self._held_by_a_colleague():
+                        return False
+                except FileNotFoundError:  # there is no lock, and none can be made
+                    raise error from None
+                continue
             if not _try_lock(number):
                 os.close(number)
                 return False
             if self._is_the_file(number):
                 self._number = number
-                self._sign(number)
+                with contextlib.suppress(OSError):  # on a full disk the lock holds without its holder's name
+                    self._sign(number)
                 return True
             os.close(number)  # its holder removed it between our opening and our locking; take the new one
         return False
@@ -85,14 +107,64 @@ class ProjectLock:
     def holder(self) -> str:
         """Who holds the lock, for a person: `anna on lab-3 since 14:02`, or `another window`."""
         try:
-            data = json.loads(self.path.read_bytes()[:4096])
-            return f"{data['user']} on {data['host']} since {data['since']}"
-        except (OSError, ValueError, KeyError, TypeError):
+            number = os.open(self.path, os.O_RDONLY | _UNLINKED)
+        except OSError:
             return "another window"
+        try:
+            data = _signature(number)
+        finally:
+            os.close(number)
+        if data is None:
+            return "another window"
+        return f"{_plain(data['user'])} on {_plain(data['host'])} since {_plain(data['since'])}"
+
+    def _open(self) -> int:
+        """The lock file, new or as it lies there, open and proven to be one."""
+        with contextlib.suppress(FileExistsError):
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _UNLINKED, 0o666)
+        self._refuse_others(self.path.lstat())
+        number = os.open(self.path, os.O_RDWR | _UNLINKED)
+        try:
+            found = os.fstat(number)
+            self._refuse_others(found)
+            if found.st_size and _signature(number) is None:
+                raise self._not_a_lock()
+        except BaseException:
+            os.close(number)
+            raise
+        return number
+
+    def _held_by_a_colleague(self) -> bool:
+        """Whether a lock that may be read but not written is held; what a process that is gone left is removed.
+
+        Raises:
+            OSError: There is none, or it may not be removed.
+        """
+        number = os.open(self.path, os.O_RDONLY | _UNLINKED)
+        try:
+            if not _try_lock(number):
+                return True
+            if _signature(number) is None:
+                raise self._not_a_lock()
+            if self._is_the_file(number):
+                self.path.unlink()
+            return False
+        finally:
+            os.close(number)
+
+    def _refuse_others(self, found: os.stat_result) -> None:
+        """Raise an `OutputError` for a link, a folder, a device, or a file that has another name besides."""
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or found.st_size > _MOST_BYTES:
+            raise self._not_a_lock()
+
+    def _not_a_lock(self) -> OutputError:
+        return OutputError(
+            "this has the name of the project's lock and is something else", path=self.path, hint="Move it away"
+        )
 
     def _is_the_file(self, number: int) -> bool:
         try:
-            return os.path.samestat(os.fstat(number), self.path.stat())
+            return os.path.samestat(os.fstat(number), self.path.lstat())
         except OSError:
             return False
 
@@ -107,3 +179,26 @@ class ProjectLock:
         os.lseek(number, 0, os.SEEK_SET)
         os.truncate(number, 0)
         os.write(number, text.encode())
+
+
+_UNLINKED: Final = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # a pipe would wait for a writer
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+def _signature(number: int) -> dict[str, object] | None:
+    """What the holder of a lock wrote into it; None for a file that is no lock, or that cannot be read."""
+    try:
+        os.lseek(number, 0, os.SEEK_SET)
+        data = json.loads(os.read(number, _MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) and {"user", "host", "since", "process"} <= set(data) else None
+
+
+def _plain(value: object) -> str:
+    """A short piece of text that does nothing to a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(value)[:_LONGEST_NAME])

@@ -59,6 +59,8 @@ def why_not_writable(target: Path, lock: ProjectLock) -> str:
     try:
         if not lock.acquire():
             return f"it is open in another window ({lock.holder()})"
+    except OutputError as error:
+        return f"{error.path} has the name of its lock and is something else: move it away"
     except OSError:
         return "there is no permission to write in its folder"
     return ""
