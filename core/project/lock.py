@@ -46,8 +46,8 @@ class ProjectLock:
     """The right to write a project, held from `acquire` to `release` or the end of the process.
 
     Not a lock on the project file itself: SQLite has its own there, and they would get in each other's way. Anybody may
-    have put something else under the lock's name: it is never followed as a link, and nothing is written into a file that
-    is not a lock.
+    have put something else under the lock's name: it is never followed as a link, and nothing is written into a file
+    that is not a lock.
 
     Args:
         project: Path of the project file; the lock is `NAME.lock` beside it.
@@ -125,10 +125,7 @@ class ProjectLock:
         self._refuse_others(self.path.lstat())
         number = os.open(self.path, os.O_RDWR | _UNLINKED)
         try:
-            found = os.fstat(number)
-            self._refuse_others(found)
-            if found.st_size and _signature(number) is None:
-                raise self._not_a_lock()
+            self._refuse_others(os.fstat(number), number)
         except BaseException:
             os.close(number)
             raise
@@ -144,23 +141,24 @@ class ProjectLock:
         try:
             if not _try_lock(number):
                 return True
-            if _signature(number) is None:
-                raise self._not_a_lock()
+            self._refuse_others(os.fstat(number), number)
             if self._is_the_file(number):
                 self.path.unlink()
             return False
         finally:
             os.close(number)
 
-    def _refuse_others(self, found: os.stat_result) -> None:
-        """Raise an `OutputError` for a link, a folder, a device, or a file that has another name besides."""
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or found.st_size > _MOST_BYTES:
-            raise self._not_a_lock()
+    def _refuse_others(self, found: os.stat_result, number: int | None = None) -> None:
+        """Refuse a link, a folder, a device, a file that has another name besides, and one that says nothing of a lock.
 
-    def _not_a_lock(self) -> OutputError:
-        return OutputError(
-            "this has the name of the project's lock and is something else", path=self.path, hint="Move it away"
-        )
+        Raises:
+            OutputError: It is one of these.
+        """
+        plain = stat.S_ISREG(found.st_mode) and found.st_nlink <= 1 and found.st_size <= _MOST_BYTES
+        if not plain or (number is not None and found.st_size and _signature(number) is None):
+            raise OutputError(
+                "this has the name of the project's lock and is something else", path=self.path, hint="Move it away"
+            )
 
     def _is_the_file(self, number: int) -> bool:
         try:
