@@ -9,6 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def printable(text: str) -> str:
+    r"""A text with what no encoding can write as escapes: the bytes of a file's name that are not UTF-8, as `\xe9`."""
+    if text.isascii():
+        return text
+    plain = "".join(f"\\x{ord(char) - 0xDC00:02x}" if "\udc80" <= char <= "\udcff" else char for char in text)
+    return plain.encode("utf-8", "backslashreplace").decode()
+
+
 class CounterpartError(Exception):
     """An error with a message meant for the person at the screen.
 
@@ -26,7 +34,7 @@ class CounterpartError(Exception):
 
     def __str__(self) -> str:
         text = self.what if self.path is None else f"{self.path}: {self.what}"
-        return f"{text}. {self.hint}" if self.hint else text
+        return printable(f"{text}. {self.hint}" if self.hint else text)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions cross process boundaries in benchmarks; keyword-only arguments need help to be pickled.
@@ -35,9 +43,9 @@ class CounterpartError(Exception):
     def as_dict(self) -> dict[str, str]:
         """The error as plain strings for a JSON report."""
         return {
-            "error": self.what,
-            "file": "" if self.path is None else str(self.path),
-            "hint": self.hint,
+            "error": printable(self.what),
+            "file": "" if self.path is None else printable(str(self.path)),
+            "hint": printable(self.hint),
             "kind": type(self).__name__,
         }
 

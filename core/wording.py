@@ -14,3 +14,8 @@ def plural(number: int, one: str, many: str = "") -> str:
 def counted(number: int, noun: str) -> str:
     """`1 pair`, `2 pairs`."""
     return f"{number} {plural(number, noun)}"
+
+
+def is_text(text: str) -> bool:
+    """Whether a text can be written down: it has no NUL, and nothing that stands for bytes in an unknown encoding."""
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))

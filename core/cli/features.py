@@ -12,6 +12,7 @@ from counterpart.core.cli.options import (
     add_images,
     add_report_options,
     engine_from,
+    images_from,
     integers,
     parsed,
     resolution,
@@ -57,7 +58,6 @@ def declare_extract(parser: argparse.ArgumentParser) -> None:
 
 
 def _extract(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.explore.extraction import ExtractParams, extract_to_files
 
     if args.precision == "auto" and args.dtype == "float32":
@@ -68,7 +68,7 @@ def _extract(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     if not taps or args.layer is not None or args.facet is not None:
         taps = (tap_or(args, engine.defaults.match_tap), *taps)
     params = ExtractParams(taps, chosen.size, chosen.stride, args.bin, args.dtype, args.heads_saliency)
-    written = extract_to_files(engine, find_images(args.images, args.out), params, args.out, ctx)
+    written = extract_to_files(engine, images_from(args, ctx), params, args.out, ctx)
     data = [
         {
             "image": item.name,
@@ -133,32 +133,29 @@ def _viewed(viewed: Viewed, out: Path) -> Outcome:
 
 def _pca(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.features.pca import PcaParams
-    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.explore.view_files import pca_to_files
 
     engine = engine_from(args)
     params = PcaParams(foreground="component" if args.foreground else "none")
     view = _view(args, engine, engine.defaults.cosegment_tap)
-    return _viewed(pca_to_files(engine, find_images(args.images, args.out), view, args.out, ctx, params), args.out)
+    return _viewed(pca_to_files(engine, images_from(args, ctx), view, args.out, ctx, params), args.out)
 
 
 def _clusters(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.explore.view_files import clusters_to_files
 
     engine = engine_from(args)
     view = _view(args, engine, engine.defaults.cosegment_tap)
-    refs = find_images(args.images, args.out)
+    refs = images_from(args, ctx)
     return _viewed(clusters_to_files(engine, refs, view, args.clusters, args.out, ctx, seed=args.seed), args.out)
 
 
 def _saliency(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.explore.view_files import saliency_to_files
 
     engine = engine_from(args)
     view = _view(args, engine, engine.defaults.saliency_tap)
-    viewed = saliency_to_files(engine, find_images(args.images, args.out), view, args.out, ctx, heads=args.per_head)
+    viewed = saliency_to_files(engine, images_from(args, ctx), view, args.out, ctx, heads=args.per_head)
     return _viewed(viewed, args.out)
 
 
@@ -169,13 +166,12 @@ def _similarity(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     engine = engine_from(args)
     view = _view(args, engine, engine.defaults.match_tap)
     query = find_images([args.query])[0]
-    viewed = similarity_to_files(engine, find_images(args.images, args.out), query, args.at, view, args.out, ctx)
+    viewed = similarity_to_files(engine, images_from(args, ctx), query, args.at, view, args.out, ctx)
     return _viewed(viewed, args.out)
 
 
 def _tsne(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.features.tsne import TsneParams
-    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.explore.view_files import tsne_to_files
 
     engine = engine_from(args)
@@ -183,4 +179,4 @@ def _tsne(args: argparse.Namespace, ctx: JobContext) -> Outcome:
         raise UsageError(f"--every {args.every} takes no descriptor", hint="Use 1 for all of them, or more")
     params = TsneParams(perplexity=args.perplexity, exaggeration=args.exaggeration, every=args.every, seed=args.seed)
     view = _view(args, engine, engine.defaults.cosegment_tap)
-    return _viewed(tsne_to_files(engine, find_images(args.images, args.out), view, params, args.out, ctx), args.out)
+    return _viewed(tsne_to_files(engine, images_from(args, ctx), view, params, args.out, ctx), args.out)

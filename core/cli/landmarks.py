@@ -14,6 +14,7 @@ from counterpart.core.cli.options import (
     add_images,
     add_report_options,
     engine_from,
+    images_from,
 )
 from counterpart.core.cli.runner import Outcome
 from counterpart.core.jobs import JobContext
@@ -81,12 +82,11 @@ def landmark_job(args: argparse.Namespace, engine: Engine) -> LandmarkJob:
 
 
 def _fit(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.keypoints.landmarks import learn_landmarks
     from counterpart.core.pipeline.keypoints.transfer_files import read_templates
 
     engine = engine_from(args)
-    refs = find_images(args.images)
+    refs = images_from(args, ctx)
     skeleton, annotated = read_templates(args.annotations, args.root, ctx, args.category)
     fitted = learn_landmarks(engine, refs, annotated, skeleton, landmark_job(args, engine), ctx)
     fitted.predictor.save(args.out)
@@ -113,7 +113,6 @@ def _fit(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _predict(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.finding import find_images
     from counterpart.core.landmarks import LandmarkPredictor
     from counterpart.core.pipeline.keypoints.landmarks import find_landmarks
     from counterpart.core.pipeline.keypoints.transfer_files import write_transferred
@@ -122,7 +121,7 @@ def _predict(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     if args.model is None:
         args.model = predictor.codebook.spec.model
     engine = engine_from(args)
-    run = find_landmarks(engine, find_images(args.images), predictor, ctx)
+    run = find_landmarks(engine, images_from(args, ctx), predictor, ctx)
     write_transferred(run, args.out, engine, args.root, ctx.failures, "Landmarks predicted by Counterpart")
     points = int(sum((item.prediction.visibility > 0).sum() for item in run.found))
     where = counted(len(run.found), "image")

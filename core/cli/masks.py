@@ -15,6 +15,7 @@ from counterpart.core.cli.options import (
     add_mask_output,
     add_report_options,
     engine_from,
+    images_from,
     integers,
     parsed,
     resolution,
@@ -129,13 +130,12 @@ def parts_job(args: argparse.Namespace, engine: Engine) -> PartsJob:
 
 
 def _cosegment(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.outputs import check_writable
     from counterpart.core.pipeline.parts.mask_files import write_masks
     from counterpart.core.pipeline.parts.masks import find_object
 
     engine = engine_from(args)
-    refs = find_images(args.images, args.out)
+    refs = images_from(args, ctx)
     job = cosegment_job(args, engine)
     check_writable(args.out, refs)
     run = find_object(engine, refs, job, ctx.stage(0.0, 0.85))
@@ -145,14 +145,13 @@ def _cosegment(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _parts(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.finding import find_images
     from counterpart.core.parts.codebook import Codebook
     from counterpart.core.pipeline.outputs import check_writable
     from counterpart.core.pipeline.parts.discovery import find_known_parts, find_parts
     from counterpart.core.pipeline.parts.mask_files import write_masks
 
     engine = engine_from(args)
-    refs = find_images(args.images, args.out)
+    refs = images_from(args, ctx)
     finding, writing = ctx.stage(0.0, 0.8), ctx.stage(0.8, 1.0)
     if args.augment < 0:
         raise UsageError(f"{args.augment} augmented copies are not possible", hint="Use 0 or more")

@@ -14,6 +14,8 @@ from counterpart.core.features.taps import FACETS, Tap
 
 if TYPE_CHECKING:
     from counterpart.core.geometry import Size
+    from counterpart.core.images.reading import ImageRef
+    from counterpart.core.jobs import JobContext
     from counterpart.core.pipeline.engine import Engine
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
@@ -49,6 +51,19 @@ def integers(text: str) -> tuple[int, ...]:
 def add_images(parser: argparse.ArgumentParser) -> None:
     """The images that a command works on."""
     parser.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders (recursive), globs")
+
+
+def images_from(args: argparse.Namespace, ctx: JobContext) -> list[ImageRef]:
+    """The images that were named, but for those below `--out`; what is left out of folders goes into the report.
+
+    Raises:
+        UsageError: There are none.
+    """
+    from counterpart.core.images.finding import search_images
+
+    found = search_images(args.images, getattr(args, "out", None), ctx.check)
+    found.left_out.tell(ctx)
+    return found.refs
 
 
 def add_mask_output(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from counterpart.core.cli.options import (
     add_images,
     add_report_options,
     engine_from,
+    images_from,
     resolution,
     tap_or,
 )
@@ -98,13 +99,12 @@ def _match(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 
 
 def _transfer(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.keypoints.transfer import TransferJob, transfer_keypoints
     from counterpart.core.pipeline.keypoints.transfer_files import read_boxes, read_templates, write_transferred
     from counterpart.core.transfer import TransferParams
 
     engine = engine_from(args)
-    refs = find_images(args.images)
+    refs = images_from(args, ctx)
     skeleton, templates = read_templates(args.templates, args.root, ctx, args.category)
     job = TransferJob.for_model(engine.defaults)
     params = TransferParams.nearest_neighbour() if args.plain else job.params

@@ -17,6 +17,7 @@ from counterpart.core.cli.options import (
     add_report_options,
     add_resolution,
     engine_from,
+    images_from,
     resolution,
     tap_or,
 )
@@ -70,14 +71,13 @@ def declare_split(parser: argparse.ArgumentParser) -> None:
 
 
 def _split(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.outputs import check_writable
     from counterpart.core.pipeline.parts.label_files import read_label_folder
     from counterpart.core.pipeline.parts.mask_files import write_masks
     from counterpart.core.pipeline.parts.splitting import SplitJob, split_run
 
     engine = engine_from(args)
-    refs = find_images(args.images, args.out)
+    refs = images_from(args, ctx)
     job = SplitJob.for_engine(engine, args.pieces)
     chosen = resolution(args, job.size, job.stride)
     job = dataclasses.replace(job, tap=tap_or(args, job.tap), size=chosen.size, stride=chosen.stride, seed=args.seed)
@@ -140,14 +140,13 @@ def propagation_job(args: argparse.Namespace, engine: Engine) -> PropagationJob:
 
 
 def _propagate(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.outputs import check_writable
     from counterpart.core.pipeline.parts.label_files import read_label_folder
     from counterpart.core.pipeline.parts.mask_files import write_masks
     from counterpart.core.pipeline.parts.propagated_masks import propagate
 
     engine = engine_from(args)
-    refs = find_images(args.images, args.out)
+    refs = images_from(args, ctx)
     job = propagation_job(args, engine)
     check_writable(args.out, refs)
     labels = read_label_folder(args.labels, refs, ctx, ignore=args.ignore)
@@ -182,10 +181,9 @@ def _lines(about: dict[str, object]) -> list[str]:
 
 
 def _evaluate(args: argparse.Namespace, ctx: JobContext) -> Outcome:
-    from counterpart.core.images.finding import find_images
     from counterpart.core.pipeline.evaluate.parts import FewShot, evaluate_few_shot, evaluate_label_maps
 
-    refs = find_images(args.images)
+    refs = images_from(args, ctx)
     if args.labelled < 1 or args.draws < 1:
         raise UsageError("--labelled and --draws are at least 1")
     if args.predicted is not None:

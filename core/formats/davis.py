@@ -19,6 +19,7 @@ from PIL import Image
 
 from counterpart.core.errors import FormatError, ImageError
 from counterpart.core.files import atomic_folder
+from counterpart.core.folders import files_below
 from counterpart.core.formats.base import (
     AnnotatedImage,
     Dataset,
@@ -119,7 +120,7 @@ def read_davis(path: Path, source: Source, ctx: JobContext, report: ImportReport
     """
     folder = path.parent if path.name == "Annotations" else path
     level = _level(folder / "Annotations")
-    files = sorted(level.rglob("*.png")) if level.is_dir() else []
+    files = sorted(files_below(level, "*.png")) if level.is_dir() else []
     if not files:
         raise FormatError(
             "there are no masks in Annotations here", path=path, hint="Choose the folder that contains it"

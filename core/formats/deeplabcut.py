@@ -19,6 +19,7 @@ import numpy as np
 
 from counterpart.core.errors import FormatError, UsageError
 from counterpart.core.files import write_bytes, write_text
+from counterpart.core.folders import files_below
 from counterpart.core.formats.base import (
     AnnotatedImage,
     Dataset,
@@ -131,7 +132,7 @@ def read_deeplabcut(path: Path, source: Source, _ctx: JobContext, report: Import
         FormatError: The heading or a value makes no sense; the line is named.
     """
     if path.is_dir():
-        files = sorted(path.rglob("CollectedData_*.csv"))
+        files = sorted(files_below(path, "CollectedData_*.csv"))
         if not files:
             raise FormatError("there is no CollectedData_*.csv here", path=path, hint="Choose the project's folder")
     elif path.suffix.lower() in (".h5", ".hdf5"):

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from counterpart.core.folders import files_below
+
 _PEEK = 1 << 18
 _LOOKED_AT = 200
 _BY_SUFFIX = {".npz": "npz", ".slp": "sleap", ".tps": "tps", ".h5": "deeplabcut", ".hdf5": "deeplabcut"}
@@ -62,7 +64,7 @@ def _of_folder(folder: Path) -> str | None:
 
 
 def _some(folder: Path, pattern: str) -> Iterator[Path]:
-    return itertools.islice(folder.rglob(pattern), _LOOKED_AT)
+    return itertools.islice(files_below(folder, pattern), _LOOKED_AT)
 
 
 def _of_json(file: Path) -> str | None:

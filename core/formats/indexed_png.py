@@ -14,6 +14,7 @@ import numpy as np
 
 from counterpart.core.errors import FormatError
 from counterpart.core.files import atomic_folder, write_json
+from counterpart.core.folders import files_below
 from counterpart.core.formats.base import (
     AnnotatedImage,
     Dataset,
@@ -72,7 +73,7 @@ def read_indexed_png(path: Path, source: Source, ctx: JobContext, report: Import
         FormatError: There are none, or the legend is damaged.
     """
     folder = path if path.is_dir() else path.parent
-    files = sorted(path.rglob("*.png")) if path.is_dir() else [path]
+    files = sorted(files_below(path, "*.png")) if path.is_dir() else [path]
     if not files or not all(file.is_file() for file in files):
         raise FormatError("there are no PNG files here", path=path, hint="Choose the folder with the label pictures")
     parts, names = read_legend(folder / LEGEND) if (folder / LEGEND).is_file() else ((), {})

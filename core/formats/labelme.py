@@ -22,6 +22,7 @@ from PIL import Image
 
 from counterpart.core.errors import FormatError
 from counterpart.core.files import atomic_folder
+from counterpart.core.folders import files_below
 from counterpart.core.formats.base import (
     AnnotatedImage,
     Dataset,
@@ -148,7 +149,7 @@ def read_labelme(path: Path, source: Source, ctx: JobContext, report: ImportRepo
     Raises:
         FormatError: There are none, or one given by itself is damaged.
     """
-    files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
+    files = sorted(files_below(path, "*.json")) if path.is_dir() else [path]
     folder = path if path.is_dir() else path.parent
     usable: list[Path] = []
     areas: dict[str, int] = {}

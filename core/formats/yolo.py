@@ -16,6 +16,7 @@ import numpy as np
 
 from counterpart.core.errors import FormatError, UsageError
 from counterpart.core.files import atomic_folder
+from counterpart.core.folders import files_below
 from counterpart.core.formats.base import (
     AnnotatedImage,
     Dataset,
@@ -291,7 +292,7 @@ def _open(path: Path) -> tuple[list[Path], Path, Path, Node | None]:
         labels, folder = folder, folder.parent
     else:
         labels = folder / "labels" if (folder / "labels").is_dir() else folder
-    files = sorted(file for file in labels.rglob("*.txt") if file.name != "classes.txt")
+    files = sorted(file for file in files_below(labels, "*.txt") if file.name != "classes.txt")
     if not files:
         raise FormatError("there are no label files here", path=path, hint="Choose the folder that has labels/ in it")
     settings = folder / "data.yaml"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from counterpart.core.errors import CounterpartError, ImageError
-from counterpart.core.images.finding import find_images
+from counterpart.core.images.finding import search_images
 from counterpart.core.images.reading import image_size
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import ImageRecord
@@ -43,7 +43,7 @@ def find_moved(records: Sequence[ImageRecord], folder: Path, ctx: JobContext) ->
     Raises:
         UsageError: There are no images in the folder.
     """
-    files = [ref.path for ref in find_images([folder])]
+    files = [ref.path for ref in search_images([folder], check=ctx.check).refs]
     by_size: dict[int, list[Path]] = {}
     by_name: dict[str, list[Path]] = {}
     for file in files:

@@ -10,15 +10,16 @@ import datetime as dt
 import hashlib
 import os
 import re
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import platformdirs
 from PySide6.QtCore import QObject, Signal, Slot
 
-from counterpart.core.errors import CounterpartError, UsageError
-from counterpart.core.images.finding import find_images
-from counterpart.core.images.reading import IMAGE_SUFFIXES, ImageRef
+from counterpart.core.errors import CounterpartError, JobCancelledError, UsageError
+from counterpart.core.images.finding import Found, LeftOut, search_images
+from counterpart.core.images.reading import IMAGE_SUFFIXES
 from counterpart.core.images.video import VIDEO_SUFFIXES
 from counterpart.core.project.commands import AddImages, Command
 from counterpart.core.project.document import Document
@@ -81,6 +82,7 @@ class Session(QObject):
         self._home: Path | None = None
         self._title = ""
         self._why_in_memory = ""
+        self._ending = threading.Event()
         self._scan = FileLoader("folders", self)
         self._scan.loaded.connect(self._scanned)
         self._scan.failed.connect(self._scan_failed)
@@ -147,7 +149,7 @@ class Session(QObject):
     def open_folder(self, folder: Path) -> None:
         """Read a folder and open its project."""
         self.busy.emit(f"Reading {folder.name} …")
-        self._scan.request(("open", folder), lambda: find_images([folder]))
+        self._scan.request(("open", folder), lambda: search_images([folder], check=self._go_on))
 
     def open_samples(self) -> None:
         """Open the program's own photographs."""
@@ -171,30 +173,46 @@ class Session(QObject):
     def add(self, paths: Sequence[Path]) -> None:
         """Add files and folders to the open project, or to a new one."""
         self.busy.emit("Reading images …")
-        self._scan.request(("add", tuple(paths)), lambda: find_images(paths))
+        self._scan.request(("add", tuple(paths)), lambda: search_images(paths, check=self._go_on))
+
+    def _go_on(self) -> None:
+        """On the thread, before each folder: a walk through a slow disk does not outlive the window."""
+        if self._ending.is_set():
+            raise JobCancelledError
 
     @Slot(object, object)
-    def _scanned(self, key: tuple[str, object], refs: list[ImageRef]) -> None:
+    def _scanned(self, key: tuple[str, object], found: Found) -> None:
         self.busy.emit("")
         what, source = key
-        if what == "open" and isinstance(source, Path):
-            self._open_scanned(source, refs)
-        else:
-            self._add_scanned(refs)
+        try:
+            if what == "open" and isinstance(source, Path):
+                self._open_scanned(source, found)
+            else:
+                self._add_scanned(found)
+        except CounterpartError as error:
+            self.trouble.emit("error", str(error))
+            return
+        said = _words(found.left_out)
+        if said:
+            self.trouble.emit("warning" if found.left_out.problems else "info", said)
 
     def _is_open(self, path: Path) -> bool:
         """Whether a project file is the one that is open: opened twice, it could only be looked at."""
         document = self.document
         return document is not None and document.path is not None and document.path == path.resolve()
 
-    def _open_scanned(self, folder: Path, refs: list[ImageRef]) -> None:
+    def _open_scanned(self, folder: Path, found: Found) -> None:
         if self._is_open(folder_project(folder)):
             if self.document is not None and not self.document.read_only:
-                self.document.add_images(refs)
+                self.document.add_images(found.refs)
             return
         document = self._kept(folder_project(folder))
-        if not document.read_only:
-            document.add_images(refs)
+        try:
+            if not document.read_only:
+                document.add_images(found.refs)
+        except BaseException:
+            document.close()
+            raise
         self._take(document, folder.resolve().name or str(folder), folder)
         self._settings.remember(folder)
 
@@ -207,18 +225,14 @@ class Session(QObject):
             self._why_in_memory = str(error)
             return Document.untitled()
 
-    def _add_scanned(self, refs: list[ImageRef]) -> None:
+    def _add_scanned(self, found: Found) -> None:
         if self._document is None:
-            home = refs[0].path.parent
+            home = found.refs[0].path.parent
             now = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S-%f")
             self._take(self._kept(projects_dir() / f"untitled-{now}{PROJECT_SUFFIX}"), "Untitled", home)
         assert self._history is not None
-        try:
-            command = AddImages(list(refs))
-            if not self._history.push(command):
-                self.trouble.emit("info", "These images are in the project already.")
-        except CounterpartError as error:
-            self.trouble.emit("error", str(error))
+        if not self._history.push(AddImages(list(found.refs))):
+            self.trouble.emit("info", "These images are in the project already.")
 
     @Slot(object, str)
     def _scan_failed(self, _key: object, error: str) -> None:
@@ -338,4 +352,13 @@ class Session(QObject):
     def shutdown(self) -> None:
         """Close the document and end the thread that reads folders."""
         self.close()
+        self._ending.set()
         self._scan.close()
+
+
+def _words(left_out: LeftOut) -> str:
+    """What of a folder is left out, for a message."""
+    first = [f"{error}." for error in left_out.problems[:1]]
+    more = len(left_out.problems) - 1
+    first += [f"{more} more of the kind."] * (more > 0)
+    return "\n".join([" ".join(first), *([f"{left_out.line}."] if left_out.line else [])]).strip()

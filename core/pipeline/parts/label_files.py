@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import FormatError
+from counterpart.core.folders import files_below
 from counterpart.core.formats.fields import read_bytes, read_json
 from counterpart.core.formats.indexed_png import LEGEND
 from counterpart.core.formats.pictures import read_label_picture
@@ -53,7 +54,7 @@ def read_label_folder(
     """
     if not folder.is_dir():
         raise FormatError("there is no such folder of labels", path=folder, hint="Check --labels")
-    files = [file for file in sorted(folder.rglob("*.png")) if "overlays" not in file.relative_to(folder).parts]
+    files = [file for file in sorted(files_below(folder, "*.png")) if "overlays" not in file.relative_to(folder).parts]
     if not files:
         raise FormatError("there are no label pictures here", path=folder, hint="Labels are PNG files")
     names, colours, legend = _legend(folder)

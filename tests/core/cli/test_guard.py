@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from counterpart.core.cli import main
+from counterpart.core.cli.options import images_from
 from counterpart.core.errors import UsageError
 from counterpart.core.formats.base import ExportOptions
 from counterpart.core.formats.exporting import export_project
@@ -148,3 +151,23 @@ def test_an_export_of_nothing_says_so(tmp_path, capsys):
     assert "No image was exported" in capsys.readouterr().err
     assert main(words) == 0
     assert "No image" not in capsys.readouterr().err
+
+
+def test_what_is_left_out_is_reported_and_named_images_fail(tmp_path):
+    photos = tmp_path / "photos"
+    picture(photos / "cow.jpg")
+    (photos / "notes.txt").touch()
+    picture(photos / "out" / "cow.png")
+    ctx = JobContext()
+    refs = images_from(argparse.Namespace(images=[photos], out=photos / "out"), ctx)
+    assert [ref.name for ref in refs] == ["cow.jpg"]
+    assert (ctx.warnings, ctx.failures) == (["1 file left out: 1 .txt"], [])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links as POSIX has them")
+def test_an_image_that_cannot_be_taken_fails_by_name_and_the_rest_is_done(tmp_path):
+    picture(tmp_path / "cow.jpg")
+    (tmp_path / "gone.jpg").symlink_to("nowhere")
+    ctx = JobContext()
+    assert len(images_from(argparse.Namespace(images=[tmp_path]), ctx)) == 1
+    assert [str(error.path) for error in ctx.failures] == [str(tmp_path / "gone.jpg")]
