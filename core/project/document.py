@@ -18,7 +18,7 @@ from counterpart.core.images.reading import ImageRef
 from counterpart.core.project.changes import Change, Diff, SavedChanged, changes_of
 from counterpart.core.project.commands import AddImages, Command, NewImage, NoteFacts, NoteSettings
 from counterpart.core.project.commands.images import root_row
-from counterpart.core.project.edit import Edit, Record, merged_row
+from counterpart.core.project.edit import Edit, Record, check_storable, merged_row
 from counterpart.core.project.listeners import Listeners
 from counterpart.core.project.model import ImageRecord
 from counterpart.core.project.schema import Key, Row
@@ -84,9 +84,15 @@ class Document(ProjectView):
 
         Raises:
             OutputError: The file exists already, is open elsewhere, or cannot be made. The document is as it was.
+            UsageError: The names of the folders between it and the images are not text.
         """
         folder = Path(path).resolve().parent
-        self._store.put({("roots", (root,)): root_row(place, folder) for root, place in self._content.roots.items()})
+        roots: dict[tuple[str, Key], Row | None] = {
+            ("roots", (root,)): root_row(place, folder) for root, place in self._content.roots.items()
+        }
+        for row in roots.values():
+            check_storable(row or ())
+        self._store.put(roots)
         self._store.save_as(path, overwrite=overwrite)
         self._saved()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import EllipsisType
 from typing import cast
 
+from counterpart.core.errors import UsageError, printable
 from counterpart.core.project.changes import Diff
 from counterpart.core.project.model import Box4, ImageRecord, Labels, PartLabel
 from counterpart.core.project.overlay import Overlay
@@ -15,8 +16,11 @@ from counterpart.core.project.points import Skeleton
 from counterpart.core.project.rows import image_row, part_label, part_row, read_labels, skeleton_row, skeleton_value
 from counterpart.core.project.schema import TABLES, Key, Row
 from counterpart.core.project.store import Reader
+from counterpart.core.wording import is_text
 
 _ROW_BYTES, _VALUE_BYTES = 64, 40
+_INTEGERS = 1 << 63
+"""SQLite's whole numbers are smaller, either way."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +101,15 @@ class Edit:
         return self._after[table].over(self.store.find(table, column, value), column, value)
 
     def put(self, table: str, key: Key, row: Row | None, was: Row | EllipsisType | None = ...) -> None:
-        """Write a row, or delete it with None. `was` is what it was, where the caller knows, which saves looking."""
+        """Write a row, or delete it with None. `was` is what it was, where the caller knows, which saves looking.
+
+        Raises:
+            UsageError: It cannot be stored. Found here, it costs this command and not the ones after it, whose rows
+                would wait behind it for ever.
+        """
+        check_storable(key)
+        if row is not None:
+            check_storable(row)
         if key not in self._after[table]:
             self._before[table][key] = self._current(table, key) if isinstance(was, EllipsisType) else was
         self._after[table][key] = row
@@ -191,6 +203,25 @@ class Edit:
     def put_skeleton(self, skeleton: Skeleton) -> None:
         """Write a skeleton."""
         self.put("skeletons", (skeleton.id,), skeleton_row(skeleton))
+
+
+def check_storable(values: Key | Row) -> None:
+    """Refuse what SQLite cannot take.
+
+    Raises:
+        UsageError: A text with bytes in an unknown encoding or a NUL, or a number that is too large.
+        TypeError: A value of a type that no row has.
+    """
+    for value in values:
+        if isinstance(value, str):
+            if not is_text(value):
+                name = printable(value).replace("\0", "\\0")
+                raise UsageError(f"'{name[:200]}' cannot be stored: it is not text", hint="Give it another name")
+        elif isinstance(value, int):
+            if not -_INTEGERS <= value < _INTEGERS:
+                raise UsageError(f"{value} is too large a number to be stored", hint="Give a smaller one")
+        elif value is not None and not isinstance(value, (float, bytes)):
+            raise TypeError(f"{type(value).__name__} in a row")
 
 
 def merged_row(current: Row | None, source: Row | None, target: Row | None) -> Row | None:
