@@ -23,7 +23,6 @@ ALLOWED = {
     "choose_page": "how tests turn to a page of the Learn panel",
     "doubt_queue": "how tests ask for the whole queue that the window fills image by image",
     "ClearLabels": "how a project is rid of labels that are damaged; the window does not offer it yet",
-    "matches_of": "how soak runs read every table of a damaged project",
 }
 ENTRIES = {"counterpart", "counterpart.__main__", "counterpart.desktop.app"}
 

@@ -105,6 +105,7 @@ Change = (
     | SavedChanged
 )
 
+_LABEL_TABLES = ("label_maps", "label_parts", "label_tiles", "touched_tiles")
 _STATE_COLUMN = 7
 """Place of `state` in a row of images."""
 
@@ -143,6 +144,19 @@ def changes_of(
     if keys.get("settings"):
         changes.append(SettingsChanged(tuple(str(key[0]) for key in keys["settings"])))
     return changes
+
+
+def images_of(diff: Diff) -> frozenset[int]:
+    """The images that rows belong to which changed; none for what concerns the whole project, as the name of a part."""
+    found: set[int] = set()
+    for (table, key), rows in diff.items():
+        if table == "images" or table in _LABEL_TABLES:
+            found.add(cast("int", key[0]))
+        elif table == "keypoints":
+            found.update(cast("int", row[0]) for row in rows if row is not None)
+        elif table == "matches":
+            found.update(cast("tuple[int, int]", key))
+    return frozenset(found)
 
 
 def _image_changes(diff: Diff, keys: list[Key]) -> list[Change]:

@@ -44,6 +44,11 @@ class History:
         return self._done[-1] if self._done else None
 
     @property
+    def next(self) -> Command | None:
+        """The command that `redo` would do again."""
+        return self._undone[-1] if self._undone else None
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is a command to take back, and the document takes changes."""
         return bool(self._done) and not self._document.read_only
@@ -56,12 +61,12 @@ class History:
     @property
     def undo_text(self) -> str:
         """What `undo` would take back, empty for nothing."""
-        return self._done[-1].text if self._done else ""
+        return self.last.text if self.last is not None else ""
 
     @property
     def redo_text(self) -> str:
         """What `redo` would do again, empty for nothing."""
-        return self._undone[-1].text if self._undone else ""
+        return self.next.text if self.next is not None else ""
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Have a function called whenever a step came, went, or was undone or redone; the returned one ends that."""

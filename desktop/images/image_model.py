@@ -97,7 +97,9 @@ class ImageModel(QAbstractListModel):
     def set_problem(self, image: int, text: str) -> None:
         """Mark an image as unreadable, with the reason; an empty reason takes the mark away."""
         record = self._records.get(image)
-        text = reason(text, record.path if record is not None else "")
+        if record is None:  # its thumbnail was on the way while it was removed
+            return
+        text = reason(text, record.path)
         if self._problems.get(image, "") == text:
             return
         if text:

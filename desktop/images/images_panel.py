@@ -175,6 +175,12 @@ class ImagesPanel(QWidget):
         self.view.setCurrentIndex(self.model.index(row))
         self.view.scrollTo(self.model.index(row))
 
+    def show_image(self, image: int) -> None:
+        """Select an image, also one that search or filter hide."""
+        if self.model.row(image) < 0:
+            self.show_all()
+        self.select(image)
+
     @Slot(object)
     def set_heats(self, heats: Mapping[int, Heat | GridPaint]) -> None:
         """Lay maps of numbers or colours over thumbnails."""

@@ -16,7 +16,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.commands import RelinkImages, RemoveImages
+from counterpart.core.project.commands import RelinkImages
 from counterpart.core.project.document import Document
 from counterpart.core.project.model import ImageRecord
 from counterpart.core.project.relink import learn_facts
@@ -128,6 +128,7 @@ class MissingImages(QObject):
         self._rest.setSingleShot(True)
         self._rest.timeout.connect(self._learn)
         self.busy: Callable[[], bool] = lambda: False
+        self.remove: Callable[[list[int]], object] = lambda _images: None
         self.cards = [MissingCard(pane, self.locate, self._remove) for pane in (0, 1)]
         for card in self.cards:
             card.setParent(canvas)
@@ -246,10 +247,12 @@ class MissingImages(QObject):
         )
         self._rest.start(_REST_MS)
 
-    def images_added(self, images: Iterable[int]) -> None:
-        """Images came into the project."""
-        self._unknown.extend(images)
-        self._rest.start(_REST_MS)
+    def images_changed(self, added: Sequence[int], removed: Sequence[int]) -> None:
+        """Images came into the project, or back into it, and went."""
+        if not self._missing.isdisjoint(removed):
+            self._set_missing(self._missing.difference(removed))
+        if added:
+            self._begin.start()
 
     # Doing --------------------------------------------------------------------------------------------------------
 
@@ -267,7 +270,7 @@ class MissingImages(QObject):
     def _remove(self, pane: int) -> None:
         image = self._viewer.image(pane)
         if image:
-            self._session.do(RemoveImages([image]))
+            self.remove([image])
 
     # The cards ----------------------------------------------------------------------------------------------------
 

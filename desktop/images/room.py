@@ -11,9 +11,10 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QWidget
 
 from counterpart.core.project.changes import ImagesChanged
-from counterpart.core.project.commands import RemoveImages, SetReviewState
+from counterpart.core.project.commands import Command, SetReviewState
 from counterpart.core.project.model import ImageRecord, ImageState
 from counterpart.desktop.canvas.canvas import Canvas
+from counterpart.desktop.images.image_questions import ImageQuestions
 from counterpart.desktop.images.images_panel import ImagesPanel
 from counterpart.desktop.images.missing_images import MissingImages
 from counterpart.desktop.images.scopes import Scopes
@@ -48,6 +49,7 @@ class ImagesRoom(QObject):
         view: Zoom, map, crosshair, brightness.
         missing: The images whose files are gone.
         scopes: Which images a command works on.
+        questions: Removes images and lets them be reviewed, asking where that may not be meant.
 
     Signals:
         overlay_changed: The overlay is shown or hidden, by something else than its button.
@@ -72,18 +74,21 @@ class ImagesRoom(QObject):
         self.view = ViewControls(window, canvas, settings, session, status)
         self.scopes = Scopes(session, self.panel)
         self.missing = MissingImages(window, session, canvas, self.viewer, self.panel.model, runner)
+        self.questions = ImageQuestions(window, session, settings)
+        self.missing.remove = self.questions.remove
         self._peeking_since = 0.0
         panel, changes = self.panel, session.changes
         panel.images_with_part = self._images_with
         panel.chosen.connect(self._chosen)
         panel.chosen_right.connect(self.show_right)
         panel.state_wanted.connect(self.set_state)
-        panel.remove_wanted.connect(self.remove)
+        panel.remove_wanted.connect(self.questions.remove)
         panel.reveal_wanted.connect(self._reveal)
         self.viewer.shown.connect(self._shown)
         self.viewer.unreadable.connect(panel.model.set_problem)
         session.opened.connect(self._opened)
         session.closing.connect(self._closing)
+        session.stepped.connect(self._stepped)
         changes.images.connect(self._images_changed)
         changes.parts.connect(self.thumbnails.refresh_all)
         changes.mask.connect(self._mask_changed)
@@ -171,11 +176,7 @@ class ImagesRoom(QObject):
         assert document is not None
         moved = [image for image in change.updated if self._elsewhere(document.image(image))]
         if change.added or change.removed:
-            keep = panel.current
-            panel.model.set_records(document.images())
-            panel.select(keep if panel.model.row(keep) >= 0 else next(iter(panel.model.shown), 0))
-            self._leave_right(change.removed)
-            self.missing.images_added(change.added)
+            self._list_changed(change)
         panel.model.update_records(document.image(image) for image in change.updated)
         if moved:
             for image in moved:
@@ -183,19 +184,36 @@ class ImagesRoom(QObject):
             self.missing.moved(moved)
         self._show_counts()
 
+    def _list_changed(self, change: ImagesChanged) -> None:
+        """Images came or went. What is shown stays; where it went, the one beside it in the list takes its place."""
+        document, panel = self._session.document, self.panel
+        assert document is not None
+        current = panel.current
+        if current in change.removed:
+            current = self._beside(current, but=change.removed)
+        panel.model.set_records(document.images())
+        current = current or next(iter(panel.model.shown), 0)
+        panel.select(current)
+        if not current:
+            self.viewer.show(0, 0)
+        self._leave_right(change.removed)
+        self.missing.images_changed(change.added, change.removed)
+
     def _leave_right(self, removed: Collection[int]) -> None:
         """Show another image on the right, in view or not, where the one that was there is gone."""
         if self.viewer.image(1) not in removed:
             return
-        other = self._beside(self.panel.current)
+        other = self._beside(self.panel.current) if self.panel.current else 0
         self.viewer.show(1, other)
         if not other and self._canvas.count > 1:
             self.set_paired(False)
         self._mark_sides()
 
-    def _beside(self, image: int) -> int:
-        """The next image of the list, or the one before where there is none; 0 for neither."""
-        return self.panel.model.neighbour(image, 1) or self.panel.model.neighbour(image, -1) or 0
+    def _beside(self, image: int, but: Collection[int] = ()) -> int:
+        """The next image of the list, or the one before where there is none, leaving some out; 0 for neither."""
+        model = self.panel.model
+        steps = (model.neighbour(image, step, lambda record: record.id not in but) for step in (1, -1))
+        return next((each for each in steps if each), 0)
 
     def _elsewhere(self, record: ImageRecord) -> bool:
         """Whether the list knows another place for an image."""
@@ -253,15 +271,28 @@ class ImagesRoom(QObject):
     # Commands -----------------------------------------------------------------------------------------------------
 
     @Slot(list, str)
-    def set_state(self, images: list[int], state: ImageState) -> bool:
-        """Mark images; returns whether anything changed."""
-        return bool(images) and self._session.do(SetReviewState(images, state))
+    def set_state(self, images: list[int], state: ImageState) -> None:
+        """Mark images."""
+        marking = SetReviewState(images, state)
+        if images and state == "reviewed":
+            self.questions.review(images, lambda: self._session.do(marking))
+        elif images:
+            self._session.do(marking)
 
-    @Slot(list)
-    def remove(self, images: list[int]) -> None:
-        """Take images out of the project; the files stay."""
-        if images:
-            self._session.do(RemoveImages(images))
+    @Slot(object, str)
+    def _stepped(self, command: Command, word: str) -> None:
+        """A step was undone or redone: where it is on one image, that is shown; of several it is said how many."""
+        document, images = self._session.document, sorted(command.on_images)
+        seen = [self.viewer.image(pane) for pane in range(self._canvas.count)]
+        if document is None or not images or all(image in seen for image in images):
+            return
+        there = [image for image in images if self.panel.model.record(image) is not None]
+        if len(images) == 1 and there:
+            self.panel.show_image(images[0])
+        many = len(images) > 2
+        on = f"{len(images):,} images" if many else " and ".join(document.name_of(image) for image in there)
+        told = f"{word}: {command.text}"
+        self._session.trouble.emit("info", f"{told} on {on}." if on and on not in told else f"{told}.")
 
     @Slot(int)
     def _reveal(self, image: int) -> None:

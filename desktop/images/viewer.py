@@ -26,7 +26,7 @@ class Viewer(QObject):
     """Loads photographs beside the window and keeps the canvas in step with the document.
 
     Signals:
-        shown: Pane and image that it now shows.
+        shown: Pane and image that it now shows, 0 for none.
         unreadable: Image and why it cannot be read, empty when it can.
     """
 
@@ -83,7 +83,11 @@ class Viewer(QObject):
             return
         self._images[pane] = image
         if image == 0:
+            self._maps[pane] = None
+            self._canvas.panes[pane].title = ""
+            self._canvas.set_labels(pane, None)
             self._canvas.set_photo(pane, None, 0)
+            self.shown.emit(pane, 0)
             return
         photo = self._photos.get(image)
         if photo is not None:
@@ -139,11 +143,14 @@ class Viewer(QObject):
 
     @Slot(object, str)
     def _failed(self, image: int, error: str) -> None:
+        document = self._document
+        if document is None or not _has(document, image):
+            return
         self.unreadable.emit(image, error)
+        record = document.image(image)
         for pane in (0, 1):
             if self._images[pane] == image:
-                record = self._document.image(image) if self._document is not None else None
-                words = f"{record.name}\n{reason(error, record.path)}" if record is not None else error
+                words = f"{record.name}\n{reason(error, record.path)}"
                 self._canvas.set_photo(pane, None, image, message=words)
                 self._maps[pane] = None
                 self._name(pane, image)

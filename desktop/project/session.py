@@ -62,6 +62,7 @@ class Session(QObject):
         closed: Nothing is open any more.
         busy: What is being read, empty when nothing is.
         trouble: Kind (`warning`, `error`) and text of something that did not work.
+        stepped: A command that was taken back or done again, and `Undid` or `Redid`.
         video_wanted: A video file that was dropped or named; its frames have to be taken first.
     """
 
@@ -71,6 +72,7 @@ class Session(QObject):
     renamed = Signal()
     busy = Signal(str)
     trouble = Signal(str, str)
+    stepped = Signal(object, str)
     video_wanted = Signal(object)
 
     def __init__(self, settings: Settings, parent: QObject | None = None) -> None:
@@ -293,13 +295,17 @@ class Session(QObject):
     def undo(self) -> None:
         """Take back the last step."""
         if self._history is not None and self._history.can_undo:
+            command = self._history.last
             self._history.undo()
+            self.stepped.emit(command, "Undid")
 
     @Slot()
     def redo(self) -> None:
         """Do again what was taken back last."""
         if self._history is not None and self._history.can_redo:
+            command = self._history.next
             self._history.redo()
+            self.stepped.emit(command, "Redid")
 
     # Saving and closing -------------------------------------------------------------------------------------
 

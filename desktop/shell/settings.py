@@ -35,6 +35,7 @@ class Preferences:
         precision: Arithmetic of the encoder.
         learn_auto: Whether the parts of untouched images are predicted anew after each correction.
         learn_at_once: Whether such an update goes into the project without a question.
+        ask_empty_review: Whether an image without labels is marked as reviewed only after a question.
         memory_mb: Bound of the features kept in memory, megabytes.
         disk_gb: Bound of the features kept on disk, gigabytes.
         cache_folder: Where features are kept on disk, empty for the user's cache folder.
@@ -55,6 +56,7 @@ class Preferences:
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     learn_auto: bool = True
     learn_at_once: bool = False
+    ask_empty_review: bool = True
     memory_mb: int = 1024
     disk_gb: int = 10
     cache_folder: str = ""

@@ -188,12 +188,8 @@ class Timeline(QObject):
     @Slot(int)
     def go(self, frame: int) -> None:
         """Show a frame."""
-        if not 0 <= frame < len(self.images):
-            return
-        panel, image = self._bench.images, self.images[frame]
-        if panel.model.row(image) < 0:  # the list's filter hides it, but the timeline shows it
-            panel.show_all()
-        panel.select(image)
+        if 0 <= frame < len(self.images):
+            self._bench.images.show_image(self.images[frame])
 
     @Slot(int)
     def _scrubbed(self, frame: int) -> None:

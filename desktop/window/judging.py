@@ -55,7 +55,11 @@ class Judging(QObject):
         if self._matches.editor.judge(MatchState.ACCEPTED):
             return
         image = self._bench.images.current
-        if image and self._keypoints.editor.review(image):
+        if image:
+            self._images.questions.review([image], lambda: self._review(image))
+
+    def _review(self, image: int) -> None:
+        if self._keypoints.editor.review(image):
             self._images.step_todo(1)
 
     @Slot()

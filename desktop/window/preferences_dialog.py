@@ -29,7 +29,7 @@ from counterpart.desktop.widgets.form import Form, Knob, field_row, form_grid
 from counterpart.desktop.widgets.labels import field_label, muted
 from counterpart.desktop.widgets.theme import GRID
 
-_WINDOW = ("theme", "wheel_zooms", "thumbnail_overlays", "minimap", "crosshair", "linked_views")
+_WINDOW = ("theme", "wheel_zooms", "thumbnail_overlays", "minimap", "crosshair", "linked_views", "ask_empty_review")
 _OVERLAY = ("overlay_opacity", "overlay_fill", "line_colour", "refine_method")
 _ENGINE = ("device", "precision", "memory_mb")
 _CACHE = ("disk_gb",)
@@ -41,6 +41,7 @@ _KNOBS = {
     "minimap": Knob("Show a map of the image while zoomed"),
     "crosshair": Knob("Show a crosshair at the pointer"),
     "linked_views": Knob("Zoom and move two images together"),
+    "ask_empty_review": Knob("Ask before an image without labels is marked as reviewed"),
     "overlay_opacity": Knob("Opacity", help="How strongly parts cover the photograph"),
     "overlay_fill": Knob("Fill parts (otherwise outlines only)"),
     "refine_method": Knob(

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from counterpart.core.project.changes import images_of
 from counterpart.core.project.edit import Edit, Record
 
 
@@ -51,6 +52,11 @@ class Command(ABC):
 
     def release(self) -> None:  # noqa: B027  # most commands hold nothing worth releasing
         """Let go of inputs that are not needed once the rows are recorded."""
+
+    @property
+    def on_images(self) -> frozenset[int]:
+        """The images that its step changes; none before it is done, and for what concerns the whole project."""
+        return frozenset() if self.record is None else images_of(self.record.diff)
 
     @property
     def undoable(self) -> bool:

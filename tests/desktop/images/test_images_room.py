@@ -8,6 +8,7 @@ from tests.desktop.benches import images_of, show_bench
 @pytest.fixture
 def room(qtbot, bench, image_folder):
     made = images_of(bench)
+    bench.settings.change(ask_empty_review=False)
     bench.actions.add(made.actions(bench.needs))
     show_bench(bench)
     bench.session.open_folder(image_folder)
@@ -43,7 +44,7 @@ def test_two_images_are_shown_swapped_and_left_again(qtbot, bench, room):
 def test_the_image_on_the_right_goes_and_another_takes_its_place(bench, room):
     bench.actions["view_pair"].trigger()
     gone = bench.viewer.image(1)
-    room.remove([gone])
+    room.questions.remove([gone])
     assert bench.viewer.image(1) not in (0, gone)
     bench.session.undo()
     assert gone in bench.document.image_ids

@@ -71,6 +71,7 @@ def test_what_a_person_drew_stays_unless_it_is_to_be_replaced(qtbot, opened, mas
     part = document.parts[0].id
     mask = np.ones((90, 120), np.bool_)
     opened.bench.session.do(Paint(first, part, (0, 0, 90, 120), mask, (90, 120)))
+    opened.bench.settings.change(ask_empty_review=False)
     opened.images.set_state([second], "reviewed")
     dialog = open_dialog(opened)
     read(qtbot, dialog, masks)
