@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.backbone.registry import ModelInfo
+from counterpart.core.backbone.tensor_files import StoredTensor, TensorFile
 from counterpart.core.backbone.weights import State
 from counterpart.core.errors import CheckpointError, ModelNotInstalledError
 
@@ -38,6 +39,56 @@ _STEM = {
     "layernorm.weight": "norm.weight",
     "layernorm.bias": "norm.bias",
 }
+
+_OFFICIAL = "patch_embed.proj.weight"
+_HUGGING_FACE = "embeddings.patch_embeddings.projection.weight"
+_RESNET = "conv1.weight"
+SUPPORTED = "Supported are ViTs in the layout of DINO, DINOv2, timm or Hugging Face, and ResNet-50"
+"""A sentence on the layouts that are known."""
+
+# What the names of tensors begin with that serve training or classifying, and no features.
+_HEADS = ("head.", "fc.", "head_dist.", "fc_norm.", "mask_token")
+
+
+def read_backbone(path: Path) -> State:
+    """Tensors of the backbone in a file, by timm's names, float32, without heads.
+
+    Raises:
+        CheckpointError: Not a checkpoint, damaged, unsafe, or without a backbone of a known layout.
+    """
+    with TensorFile(path) as file:
+        first, tensors = _backbone(file)
+        # Tensors may share numbers, in a file made for it so often that no memory holds them.
+        if sum(tensor.nbytes for tensor in tensors.values()) > file.size:
+            raise CheckpointError(
+                "its tensors hold more numbers than the file", path=path, hint="Copy it again from its source"
+            )
+        arrays = {name: tensor.array() for name, tensor in tensors.items()}
+    try:
+        convert = {_OFFICIAL: from_official, _HUGGING_FACE: from_hugging_face}.get(first, dict)
+        return without_head(convert(arrays))
+    except (KeyError, ValueError) as error:
+        why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise CheckpointError(
+            f"the network in this file is incomplete or of an unknown layout ({why})", path=path, hint=SUPPORTED
+        ) from None
+
+
+def _backbone(file: TensorFile) -> tuple[str, dict[str, StoredTensor]]:
+    """Find the backbone by its first layer: that layer's name, and the tensors by their names below the prefix."""
+    for first in (_OFFICIAL, _HUGGING_FACE, _RESNET):
+        # The shortest prefix: where a checkpoint holds several networks, the outermost.
+        for name in sorted((n for n in file.tensors if n == first or n.endswith(f".{first}")), key=len):
+            if first == _RESNET and file.tensors[name].shape != (64, 3, 7, 7):
+                continue
+            prefix = name.removesuffix(first)
+            found = {n[len(prefix) :]: tensor for n, tensor in file.tensors.items() if n.startswith(prefix)}
+            return first, {n: tensor for n, tensor in found.items() if not n.startswith(_HEADS)}
+    raise CheckpointError(
+        f"there is no vision transformer or ResNet-50 in this file (its first tensor is '{next(iter(file.tensors))}')",
+        path=file.path,
+        hint=SUPPORTED,
+    )
 
 
 def from_onnx(data: bytes, path: Path) -> State:
@@ -111,12 +162,34 @@ def from_official(named: Mapping[str, NDArray[Any]]) -> State:
     state = dict(named)
     if any(".mlp.w12." in name for name in state):
         raise ValueError("gated MLPs are not supported")
+    _check_stem(state)
     if "register_tokens" in state:
         state["reg_token"] = state.pop("register_tokens")
         positions = state["pos_embed"]
         state["cls_token"] = state["cls_token"] + positions[:, :1]
         state["pos_embed"] = positions[:, 1:]
     return state
+
+
+def _check_stem(state: Mapping[str, NDArray[Any]]) -> None:
+    """Check the shapes that the rest of the network's follow from.
+
+    Raises:
+        KeyError: A part is missing.
+        ValueError: One has another shape than in any ViT.
+    """
+    width = state["patch_embed.proj.weight"].shape[:1]
+    for name, wanted in (
+        ("patch_embed.proj.weight", (*width, 3, None, None)),
+        ("pos_embed", (1, None, *width)),
+        ("cls_token", (1, 1, *width)),
+        ("register_tokens", (1, None, *width)),
+        ("reg_token", (1, None, *width)),
+    ):
+        if name in state or name in ("cls_token", "pos_embed"):
+            shape = state[name].shape
+            if len(shape) != len(wanted) or any(b is not None and a != b for a, b in zip(shape, wanted, strict=True)):
+                raise ValueError(f"{name} has shape {shape}")
 
 
 def _onnx_positions(raw: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
@@ -137,22 +210,21 @@ def from_hub(repository: str, folder: Path, info: ModelInfo) -> State:
     """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
-    from safetensors.numpy import load_file
 
     try:
         file = Path(hf_hub_download(repository, "model.safetensors", local_dir=folder))
     except (OSError, HfHubHTTPError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelNotInstalledError(f"the model hub could not be reached for {repository} ({reason})") from None
-    state = without_head(from_official(load_file(file)) if info.arch == "vit" else load_file(file))
+    state = read_backbone(file)
     check_fits(state, info, file)
+    check_numbers(state, file)
     return state
 
 
 def without_head(state: Mapping[str, NDArray[Any]]) -> State:
     """The backbone's tensors in float32, the classifier left out."""
-    dropped = ("head.", "fc.", "head_dist.", "fc_norm.", "mask_token")
-    return {k: np.asarray(v, dtype=_kept(v)) for k, v in state.items() if not k.startswith(dropped)}
+    return {k: np.asarray(v, dtype=_kept(v)) for k, v in state.items() if not k.startswith(_HEADS)}
 
 
 def _kept(value: NDArray[Any]) -> np.dtype[Any]:
@@ -209,3 +281,22 @@ def check_fits(state: Mapping[str, NDArray[Any]], info: ModelInfo, path: Path) -
         path=path,
         hint="Choose the architecture they were trained with, or import them under a name of their own",
     )
+
+
+def check_numbers(state: Mapping[str, NDArray[Any]], path: Path) -> None:
+    """Check that weights are finite floating-point numbers.
+
+    Raises:
+        CheckpointError: They are not; names the first tensor.
+    """
+    for name, value in state.items():
+        if value.dtype.kind != "f" and not name.endswith("num_batches_tracked"):
+            raise CheckpointError(
+                f"{name} holds {value.dtype} instead of floating-point numbers",
+                path=path,
+                hint="Give the weights as they were trained, not quantised",
+            )
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise CheckpointError(
+                f"{name} holds values that are not numbers", path=path, hint="Training diverged or the file is damaged"
+            )
