@@ -30,7 +30,8 @@ MANIFEST = ".counterpart-export.json"
 
 _MANIFEST_BYTES = 64 * 1024 * 1024
 
-_NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
+NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
+"""Codes of errors that mean that the person may not write there."""
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _IN_THE_WAY = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
 
@@ -38,7 +39,7 @@ _IN_THE_WAY = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
 def output_error(error: OSError, path: str | Path) -> OutputError:
     """What an operating system's error while writing means for a person."""
     code = error.errno
-    if code in _NO_PERMISSION:
+    if code in NO_PERMISSION:
         return OutputError(
             "there is no permission to write here",
             path=path,

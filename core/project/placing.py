@@ -10,9 +10,22 @@ from pathlib import Path
 
 from counterpart.core import temporaries
 from counterpart.core.errors import OutputError, ProjectError
-from counterpart.core.files import keep_permissions, output_errors
+from counterpart.core.files import NO_PERMISSION, keep_permissions, output_errors
 from counterpart.core.project.lock import ProjectLock
 from counterpart.core.project.sqlite import build, is_damage, settle
+
+
+def resolved(path: str | Path) -> Path:
+    """The file itself where a path leads through links.
+
+    Raises:
+        ProjectError: No file can have such a name, or the links lead in a circle.
+    """
+    try:
+        return Path(path).resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        shown = str(path).replace("\0", "?")
+        raise ProjectError(f"no file can be there ({error})", path=shown, hint="Choose another name") from error
 
 
 def place(target: Path, fill: Callable[[sqlite3.Connection], None] | None = None) -> None:
@@ -40,10 +53,10 @@ def lock_target(target: Path, *, overwrite: bool) -> ProjectLock:
     Raises:
         OutputError: It exists already, is open elsewhere, or its folder is read-only.
     """
-    if target.is_dir() or (target.exists() and not overwrite):
-        raise OutputError("there is a file or folder of that name", path=target, hint="Choose another name")
     lock = ProjectLock(target)
     with output_errors(target):
+        if target.is_dir() or (target.exists() and not (overwrite and target.is_file())):
+            raise OutputError("there is a file or folder of that name", path=target, hint="Choose another name")
         target.parent.mkdir(parents=True, exist_ok=True)
         if not lock.acquire():
             raise OutputError(
@@ -61,8 +74,10 @@ def why_not_writable(target: Path, lock: ProjectLock) -> str:
             return f"it is open in another window ({lock.holder()})"
     except OutputError as error:
         return f"{error.path} has the name of its lock and is something else: move it away"
-    except OSError:
-        return "there is no permission to write in its folder"
+    except OSError as error:
+        if error.errno in NO_PERMISSION:
+            return "there is no permission to write in its folder"
+        return f"its lock cannot be made beside it ({error.strerror})"
     return ""
 
 

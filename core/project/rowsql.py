@@ -6,7 +6,7 @@ import contextlib
 import functools
 import itertools
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from counterpart.core.project.overlay import Overlay
@@ -14,10 +14,14 @@ from counterpart.core.project.schema import TABLES, SqlValue, Table
 from counterpart.core.project.sqlite import READ_FAILURES, is_damage
 
 
-def write_rows(connection: sqlite3.Connection, pending: Mapping[str, Overlay]) -> None:
-    """Write rows in one transaction: all or none."""
+def write_rows(
+    connection: sqlite3.Connection, pending: Mapping[str, Overlay], check: Callable[[], None] | None = None
+) -> None:
+    """Write rows in one transaction: all or none. What `check` raises inside of it ends it."""
     connection.execute("BEGIN IMMEDIATE")
     try:
+        if check is not None:
+            check()
         for name, rows in pending.items():
             spec = TABLES[name]
             where = " AND ".join(f"{column} = ?" for column in spec.key)

@@ -43,17 +43,23 @@ class Table:
 
     def kinds(self) -> tuple[tuple[type, ...], ...]:
         """Types that the values of `all_columns` may have. SQLite itself stores any value in any column."""
-        return tuple(_kinds(self.definition, column) for column in self.all_columns)
+        found = [_declared(self.definition, column) for column in self.all_columns]
+        return tuple((_TYPES[kind],) if always else (_TYPES[kind], type(None)) for kind, always in found)
+
+    def declared(self) -> dict[str, str]:
+        """The declared type of each column, as SQLite tells it."""
+        return {column: _declared(self.definition, column)[0] for column in self.all_columns}
 
 
 _TYPES: Final[dict[str, type]] = {"INTEGER": int, "TEXT": str, "BLOB": bytes, "REAL": float}
 
 
-def _kinds(definition: str, column: str) -> tuple[type, ...]:
+def _declared(definition: str, column: str) -> tuple[str, bool]:
+    """The type of a column, and whether it always has a value."""
     found = re.search(rf"\b{column} (INTEGER|TEXT|BLOB|REAL)( NOT NULL| PRIMARY KEY)?", definition)
     if found is None:
         raise ValueError(f"{column} has no type")
-    return (_TYPES[found[1]],) if found[2] else (_TYPES[found[1]], type(None))
+    return found[1], bool(found[2])
 
 
 # References are checked at the end of a transaction: a command's rows may be written in any order.

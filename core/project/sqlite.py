@@ -5,20 +5,26 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import stat
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from counterpart.core.errors import CounterpartError, OutputError, ProjectError
 from counterpart.core.project import schema
+from counterpart.core.project.tablecheck import check_tables, refuse_foreign
 
 _MAGIC: Final = b"SQLite format 3\0"
-_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_TOOBIG}
 RUINED: Final = "nothing of it can be read"
 _DAMAGED_SCHEMA = (RUINED, "no such table", "no such column", "malformed database schema", "Could not decode to UTF-8")
 """Beginnings of messages: the statements are our own, so it is the file that has other tables or no text in them."""
 _NO_PERMISSION = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH}
+_SIDECARS: Final = ("-wal", "-shm", "-journal")
+_LONGEST: Final = 128 * 1024 * 1024
+"""Bytes of a value; far beyond what a project holds in one place."""
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -33,6 +39,7 @@ def connect(path: Path | None, *, read_only: bool, damaged: bool = False) -> sql
         damaged: Read what can be read of a file that is cut off or whose list of tables is broken; read-only.
 
     Raises:
+        ProjectError: It holds what no project has.
         sqlite3.Error: It cannot be opened.
     """
     if path is None:
@@ -45,17 +52,31 @@ def connect(path: Path | None, *, read_only: bool, damaged: bool = False) -> sql
             f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5.0
         )
     try:
+        _distrust(connection, damaged=damaged)
         if damaged:
             connection.execute("PRAGMA writable_schema = ON")  # SQLite's way to go on past such damage
+            refuse_foreign(connection, path)
+        elif path is not None:
+            check_tables(connection, path)
         if path is not None and not read_only:
             connection.execute("PRAGMA journal_mode = WAL").fetchone()
             connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA cache_size = -32768")
-    except sqlite3.Error:
+    except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _distrust(connection: sqlite3.Connection, *, damaged: bool) -> None:
+    """Have SQLite take the file for one that anybody may have made."""
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    if sys.version_info >= (3, 12) and not damaged:  # it forbids what reading past damage needs
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE)
 
 
 def build(connection: sqlite3.Connection) -> None:
@@ -108,6 +129,7 @@ def check_header(path: Path) -> None:
         ProjectError: No such file, not a project, damaged at its start, or made by a later version.
     """
     try:
+        _refuse_special(path)
         with path.open("rb") as handle:
             header = handle.read(100)
     except FileNotFoundError:
@@ -116,7 +138,7 @@ def check_header(path: Path) -> None:
         raise ProjectError("this is a folder, not a project", path=path, hint="Choose a .counterpart file") from None
     except OSError as error:
         raise ProjectError(
-            f"the project cannot be read ({error.strerror})", path=path, hint="Check its permissions"
+            f"the project cannot be read ({error.strerror})", path=path, hint="Check its name and its permissions"
         ) from None
     if len(header) < 100 or not header.startswith(_MAGIC):
         raise ProjectError(
@@ -126,6 +148,19 @@ def check_header(path: Path) -> None:
     if application != schema.APPLICATION_ID:
         raise ProjectError("this is a database of another program", path=path, hint="Choose a .counterpart file")
     refuse_version(version, path)
+
+
+def _refuse_special(path: Path) -> None:
+    """Refuse devices and pipes, which never end or wait for ever, and links under the names that SQLite writes to."""
+    if not path.is_file() and path.exists() and not path.is_dir():
+        raise ProjectError("this is a device or a pipe, not a project", path=path, hint="Choose a .counterpart file")
+    for beside in (_sidecar(path, suffix) for suffix in _SIDECARS):
+        if os.path.lexists(beside) and not stat.S_ISREG(beside.lstat().st_mode):
+            raise ProjectError(
+                "this has the name of what SQLite keeps beside a project, and is something else",
+                path=beside,
+                hint="Move it away",
+            )
 
 
 def refuse_version(version: int, path: Path) -> None:
@@ -204,10 +239,11 @@ def settle(path: Path) -> None:
 
     Leftovers of the old file would otherwise lie beside the new one and be taken for its own.
     """
-    if path.exists() and _sidecar(path, "-wal").exists():
+    log = _sidecar(path, "-wal")
+    if path.exists() and log.exists() and not log.is_symlink():
         with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    for suffix in ("-wal", "-shm", "-journal"):
+    for suffix in _SIDECARS:
         _sidecar(path, suffix).unlink(missing_ok=True)
 
 

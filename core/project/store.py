@@ -16,7 +16,7 @@ from typing import Protocol, cast
 from counterpart.core.errors import OutputError, ProjectError
 from counterpart.core.project.lock import ProjectLock
 from counterpart.core.project.overlay import Overlay
-from counterpart.core.project.placing import identity, lock_target, open_error, place, why_not_writable
+from counterpart.core.project.placing import identity, lock_target, open_error, place, resolved, why_not_writable
 from counterpart.core.project.rowsql import describe, drop_orphans, readable, sound, upsert, write_rows
 from counterpart.core.project.schema import TABLES, Key, Row, SqlValue, Table
 from counterpart.core.project.sqlite import (
@@ -30,6 +30,7 @@ from counterpart.core.project.sqlite import (
     read_errors,
     save_error,
 )
+from counterpart.core.project.tablecheck import check_tables, tables_version
 
 Rows = Mapping[tuple[str, Key], Row | None]
 """New rows by table and key; None deletes."""
@@ -68,6 +69,7 @@ class Store:
         self._lock = lock
         self._pending = {name: Overlay(table) for name, table in TABLES.items()}
         self._identity = identity(path)
+        self._tables = tables_version(connection)
 
     def check_writable(self) -> None:
         """Refuse, with what to do, where rows cannot be written.
@@ -100,7 +102,7 @@ class Store:
             connection = connect(None, read_only=False)
             build(connection)
             return cls(connection, None, None)
-        target = Path(path).resolve()
+        target = resolved(path)
         lock = lock_target(target, overwrite=overwrite)
         try:
             place(target)
@@ -119,7 +121,7 @@ class Store:
         Raises:
             ProjectError: Not there, not a project, of a later version, or damaged past reading.
         """
-        target = Path(path).resolve()
+        target = resolved(path)
         check_header(target)
         lock = ProjectLock(target)
         why = "it was opened to be looked at" if read_only else why_not_writable(target, lock)
@@ -287,11 +289,18 @@ class Store:
                 hint="Save under another name; your work is kept until then",
             )
         try:
-            write_rows(self._connection, self._pending)
+            write_rows(self._connection, self._pending, self._check_tables)
         except sqlite3.Error as error:
             raise save_error(error, self.path) from error
         for pending in self._pending.values():
             pending.clear()
+
+    def _check_tables(self) -> None:
+        """Look at the tables again where another program has changed them since: a trigger may drop what is written."""
+        now = tables_version(self._connection)
+        if now != self._tables:
+            check_tables(self._connection, self.path)
+            self._tables = now
 
     def save_as(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write everything into a new file and go on with that one. A damaged file gives what can be read of it.
@@ -300,7 +309,7 @@ class Store:
             OutputError: The file exists already, is open elsewhere, or cannot be made. This store is as it
                 was.
         """
-        target = Path(path).resolve()
+        target = resolved(path)
         again = self.path is not None and target == self.path
         if again and self._identity == identity(self.path):
             self.save()
@@ -319,6 +328,7 @@ class Store:
             raise
         self.close()
         self.path, self._connection, self._lock, self._identity = target, connection, lock, identity(target)
+        self._tables = tables_version(connection)
         self.why_read_only = ""
         for pending in self._pending.values():
             pending.clear()
