@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def open_project(path: str | Path | None = None, *, create: bool = False, read_only: bool = False) -> Document:
     """Open a project to read it, and to change it through `counterpart.commands`.
 
-    Changes are in the file when `apply` returns. Close it, or open it in a `with` block, so that others may write.
+    Changes are in the file when `apply` returns, or stay in memory until they can be written, as on a full disk; a
+    `with` block raises at its end if they still cannot. Close it, or open it in such a block, so that others may write.
 
     Args:
         path: The project file; None for a new one in memory, which `save_as` gives a file.

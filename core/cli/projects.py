@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpart.core.cli.options import add_report_options
 from counterpart.core.cli.runner import Outcome
-from counterpart.core.errors import CounterpartError, UsageError
+from counterpart.core.errors import UsageError
 from counterpart.core.jobs import JobContext
 from counterpart.core.wording import counted
 
@@ -110,6 +109,7 @@ def _statistics(args: argparse.Namespace, ctx: JobContext) -> Outcome:
 def _import(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.formats import import_into
     from counterpart.core.project.document import Document
+    from counterpart.core.project.sqlite import remove_project
 
     chosen, exists = _format(args), args.project.exists()
     if args.dry_run:
@@ -120,10 +120,9 @@ def _import(args: argparse.Namespace, ctx: JobContext) -> Outcome:
         with Document.open(args.project) if exists else Document.new(args.project) as document:
             _warn_of_damage(document, ctx)
             report = import_into(document, args.path, chosen, ctx, root=args.root, overwrite=args.overwrite)
-    except CounterpartError:
+    except BaseException:
         if not exists:
-            with contextlib.suppress(OSError):  # it was not made at all
-                args.project.unlink()  # nothing was taken over, and an empty project would be in the way
+            remove_project(args.project)  # nothing was taken over, and an empty project would be in the way
         raise
     what = f"{counted(report.annotations, 'annotation')} of {counted(report.images, 'image')}"
     lines = [f"{what} taken into {args.project}"]

@@ -21,8 +21,9 @@ from counterpart.core.project.commands.images import root_row
 from counterpart.core.project.edit import Edit, Record, check_storable, merged_row
 from counterpart.core.project.listeners import Listeners
 from counterpart.core.project.model import ImageRecord
+from counterpart.core.project.placing import resolved
 from counterpart.core.project.schema import Key, Row
-from counterpart.core.project.store import Store
+from counterpart.core.project.store import Rows, Store
 from counterpart.core.project.view import ProjectView
 
 _LABEL_TABLES = {"label_maps", "label_parts", "label_tiles", "touched_tiles"}
@@ -86,18 +87,15 @@ class Document(ProjectView):
             OutputError: The file exists already, is open elsewhere, or cannot be made. The document is as it was.
             UsageError: The names of the folders between it and the images are not text.
         """
-        folder = Path(path).resolve().parent
-        roots: dict[tuple[str, Key], Row | None] = {
-            ("roots", (root,)): root_row(place, folder) for root, place in self._content.roots.items()
-        }
+        folder = resolved(path).parent
+        roots: Rows = {("roots", (root,)): root_row(place, folder) for root, place in self._content.roots.items()}
         for row in roots.values():
             check_storable(row or ())
-        self._store.put(roots)
-        self._store.save_as(path, overwrite=overwrite)
+        self._store.save_as(path, roots, overwrite=overwrite)
         self._saved()
 
     def save(self) -> None:
-        """Write what could not be written before. Everything else is in the file already.
+        """Write what could not be written before, everything else being saved already; the file alone is complete then.
 
         Raises:
             OutputError, ProjectError: It still cannot be written.
@@ -107,7 +105,16 @@ class Document(ProjectView):
         except CounterpartError as error:
             self._not_saved(error)
             raise
+        self._store.fold()
         self._saved()
+
+    def fold(self) -> bool:
+        """Make the file complete without what SQLite keeps beside it, so that it can be copied while it is open.
+
+        Returns:
+            Whether it is now; a process that reads the project this moment may be in the way.
+        """
+        return self._store.fold()
 
     def close(self) -> None:
         """Close the file and let others write it. What `saved` says is not saved is lost."""
@@ -116,8 +123,17 @@ class Document(ProjectView):
     def __enter__(self) -> Document:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close. A block that comes to its end has its work in the file, or raises what kept it out.
+
+        Raises:
+            OutputError, ProjectError: Some of it cannot be written.
+        """
+        try:
+            if kind is None and self._store.unsaved and not self.read_only:
+                self.save()
+        finally:
+            self.close()
 
     @property
     def saved(self) -> SavedChanged:

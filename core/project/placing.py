@@ -12,7 +12,7 @@ from counterpart.core import temporaries
 from counterpart.core.errors import OutputError, ProjectError
 from counterpart.core.files import NO_PERMISSION, keep_permissions, output_errors
 from counterpart.core.project.lock import ProjectLock
-from counterpart.core.project.sqlite import build, is_damage, settle
+from counterpart.core.project.sqlite import build, disk_refuses, is_damage, settle
 
 
 def resolved(path: str | Path) -> Path:
@@ -87,7 +87,9 @@ def open_error(error: Exception, path: Path) -> ProjectError:
         return ProjectError(
             "the project is damaged and cannot be opened", path=path, hint="It was not changed; restore a backup"
         )
-    return ProjectError(f"the project cannot be opened ({error})", path=path, hint="Close other programs that use it")
+    full = isinstance(error, sqlite3.Error) and disk_refuses(error)
+    hint = "Its disk may be full or gone: free some space" if full else "Close other programs that use it"
+    return ProjectError(f"the project cannot be opened ({error})", path=path, hint=hint)
 
 
 def identity(path: Path | None) -> tuple[int, int] | None:

@@ -25,6 +25,7 @@ _NO_PERMISSION = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_C
 _SIDECARS: Final = ("-wal", "-shm", "-journal")
 _LONGEST: Final = 128 * 1024 * 1024
 """Bytes of a value; far beyond what a project holds in one place."""
+_WAIT_MS: Final = 5000
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -43,14 +44,25 @@ def connect(path: Path | None, *, read_only: bool, damaged: bool = False) -> sql
         sqlite3.Error: It cannot be opened.
     """
     if path is None:
-        connection = sqlite3.connect(":memory:", isolation_level=None)
-    else:
-        mode = "ro" if read_only else "rw"
-        if read_only and not os.access(path.parent, os.W_OK) and not _sidecar(path, "-wal").exists():
-            mode = "ro&immutable=1"  # nobody can write beside it, and SQLite could not make its own files there
-        connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5.0
-        )
+        return _connected(None, ":memory:", read_only=read_only)
+    place = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rw'}"
+    try:
+        return _connected(path, place, read_only=read_only, damaged=damaged)
+    except sqlite3.Error as error:
+        kept_out = _primary(error) in _NO_PERMISSION or disk_refuses(error)
+        if not (read_only and kept_out) or _has_log(path):
+            raise
+        # SQLite cannot make its own files beside it, in a write-protected folder or on a full disk: it reads without.
+        return _connected(path, f"{place}&immutable=1", read_only=True, damaged=damaged)
+
+
+def _has_log(path: Path) -> bool:
+    log = _sidecar(path, "-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _connected(path: Path | None, place: str, *, read_only: bool, damaged: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(place, uri=path is not None, isolation_level=None, timeout=_WAIT_MS / 1000)
     try:
         _distrust(connection, damaged=damaged)
         if damaged:
@@ -204,6 +216,11 @@ def read_errors(path: Path | None, what: str) -> Iterator[None]:
         ) from error
 
 
+def disk_refuses(error: sqlite3.Error) -> bool:
+    """Whether an error means that the disk took or gave nothing."""
+    return _primary(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+
+
 def save_error(error: sqlite3.Error, path: Path | None) -> CounterpartError:
     """What an error while saving means for a person."""
     code = _primary(error)
@@ -234,6 +251,19 @@ def save_error(error: sqlite3.Error, path: Path | None) -> CounterpartError:
     return OutputError(f"the project could not be saved ({error})", path=path, hint="Save it under another name")
 
 
+def fold(connection: sqlite3.Connection) -> bool:
+    """Write the log into the file and empty it; False where a reader is in the way, who is not waited for.
+
+    Raises:
+        sqlite3.Error: It could not be written.
+    """
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        return bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
+
+
 def settle(path: Path) -> None:
     """Fold what SQLite keeps beside a file into it, before the file is replaced by another.
 
@@ -243,6 +273,17 @@ def settle(path: Path) -> None:
     if path.exists() and log.exists() and not log.is_symlink():
         with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    _remove_sidecars(path)
+
+
+def remove_project(path: Path) -> None:
+    """Remove a project that is closed, with what SQLite left beside it; as far as that is allowed."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        _remove_sidecars(path)
+
+
+def _remove_sidecars(path: Path) -> None:
     for suffix in _SIDECARS:
         _sidecar(path, suffix).unlink(missing_ok=True)
 

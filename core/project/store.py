@@ -25,12 +25,15 @@ from counterpart.core.project.sqlite import (
     build,
     check_header,
     connect,
+    disk_refuses,
+    fold,
     is_damage,
     migrate,
     read_errors,
     save_error,
 )
 from counterpart.core.project.tablecheck import check_tables, tables_version
+from counterpart.core.temporaries import sweep
 
 Rows = Mapping[tuple[str, Key], Row | None]
 """New rows by table and key; None deletes."""
@@ -129,9 +132,12 @@ class Store:
             try:
                 return cls._opened(target, lock, why)
             except READ_FAILURES as error:
-                if not is_damage(error):
+                if is_damage(error):
+                    return cls._opened(target, lock, "the file is damaged", damaged=True)
+                if why or not (isinstance(error, sqlite3.Error) and disk_refuses(error)):
                     raise
-                return cls._opened(target, lock, "the file is damaged", damaged=True)
+                lock.release()
+                return cls._opened(target, lock, "its disk is full, or takes nothing that is written")
         except BaseException as error:
             lock.release()
             if isinstance(error, READ_FAILURES):
@@ -150,6 +156,9 @@ class Store:
             store.check()
             if damaged:
                 store._refuse_ruins()
+            if not why:
+                sweep(target.parent)
+                store.fold()
         except BaseException:
             connection.close()
             raise
@@ -162,6 +171,7 @@ class Store:
 
     def close(self) -> None:
         """Close the file and let others write it. Rows that could not be saved are lost; check `unsaved` first."""
+        self.fold()
         self._connection.close()
         if self._lock is not None:
             self._lock.release()
@@ -302,8 +312,26 @@ class Store:
             check_tables(self._connection, self.path)
             self._tables = now
 
-    def save_as(self, path: str | Path, *, overwrite: bool = False) -> None:
+    def fold(self) -> bool:
+        """Put what SQLite keeps in a log beside the file into it: a copy of the file alone has everything then.
+
+        Returns:
+            Whether that is so now: not while another process reads the log, or on a full disk.
+        """
+        if self.path is None or self.read_only:
+            return True
+        try:
+            return fold(self._connection)
+        except sqlite3.Error:  # nothing is lost: the log stays, and saving says what is wrong with the disk
+            return False
+
+    def save_as(self, path: str | Path, rows: Rows | None = None, *, overwrite: bool = False) -> None:
         """Write everything into a new file and go on with that one. A damaged file gives what can be read of it.
+
+        Args:
+            path: The new file.
+            rows: What is to be otherwise there.
+            overwrite: Replace a file that is there.
 
         Raises:
             OutputError: The file exists already, is open elsewhere, or cannot be made. This store is as it
@@ -318,7 +346,7 @@ class Store:
             self._lock.release()
         lock = lock_target(target, overwrite=overwrite)
         try:
-            place(target, self._copy_into)
+            place(target, lambda connection: self._copy_into(connection, rows or {}))
             connection = connect(target, read_only=False)
         except sqlite3.Error as error:
             lock.release()
@@ -333,13 +361,17 @@ class Store:
         for pending in self._pending.values():
             pending.clear()
 
-    def _copy_into(self, target: sqlite3.Connection) -> None:
+    def _copy_into(self, target: sqlite3.Connection, rows: Rows) -> None:
         target.execute("PRAGMA foreign_keys = OFF")
         target.execute("BEGIN")
         for spec in TABLES.values():
             target.executemany(upsert(spec), readable(self._connection, spec, self.problems))
         target.execute("COMMIT")
         write_rows(target, self._pending)
+        others = {name: Overlay(table) for name, table in TABLES.items()}
+        for (table, key), row in rows.items():
+            others[table][key] = row
+        write_rows(target, others)
         drop_orphans(target)
 
 

@@ -117,6 +117,7 @@ class ProjectRoom(QObject):
         document = self._session.document
         if document is None:
             return
+        document.fold()
         current, listed = self._listed()
         used = str(self._settings.params("export").get("format", _USUAL_FORMAT))
         folder = self._session.folder

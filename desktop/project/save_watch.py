@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from counterpart.core.errors import CounterpartError
@@ -18,6 +19,9 @@ from counterpart.desktop.widgets.trouble_dialog import TroubleDialog
 
 RETRY_MS = 5000
 """How often saving is tried again while it fails."""
+
+FOLD_MS = 30_000
+"""How long after a change the project file is complete without what SQLite keeps beside it, at the latest."""
 
 
 class _Said(NamedTuple):
@@ -53,7 +57,14 @@ class SaveWatch(QObject):
         self._retry = QTimer(self)
         self._retry.setInterval(RETRY_MS)
         self._retry.timeout.connect(self._try_again)
+        self._folding = QTimer(self, singleShot=True, interval=FOLD_MS)
+        self._folding.timeout.connect(self._fold)
         session.changes.saved.connect(self._on_saved)
+        session.changes.saved.connect(self._fold_soon)
+        application = QGuiApplication.instance()
+        assert isinstance(application, QGuiApplication)
+        # Whoever turns to another window may be about to copy the file.
+        application.applicationStateChanged.connect(self._fold_when_left)
         session.opened.connect(self._opened)
         session.closing.connect(self._closing)
 
@@ -70,6 +81,7 @@ class SaveWatch(QObject):
     @Slot()
     def _closing(self) -> None:
         self._retry.stop()
+        self._folding.stop()
         self._failing = False
         self._banner.hide()
 
@@ -100,6 +112,24 @@ class SaveWatch(QObject):
             document.save()
         except CounterpartError:
             return  # the document tells: the banner says why
+
+    @Slot()
+    def _fold_soon(self) -> None:
+        if not self._folding.isActive():
+            self._folding.start()
+
+    @Slot(Qt.ApplicationState)
+    def _fold_when_left(self, state: Qt.ApplicationState) -> None:
+        if state != Qt.ApplicationState.ApplicationActive and self._folding.isActive():
+            self._fold()
+
+    @Slot()
+    def _fold(self) -> None:
+        document = self._session.document
+        if document is None or document.fold():
+            self._folding.stop()
+        else:
+            self._folding.start()
 
     # What is said -------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 
 from counterpart.core.project.commands import Paint
 from counterpart.core.project.document import Document
@@ -278,3 +279,48 @@ def test_a_project_in_a_read_only_folder_is_for_looking(qtbot, labelled, tmp_pat
         assert "no permission" in labelled.bench.layout.banner.text
     finally:
         folder.chmod(0o755)
+
+
+# Copies of the file -------------------------------------------------------------------------------------------------
+
+
+def copied_alone(window, tmp_path):
+    """How many rows of labels a copy of the project file alone has, without what SQLite keeps beside it."""
+    path = tmp_path / "copy" / "c.counterpart"
+    path.parent.mkdir(exist_ok=True)
+    shutil.copyfile(window.bench.session.document.path, path)
+    with Document.open(path) as copy:
+        return {image: copy.label_map(image).areas() for image in copy.image_ids if copy.label_map(image)}
+
+
+@pytest.mark.parametrize("how", ["rest", "leaving", "saving", "export"])
+def test_a_copy_of_the_open_project_s_file_has_everything_once_it_is_likely_to_be_made(qtbot, labelled, tmp_path, how):
+    window, document = labelled, labelled.bench.session.document
+    watch = window.project.save_watch
+    assert stroke(window)
+    assert watch._folding.isActive()
+    assert copied_alone(window, tmp_path) != {image: document.label_map(image).areas() for image in document.image_ids}
+    if how == "rest":
+        watch._folding.start(1)
+    elif how == "leaving":
+        QGuiApplication.instance().applicationStateChanged.emit(Qt.ApplicationState.ApplicationInactive)
+    elif how == "saving":
+        window.bench.session.save()
+    else:
+        window.project.export()
+    whole = {image: document.label_map(image).areas() for image in document.image_ids}
+    qtbot.waitUntil(lambda: copied_alone(window, tmp_path) == whole)
+
+
+def test_a_fold_that_a_reader_is_in_the_way_of_is_tried_again(qtbot, labelled, tmp_path):
+    watch, path = labelled.project.save_watch, labelled.bench.session.document.path
+    assert stroke(labelled)
+    reader = sqlite3.connect(path)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM parts").fetchone()
+    watch._fold()
+    assert watch._folding.isActive()
+    reader.close()
+    watch._fold()
+    assert not watch._folding.isActive()
+    assert path.with_name(path.name + "-wal").stat().st_size == 0
