@@ -16,6 +16,7 @@ from counterpart.core.backbone.folder import models_dir
 from counterpart.core.errors import CheckpointError, CounterpartError, UsageError
 from counterpart.core.features.taps import PositionMode, Tap
 from counterpart.core.resources import resource_path
+from counterpart.core.sealed import unseal_values
 
 if TYPE_CHECKING:  # the command line names models without loading numpy
     from counterpart.core.features.saliency import SaliencyMethod
@@ -282,7 +283,7 @@ def _user_files() -> list[Path]:
 def _read_user_model(file: Path) -> ModelInfo | None:
     """The imported model that a sidecar file describes; None if it belongs to a built-in model's weights."""
     try:
-        description = json.loads(file.read_text(encoding="utf-8")).get("model")
+        description = unseal_values(json.loads(file.read_text(encoding="utf-8"))).get("model")
         return None if description is None else user_model(description)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, CounterpartError) as error:
         raise CheckpointError(

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from counterpart.core.backbone.folder import models_dir, unwritable, working_folder
 from counterpart.core.backbone.registry import ModelInfo, model_info
 from counterpart.core.errors import CheckpointError, CounterpartError, ModelNotInstalledError
+from counterpart.core.sealed import seal_values, unseal_values
 
 State = dict[str, NDArray[Any]]
 """Tensors of a model by timm's names."""
@@ -73,7 +74,7 @@ def installed(name: str) -> Installed:
     file = models_dir() / f"{name}.safetensors"
     sidecar = file.with_suffix(".json")
     try:
-        data = json.loads(sidecar.read_text(encoding="utf-8"))
+        data = unseal_values(json.loads(sidecar.read_text(encoding="utf-8")))
         record = Installed(file, str(data["sha256"]), str(data["weights"]), str(data["source"]))
         if file.stat().st_size == int(data["bytes"]):
             return record
@@ -132,7 +133,7 @@ def store_weights(
             if model is not None:
                 record["model"] = model
             sidecar = fresh.with_suffix(".json")
-            sidecar.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+            sidecar.write_text(json.dumps(seal_values(record), indent=2) + "\n", encoding="utf-8")
             target.with_suffix(".json").unlink(missing_ok=True)  # never old digests beside new weights
             fresh.replace(target)
             sidecar.replace(target.with_suffix(".json"))

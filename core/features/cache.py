@@ -14,11 +14,9 @@ import hashlib
 import json
 import os
 import threading
-import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import platformdirs
@@ -28,6 +26,7 @@ from counterpart.core import temporaries
 from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import ImageRef
+from counterpart.core.sealed import seal, unseal
 
 _LAYOUT = "features-1"  # raised whenever the meaning of what is stored changes
 _KEPT_AFTER_EVICTION = 0.9
@@ -229,21 +228,18 @@ class FeatureCache:
         return self.folder / key[:2] / f"{key}.safetensors"
 
     def _read(self, key: str, image_sha256: str, spec: FeatureSpec) -> _Part | None:
-        from safetensors import SafetensorError, safe_open
-
         if self.folder is None:
             return None
         file = self._file(key)
         try:
-            with safe_open(file, framework="np") as handle:
-                about = handle.metadata()
-                arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 (no mapping)
-            if about["image"] != image_sha256 or about["spec"] != spec.digest() or about["crc32"] != _checksum(arrays):
+            # Entries of versions that did not seal them are computed again.
+            arrays, about = unseal(file, required=True)
+            if about["image"] != image_sha256 or about["spec"] != spec.digest():
                 raise ValueError("the entry does not hold what its name says")
             part = _Part(arrays, GridGeometry.from_dict(json.loads(about["geometry"])))
         except FileNotFoundError:
             return None
-        except (SafetensorError, *_READ_ERRORS):
+        except _READ_ERRORS:
             self._drop(file)
             return None
         with contextlib.suppress(OSError):
@@ -256,8 +252,6 @@ class FeatureCache:
             file.unlink()
 
     def _write(self, key: str, image_sha256: str, spec: FeatureSpec, part: _Part) -> bool:
-        from safetensors.numpy import save
-
         if self.folder is None or self.trouble is not None:
             return False
         file = self._file(key)
@@ -265,9 +259,8 @@ class FeatureCache:
             "image": image_sha256,
             "spec": spec.digest(),
             "geometry": json.dumps(part.geometry.as_dict()),
-            "crc32": _checksum(part.arrays),
         }
-        data = save({name: np.ascontiguousarray(array) for name, array in part.arrays.items()}, metadata=about)
+        data = seal(part.arrays, about)
         try:
             if self._disk_used is None:
                 self._disk_used = sum(size for _, _, size in self._entries())
@@ -325,13 +318,6 @@ def _parts(image_sha256: str, spec: FeatureSpec) -> list[tuple[str, FeatureSpec]
 
 def _float32(array: NDArray[np.floating]) -> NDArray[np.float32]:
     return array.astype(np.float32, copy=False)
-
-
-def _checksum(arrays: dict[str, NDArray[Any]]) -> str:
-    value = 0
-    for name in sorted(arrays):
-        value = zlib.crc32(np.ascontiguousarray(arrays[name]).data, value)
-    return f"{value:08x}"
 
 
 def _fingerprint(path: Path) -> tuple[str, int, int] | None:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import FormatError, UsageError
-from counterpart.core.files import atomic_write
+from counterpart.core.files import write_bytes
 from counterpart.core.landmarks.features import CoordinateFrame, LandmarkParams, PartMaps, features_of, frame_of
+from counterpart.core.sealed import seal, unseal
 
 _LAYOUT = "landmarks-1"
 
@@ -96,11 +97,8 @@ class LandmarkModel:
         Raises:
             OutputError: It cannot be written.
         """
-        from safetensors.numpy import save
-
         arrays, about = self.packed()
-        with atomic_write(path) as file:
-            file.write(save(arrays, {"layout": _LAYOUT, "about": about}))
+        write_bytes(path, seal(arrays, {"layout": _LAYOUT, "about": about}))
 
     @classmethod
     def load(cls, path: str | Path) -> LandmarkModel:
@@ -122,13 +120,9 @@ def read_tensors(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, s
     Raises:
         FormatError: Missing or damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(str(path), "np") as file:
-            metadata: dict[str, str] = file.metadata() or {}
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (not a mapping)
-    except (OSError, SafetensorError, ValueError) as error:
+        return unseal(Path(path))
+    except (OSError, ValueError) as error:
         raise _not_a_model(path, error) from None
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from counterpart.core.errors import FormatError
 from counterpart.core.features.values import FeatureMap
-from counterpart.core.files import atomic_write
+from counterpart.core.files import write_bytes
 from counterpart.core.landmarks.features import PartMaps
 from counterpart.core.landmarks.model import LandmarkModel, read_tensors
 from counterpart.core.parts import PartsImage
 from counterpart.core.parts.codebook import Codebook
 from counterpart.core.project.points import Skeleton
+from counterpart.core.sealed import seal
 
 _LAYOUT = "landmark-predictor-1"
 
@@ -38,8 +39,6 @@ class LandmarkPredictor:
         Raises:
             OutputError: It cannot be written.
         """
-        from safetensors.numpy import save
-
         landmarks, about_landmarks = self.model.packed()
         parts, about_parts = self.codebook.packed()
         arrays = {f"landmarks.{name}": array for name, array in landmarks.items()}
@@ -57,8 +56,7 @@ class LandmarkPredictor:
             "codebook": about_parts,
             "skeleton": json.dumps(about),
         }
-        with atomic_write(path) as file:
-            file.write(save(arrays, metadata))
+        write_bytes(path, seal(arrays, metadata))
 
     @classmethod
     def load(cls, path: str | Path) -> LandmarkPredictor:

@@ -17,8 +17,9 @@ from counterpart.core.errors import FormatError, UsageError
 from counterpart.core.features.saliency import SaliencyParams
 from counterpart.core.features.taps import Tap
 from counterpart.core.features.values import FeatureSpec
-from counterpart.core.files import atomic_write
+from counterpart.core.files import write_bytes
 from counterpart.core.project.palette import Colour, colour_at
+from counterpart.core.sealed import seal, unseal
 
 _FORMAT = "counterpart codebook"
 _VERSION = 2
@@ -124,12 +125,8 @@ class Codebook:
         Raises:
             OutputError: It cannot be written.
         """
-        from safetensors.numpy import save
-
         arrays, about = self.packed()
-        data = save(arrays, metadata={"format": _FORMAT, "about": about})
-        with atomic_write(path) as handle:
-            handle.write(data)
+        write_bytes(path, seal(arrays, {"format": _FORMAT, "about": about}))
 
     def packed(self) -> tuple[dict[str, NDArray[Any]], str]:
         """Its arrays, and everything else as JSON, for a file that holds a codebook beside other things."""
@@ -240,14 +237,11 @@ def _foreground_arrays(model: ForegroundModel) -> dict[str, NDArray[Any]]:
 
 
 def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+        return unseal(path)
     except FileNotFoundError:
         raise FormatError("the codebook does not exist", path=path, hint="Check the path") from None
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError) as error:
         raise FormatError(
             f"this cannot be read as a codebook ({error})", path=path, hint="Choose a file that `parts` wrote"
         ) from None

@@ -18,6 +18,7 @@ from counterpart.core.errors import CounterpartError
 from counterpart.core.files import output_errors, write_text
 from counterpart.core.images.video import FrameSource
 from counterpart.core.jobs import JobContext
+from counterpart.core.sealed import seal_values, unseal_values
 from counterpart.core.track.state import TrackState
 
 JOURNAL_NAME = ".counterpart-track"
@@ -95,7 +96,7 @@ class Journal:
         found: list[Entry] = []
         for line in lines[1:]:
             try:
-                entry = Entry(**json.loads(line))
+                entry = Entry(**unseal_values(json.loads(line), required=True))
                 if entry.file is not None and _sha256(self._out / entry.file) != entry.sha256:
                     break
             except (OSError, ValueError, TypeError):
@@ -138,9 +139,8 @@ class Journal:
 
 
 def _line(entry: Entry) -> str:
-    return json.dumps(
-        {"frame": entry.frame, "file": entry.file, "confidence": entry.confidence, "sha256": entry.sha256}
-    )
+    values = {"frame": entry.frame, "file": entry.file, "confidence": entry.confidence, "sha256": entry.sha256}
+    return json.dumps(seal_values(values))
 
 
 def _sha256(path: Path) -> str:

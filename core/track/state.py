@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import CounterpartError
-from counterpart.core.files import atomic_write
+from counterpart.core.files import write_bytes
+from counterpart.core.sealed import seal, unseal
 from counterpart.core.track.flow import Basis, Look
 
 _LAYOUT = "track-1"
@@ -53,17 +54,12 @@ class TrackState:
         Raises:
             OutputError: It cannot be written.
         """
-        from safetensors.numpy import save
-
         arrays = {"mean": self.basis.mean}
         if self.basis.axes is not None:
             arrays["axes"] = self.basis.axes
         for number, (vectors, labels) in enumerate(zip(self.vectors, self.labels, strict=True)):
             arrays[f"vectors.{number}"], arrays[f"labels.{number}"] = vectors, labels
-        arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        data = save(arrays, {"layout": _LAYOUT, "index": str(self.index)})
-        with atomic_write(path) as file:
-            file.write(data)
+        write_bytes(path, seal(arrays, {"layout": _LAYOUT, "index": str(self.index)}))
 
     @classmethod
     def load(cls, path: Path) -> TrackState:
@@ -72,12 +68,8 @@ class TrackState:
         Raises:
             CounterpartError: Missing, damaged, or of another version.
         """
-        from safetensors import SafetensorError, safe_open
-
         try:
-            with safe_open(str(path), "np") as file:
-                about = file.metadata() or {}
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            arrays, about = unseal(path, required=True)
             count = sum(name.startswith("vectors.") for name in arrays)
             state = cls(
                 int(about["index"]),
@@ -85,7 +77,7 @@ class TrackState:
                 tuple(arrays[f"vectors.{number}"] for number in range(count)),
                 tuple(arrays[f"labels.{number}"] for number in range(count)),
             )
-        except (OSError, SafetensorError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError) as error:
             raise _unusable(path, f"it is damaged or missing ({error})") from None
         if about.get("layout") != _LAYOUT:
             raise _unusable(path, "another version wrote it")

@@ -18,6 +18,7 @@ from counterpart.core.files import atomic_folder, output_errors, write_json
 from counterpart.core.images.reading import ImageRef, image_size, read_thumbnail
 from counterpart.core.images.video import Frame, VideoFrames
 from counterpart.core.jobs import JobContext
+from counterpart.core.sealed import seal_values, unseal_values
 
 FRAMES_NOTE = "frames.json"
 """File beside extracted frames that tells where they come from and when they are."""
@@ -150,9 +151,8 @@ def extract_frames(video: Path, out: Path, choice: FrameChoice, ctx: JobContext)
         if not count:
             raise ImageError("no frame of this part of the video can be read", path=video, hint="Choose other frames")
         note = FramesNote(video.name, round(source.fps / choice.every, 4), times)
-        write_json(
-            folder / FRAMES_NOTE, {"layout": _LAYOUT, "video": note.video, "fps": note.fps, "times": times}, indent=1
-        )
+        values = {"layout": _LAYOUT, "video": note.video, "fps": note.fps, "times": times}
+        write_json(folder / FRAMES_NOTE, seal_values(values), indent=1)
     ctx.step(count, count, "Every frame is there")
     return Extracted(out, count, note)
 
@@ -176,7 +176,7 @@ def _encoded(rgb: NDArray[np.uint8], *, exact: bool) -> bytes:
 def read_frames_note(folder: Path) -> FramesNote | None:
     """What `extract_frames` wrote down beside the frames; None where there is nothing readable of the kind."""
     try:
-        found = json.loads((folder / FRAMES_NOTE).read_text(encoding="utf-8"))
+        found = unseal_values(json.loads((folder / FRAMES_NOTE).read_text(encoding="utf-8")))
         if found["layout"] != _LAYOUT:
             return None
         times = {str(name): float(seconds) for name, seconds in found["times"].items()}

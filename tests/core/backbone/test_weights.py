@@ -228,6 +228,19 @@ def test_a_half_written_model_is_not_installed(models, monkeypatch):
     assert not weights.is_installed(name)
 
 
+def test_a_description_that_changed_on_disk_is_not_used(models, monkeypatch):
+    name = install_tiny(monkeypatch, models)
+    sidecar = models / f"{name}.json"
+    text = sidecar.read_text()
+    sidecar.write_text(text.replace("0.4", "0.6", 1))  # a mean: every feature would be another
+    assert not weights.is_installed(name)
+    with pytest.raises(CheckpointError, match="has changed since it was written"):
+        model_info(name)
+    old = {key: value for key, value in json.loads(text).items() if key != "seal"}
+    sidecar.write_text(json.dumps(old))  # of a version before seals
+    assert weights.is_installed(name)
+
+
 def test_weights_that_changed_on_disk_are_found_when_loaded(models, monkeypatch):
     name = install_tiny(monkeypatch, models)
     file = models / f"{name}.safetensors"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save
 
 from counterpart.core import temporaries
 from counterpart.core.features.cache import FeatureCache, _parts, cache_dir
@@ -19,6 +20,7 @@ from counterpart.core.features.taps import FACETS, Tap
 from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import ImageRef
+from counterpart.core.sealed import unseal
 
 KEY, TOKEN, VALUE = Tap(9, "key"), Tap(9, "token"), Tap(11, "value")
 GEOMETRY = GridGeometry.plan((60, 90), 64, 8, 4)
@@ -30,12 +32,12 @@ def spec_of(*taps, **other) -> FeatureSpec:
     return FeatureSpec(**(values | other))
 
 
-def features(spec, image=IMAGE, seed=0) -> FeatureMap:
+def features(spec, image=IMAGE, seed=0, hw=GEOMETRY.grid_hw) -> FeatureMap:
     def draw(name, shape, dtype):
         rng = np.random.default_rng([seed, *name.encode()])
         return rng.standard_normal(shape).astype(dtype)
 
-    rows, cols = GEOMETRY.grid_hw
+    rows, cols = hw
     return FeatureMap(
         spec=spec,
         image_sha256=image,
@@ -157,6 +159,34 @@ def test_a_damaged_entry_is_dropped_and_the_others_stay(tmp_path, damage):
     assert len(files(tmp_path)) == 2
     assert cache.put(made)
     assert same(FeatureCache(tmp_path).get(IMAGE, made.spec), made)
+
+
+def test_no_flipped_bit_of_an_entry_is_ever_used(tmp_path):
+    """Exhaustive: header, shapes, types, names, geometry, numbers, the seal itself."""
+    spec = spec_of(KEY, saliency_layer=None)
+    key, part_spec = _parts(IMAGE, spec)[0]
+    cache = FeatureCache(tmp_path, memory_bytes=0)
+    cache.put(features(spec, hw=(1, 2)))
+    (file,) = files(tmp_path)
+    data = bytearray(file.read_bytes())
+    for place in range(8 * len(data)):
+        data[place // 8] ^= 1 << place % 8
+        file.write_bytes(data)
+        assert cache._read(key, IMAGE, part_spec) is None, f"bit {place}"
+        data[place // 8] ^= 1 << place % 8
+    assert cache.stats().dropped == 8 * len(data)
+
+
+def test_an_entry_of_a_version_before_seals_is_computed_again(tmp_path):
+    made = features(spec_of(KEY, saliency_layer=None))
+    cache = FeatureCache(tmp_path, memory_bytes=0)
+    cache.put(made)
+    (file,) = files(tmp_path)
+    arrays, about = unseal(file)
+    file.write_bytes(save(arrays, metadata=about))
+    assert cache.get(IMAGE, made.spec) is None
+    assert cache.put(made)
+    assert same(cache.get(IMAGE, made.spec), made)
 
 
 def test_an_entry_under_another_s_name_is_not_taken_for_it(tmp_path):

@@ -1,6 +1,7 @@
 """What a killed run goes on from: frames that are there as they were written, and a state that is not ahead of them."""
 
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -85,6 +86,16 @@ def test_a_line_that_was_cut_off_is_as_if_it_were_not_there(tmp_path, tail):
     with (tmp_path / JOURNAL_NAME / "frames.jsonl").open("a") as file:
         file.write(tail)
     assert Journal(tmp_path, "abc", silent()).start == 3
+
+
+def test_a_line_whose_confidence_changed_is_done_again_with_what_follows(tmp_path):
+    run(tmp_path, 4)
+    file = tmp_path / JOURNAL_NAME / "frames.jsonl"
+    lines = file.read_text().splitlines()
+    entry = json.loads(lines[3])
+    lines[3] = json.dumps({**entry, "confidence": entry["confidence"] + 0.01})
+    file.write_text("\n".join(lines) + "\n")
+    assert Journal(tmp_path, "abc", silent()).start == 2
 
 
 def test_a_frame_that_could_not_be_read_has_no_file(tmp_path):

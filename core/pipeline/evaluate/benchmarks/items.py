@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from counterpart.core.errors import FormatError, ImageError, ProtocolError
 from counterpart.core.files import output_errors, write_text
 from counterpart.core.jobs import JobContext
+from counterpart.core.sealed import seal_values, unseal_values
 
 STATE_NAME = "state.jsonl"
 _VERSION = 1
@@ -43,7 +44,7 @@ class ItemStore:
         head = {"version": _VERSION, "digest": hashlib.sha256(text.encode()).hexdigest(), "params": json.loads(text)}
         if self._path.is_file():
             self._take_over(self._path, head["digest"], ctx)
-        lines = [json.dumps(head), *(json.dumps({"item": k, "result": v}) for k, v in self._results.items())]
+        lines = [json.dumps(head), *(_line(k, v) for k, v in self._results.items())]
         write_text(self._path, "".join(f"{line}\n" for line in lines))
 
     def _take_over(self, path: Path, digest: object, ctx: JobContext) -> None:
@@ -59,10 +60,10 @@ class ItemStore:
             return
         for line in lines[1:]:
             try:
-                entry = json.loads(line)
+                entry = unseal_values(json.loads(line), required=True)
                 self._results[str(entry["item"])] = dict(entry["result"])
             except (ValueError, LookupError, TypeError):
-                continue  # the line that was being written when the run was killed; its item is measured again
+                continue  # damaged, or being written when the run was killed; its item is measured again
         self.resumed = len(self._results)
 
     def __contains__(self, key: str) -> bool:
@@ -81,9 +82,13 @@ class ItemStore:
         if self._path is None:
             return
         with output_errors(self._path), self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"item": key, "result": result}) + "\n")
+            file.write(_line(key, result) + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+def _line(key: str, result: dict[str, Any]) -> str:
+    return json.dumps(seal_values({"item": key, "result": result}))
 
 
 def run_items(

@@ -49,6 +49,14 @@ def test_a_damaged_state_is_measured_anew_and_said_so(tmp_path, content):
     assert ItemStore(tmp_path, {"a": 1}, silent()).resumed == 1
 
 
+def test_a_result_that_changed_on_the_disk_is_measured_again(tmp_path):
+    measure(ItemStore(tmp_path, {"a": 1}, silent()), ["one", "three"])
+    file = tmp_path / "state.jsonl"
+    file.write_text(file.read_text().replace('{"length": 5}', '{"length": 4}'))
+    store = ItemStore(tmp_path, {"a": 1}, silent())
+    assert ("one" in store, "three" in store) == (True, False)
+
+
 def test_a_failed_item_is_named_and_tried_again_next_time(tmp_path):
     ctx, log = silent(), []
     assert list(measure(ItemStore(tmp_path, {}, silent()), ["one", "bad", "two"], ctx)) == ["one", "two"]
