@@ -121,7 +121,7 @@ def read_groups(path: Path, root: Path | None, ctx: JobContext) -> list[Group]:
     # Formats are loaded when they are needed; they bring libraries along.
     from counterpart.core.formats.base import ImportReport
     from counterpart.core.formats.coco_keypoints import read_coco_keypoints
-    from counterpart.core.formats.naming import Source
+    from counterpart.core.formats.source import Source
 
     dataset = read_coco_keypoints(path, Source(root=root), ctx, ImportReport("coco-keypoints", path))
     found: dict[int, list[Annotated]] = {}

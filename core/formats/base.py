@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from counterpart.core.formats.naming import Source
+from counterpart.core.formats.placed import Placed
+from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import ImageState, PartLabel
 from counterpart.core.project.points import Box, KeypointSet, MatchSet, Skeleton
@@ -29,11 +30,12 @@ class AnnotatedImage:
     Attributes:
         name: POSIX path that names the image.
         hw: Height and width in pixels, (0, 0) while unknown.
-        id: Identifier in the project, 0 when read from a file.
+        id: Identifier in the project, 0 where it is not one of the project's.
         file: Where the image is, None while unknown.
         labels: Parts of its pixels, by the dataset's part ids; None for none.
         keypoints: Its instances, by the dataset's skeleton ids.
         state: Review state.
+        placed: What became of its name, where it was read from a file.
     """
 
     name: str
@@ -43,6 +45,14 @@ class AnnotatedImage:
     labels: PackedLabels | None = None
     keypoints: tuple[KeypointSet, ...] = ()
     state: ImageState = "todo"
+    placed: Placed | None = None
+
+    @classmethod
+    def at(
+        cls, placed: Placed, labels: PackedLabels | None = None, keypoints: tuple[KeypointSet, ...] = ()
+    ) -> AnnotatedImage:
+        """What was read for a photograph; labels and points are in its own upright frame."""
+        return cls(placed.name, placed.hw, placed.image, placed.file, labels, keypoints, placed=placed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,6 +165,7 @@ class ImportReport:
         added_skeletons: Skeletons that were made.
         skipped: What was left out, by image or record, with the reason.
         lost: What was in the file and could not be kept, in words.
+        notes: What was taken otherwise than the file says it, in words.
     """
 
     format: str
@@ -166,6 +177,7 @@ class ImportReport:
     added_skeletons: list[str] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     lost: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a JSON report."""
@@ -179,6 +191,7 @@ class ImportReport:
             "added_skeletons": list(self.added_skeletons),
             "skipped": [{"what": name, "reason": reason} for name, reason in self.skipped],
             "lost": [{"where": name, "what": what} for name, what in self.lost],
+            "notes": [{"where": name, "what": what} for name, what in self.notes],
         }
 
 

@@ -9,7 +9,7 @@ categories `mirror_pairs` (zero-based), which other programs pass over. A point 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +25,10 @@ from counterpart.core.formats.base import (
     box_from_corner,
     with_progress,
 )
-from counterpart.core.formats.coco import image_hw
+from counterpart.core.formats.coco import image_records, place_image
 from counterpart.core.formats.fields import Node, read_json
-from counterpart.core.formats.instances import corner_box
-from counterpart.core.formats.naming import Source
+from counterpart.core.formats.instances import corner_box, on_photograph
+from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.points import Box, KeypointSet, Origin, Skeleton, outside
 from counterpart.core.resources import resource_path
@@ -109,35 +109,39 @@ def read_coco_keypoints(path: Path, source: Source, _ctx: JobContext, report: Im
             skeletons[number] = _skeleton(category)
     if not skeletons:
         raise data.error("no category has keypoints", hint="Is this a file of masks? Import it as coco")
-    images: dict[int, Node] = {}
-    for image in data["images"]:
-        number = image["id"].integer()
-        if number in images:
-            raise image.error(f"the image id {number} occurs twice")
-        image["file_name"].text()
-        images[number] = image
-    found: dict[int, list[KeypointSet]] = {}
+    images = image_records(data)
+    grouped = _grouped(data, images, known, skeletons, report)
+    loaded = []
+    for number, records in grouped.items():
+        placed = place_image(images[number], records, source)
+        instances = []
+        for annotation in records:
+            points = _points(annotation, skeletons[annotation["category_id"].integer()])
+            instances.append(on_photograph(points, placed))
+            hw = placed.declared if min(placed.declared) > 0 else None
+            report.lost += [
+                (placed.name, f"{annotation.where}: {what}") for what in _contradictions(annotation, points, hw)
+            ]
+        loaded.append(AnnotatedImage.at(placed, keypoints=tuple(instances)))
+    return Dataset(skeletons=tuple(skeletons.values()), images=loaded)
+
+
+def _grouped(
+    data: Node, images: Mapping[int, Node], known: set[int], skeletons: Mapping[int, Skeleton], report: ImportReport
+) -> dict[int, list[Node]]:
+    """Annotations that have keypoints, by image."""
+    grouped: dict[int, list[Node]] = {}
     for annotation in data["annotations"]:
         number, kind = annotation["image_id"].integer(), annotation["category_id"].integer()
         if number not in images:
             raise annotation.error(f"there is no image with the id {number}")
         if kind not in known:
             raise annotation.error(f"there is no category with the id {kind}")
-        name = images[number]["file_name"].text()
         if annotation.get("keypoints") is None or kind not in skeletons:
-            report.skipped.append((name, f"{annotation.where} has no keypoints"))
+            report.skipped.append((images[number]["file_name"].text(), f"{annotation.where} has no keypoints"))
             continue
-        points = _points(annotation, skeletons[kind])
-        found.setdefault(number, []).append(points)
-        hw = image_hw(images[number], source)
-        report.lost += [(name, f"{annotation.where}: {what}") for what in _contradictions(annotation, points, hw)]
-    loaded = []
-    for number, instances in found.items():
-        name = images[number]["file_name"].text()
-        hw = image_hw(images[number], source) or (0, 0)
-        file = source.file(name, path.parent)
-        loaded.append(AnnotatedImage(name, hw, id=number, file=file, keypoints=tuple(instances)))
-    return Dataset(skeletons=tuple(skeletons.values()), images=loaded)
+        grouped.setdefault(number, []).append(annotation)
+    return grouped
 
 
 def read_coco_skeletons(path: Path) -> list[Skeleton]:

@@ -8,6 +8,7 @@ Shapes are painted in the order of `z_order`.
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,10 +30,12 @@ from counterpart.core.formats.base import (
     with_progress,
 )
 from counterpart.core.formats.fields import Node, read_bytes
+from counterpart.core.formats.instances import on_photograph
 from counterpart.core.formats.lazy import LazyImages
-from counterpart.core.formats.naming import Source
+from counterpart.core.formats.placed import Placed
 from counterpart.core.formats.polygons import fill_rings, keyhole, outlines
 from counterpart.core.formats.rle import MAX_PIXELS, mask_to_rows, rows_to_mask
+from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import PartLabel, mask_bbox
 from counterpart.core.project.palette import colour_at, colour_hex, parse_colour
@@ -238,7 +241,12 @@ def _load(
     name = element.get("name") or ""
     where = f"image {name or '?'}"
     try:
-        hw = _size(element, path, where)
+        declared = _size(element, path, where)
+        extent = _extent(element)
+        placed = source.place(name, folders=(path.parent, path.parent / "images"), declared=declared, extent=extent)
+        hw, name = placed.hw, placed.name
+        if placed.problem:
+            return AnnotatedImage.at(placed)
         labels = np.zeros(hw, np.uint16)
         shapes = sorted(
             (shape for shape in element if shape.tag in _AREAS), key=lambda shape: _order(shape.get("z_order"))
@@ -246,11 +254,13 @@ def _load(
         covered = 0
         for shape in shapes:
             part = parts[shape.get("label") or "object"].id
-            mask = _AREAS[shape.tag](shape, path, f"{where}, {shape.tag}", hw)
+            mask = _AREAS[shape.tag](shape, path, f"{where}, {shape.tag}", placed)
             covered += int(((labels > 0) & mask & (labels != part)).sum())
             labels[mask] = part
         instances = tuple(
-            _instance(shape, path, f"{where}, skeleton", skeletons[shape.get("label") or "object"])
+            on_photograph(
+                _instance(shape, path, f"{where}, skeleton", skeletons[shape.get("label") or "object"]), placed
+            )
             for shape in element.iterfind("skeleton")
         )
     except FormatError as error:
@@ -260,10 +270,22 @@ def _load(
         report.lost.append((name, f"{covered} pixels where shapes overlap: the upper one was taken"))
     for tag in sorted({child.tag for child in element} - {*_AREAS, "skeleton"}):
         report.lost.append((name, f"shapes of type {tag}"))
-    packed = pack_labels(labels) if shapes else None
-    return AnnotatedImage(
-        name, hw, file=source.file(name, path.parent, path.parent / "images"), labels=packed, keypoints=instances
-    )
+    return AnnotatedImage.at(placed, pack_labels(labels) if shapes else None, instances)
+
+
+def _extent(element: Element) -> tuple[float, float] | None:
+    """Largest x and y of an image's shapes; None where it has masks, which have the declared size themselves."""
+    if element.find("mask") is not None:
+        return None
+    corners = [0.0, 0.0]
+    for shape in element.iter():
+        with contextlib.suppress(ValueError):
+            corners[0] = max(corners[0], *(float(shape.get(name) or 0) for name in ("xtl", "xbr")))
+            corners[1] = max(corners[1], *(float(shape.get(name) or 0) for name in ("ytl", "ybr")))
+            for pair in (shape.get("points") or "").split(";"):
+                x, _, y = pair.partition(",")
+                corners = [max(corners[0], float(x or 0)), max(corners[1], float(y or 0))]
+    return corners[0], corners[1]
 
 
 def _size(element: Element, path: Path, where: str) -> tuple[int, int]:
@@ -291,10 +313,11 @@ def _points(element: Element, path: Path, where: str) -> NDArray[np.float64]:
     return np.array(pairs, np.float64)
 
 
-def _mask(element: Element, path: Path, where: str, hw: tuple[int, int]) -> NDArray[np.bool_]:
+def _mask(element: Element, path: Path, where: str, placed: Placed) -> NDArray[np.bool_]:
     left, top, width, height = (
         _attribute(element, name, path, where).integer(0, 1_000_000) for name in ("left", "top", "width", "height")
     )
+    hw = placed.declared
     if top + height > hw[0] or left + width > hw[1]:
         raise FormatError(f"{where}: it reaches outside the image", path=path)
     runs = _attribute(element, "rle", path, where)
@@ -305,19 +328,19 @@ def _mask(element: Element, path: Path, where: str, hw: tuple[int, int]) -> NDAr
         raise runs.error(str(error)) from None
     mask = np.zeros(hw, np.bool_)
     mask[top : top + height, left : left + width] = piece
-    return mask
+    return placed.mask(mask)
 
 
-def _polygon(element: Element, path: Path, where: str, hw: tuple[int, int]) -> NDArray[np.bool_]:
-    return fill_rings([_points(element, path, where)], hw)
+def _polygon(element: Element, path: Path, where: str, placed: Placed) -> NDArray[np.bool_]:
+    return fill_rings([placed.points(_points(element, path, where))], placed.hw)
 
 
-def _box(element: Element, path: Path, where: str, hw: tuple[int, int]) -> NDArray[np.bool_]:
+def _box(element: Element, path: Path, where: str, placed: Placed) -> NDArray[np.bool_]:
     x0, y0, x1, y1 = (_attribute(element, name, path, where).number() for name in ("xtl", "ytl", "xbr", "ybr"))
-    return fill_rings([[(x0, y0), (x1, y0), (x1, y1), (x0, y1)]], hw)
+    return fill_rings([placed.points([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])], placed.hw)
 
 
-_AREAS: dict[str, Callable[[Element, Path, str, tuple[int, int]], NDArray[np.bool_]]] = {
+_AREAS: dict[str, Callable[[Element, Path, str, Placed], NDArray[np.bool_]]] = {
     "mask": _mask,
     "polygon": _polygon,
     "box": _box,

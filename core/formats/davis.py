@@ -32,8 +32,9 @@ from counterpart.core.formats.base import (
 from counterpart.core.formats.fields import read_bytes
 from counterpart.core.formats.indexed_png import LEGEND, OBJECT, labels_in, read_legend, unnamed_parts, write_legend
 from counterpart.core.formats.lazy import LazyImages
-from counterpart.core.formats.naming import Source, flat_names, safe_name
+from counterpart.core.formats.naming import flat_names, safe_name
 from counterpart.core.formats.pictures import encode_label_png, palette_of, read_label_picture
+from counterpart.core.formats.source import Source
 from counterpart.core.images.reading import read_image
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.tiles import pack_labels
@@ -125,12 +126,14 @@ def read_davis(path: Path, source: Source, ctx: JobContext, report: ImportReport
         raise FormatError(
             "there are no masks in Annotations here", path=path, hint="Choose the folder that contains it"
         )
+    source.pass_over(files)
     parts, names = read_legend(folder / LEGEND) if (folder / LEGEND).is_file() else ((), {})
     values = set() if parts else labels_in(files, level, ctx)
     binary = values == {_VOID}
     if not parts:
         objects = values - {_VOID}
         parts = OBJECT if binary or objects == {1} else unnamed_parts(objects, "object")
+    frames = _level(folder / "JPEGImages")
     known = np.zeros(65_536, np.bool_)
     known[[0, *(part.id for part in parts)]] = True
 
@@ -151,9 +154,13 @@ def read_davis(path: Path, source: Source, ctx: JobContext, report: ImportReport
         if not known[labels].all():
             report.skipped.append((shown, f"it has a value that {LEGEND} does not name"))
             return None
-        packed = pack_labels(labels)
-        name = names.get(file.relative_to(folder).as_posix(), str(PurePosixPath(shown).with_suffix(".jpg")))
-        return AnnotatedImage(name, packed.hw, file=source.file(name, _level(folder / "JPEGImages")), labels=packed)
+        declared = labels.shape[0], labels.shape[1]
+        given = names.get(file.relative_to(folder).as_posix())
+        frame = str(PurePosixPath(shown).with_suffix(""))
+        placed = source.place(given or frame, folders=(frames,), declared=declared, bare=given is None)
+        if placed.problem and given is not None:  # copied photographs are numbered; labels.json has their own names
+            placed = source.place(frame, folders=(frames,), declared=declared, bare=True)
+        return AnnotatedImage.at(placed, pack_labels(placed.mask(labels)))
 
     return Dataset(parts=parts, images=LazyImages(len(files), load))
 

@@ -30,7 +30,7 @@ from counterpart.core.formats.base import (
 )
 from counterpart.core.formats.fields import Node, read_text
 from counterpart.core.formats.instances import chosen_skeleton, instances_of, skeleton_for
-from counterpart.core.formats.naming import Source
+from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.points import KeypointSet, Skeleton
 
@@ -159,16 +159,11 @@ def read_deeplabcut(path: Path, source: Source, _ctx: JobContext, report: Import
     if skeleton is None:
         raise FormatError("there are no bodyparts in this table", path=path, hint="Is it DeepLabCut's?")
     images = [
-        AnnotatedImage(name, file=_image_file(name, files[0], source), keypoints=tuple(sets))
+        AnnotatedImage.at(source.place(name, folders=files[0].parents[:4]), keypoints=tuple(sets))
         for name, sets in found.items()
         if sets
     ]
     return Dataset(skeletons=(skeleton,), images=images)
-
-
-def _image_file(name: str, table: Path, source: Source) -> Path | None:
-    """The image beside the table, or below the folder that has `labeled-data` in it."""
-    return source.file(name, *table.parents[:4]) or source.file(PurePosixPath(name).name, table.parent)
 
 
 def _read_csv(path: Path) -> tuple[dict[str, list[str]], list[tuple[str, list[str]]]]:

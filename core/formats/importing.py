@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from counterpart.core.errors import UsageError
-from counterpart.core.formats.base import Dataset, ImportReport, NamedMatches
-from counterpart.core.formats.naming import ImageIndex, Source, safe_name
+from counterpart.core.errors import FormatError, UsageError
+from counterpart.core.formats.base import AnnotatedImage, Dataset, ImportReport, NamedMatches
+from counterpart.core.formats.earlier import Earlier, pair_instances
+from counterpart.core.formats.naming import safe_name
+from counterpart.core.formats.source import Source
 from counterpart.core.formats.table import format_named
-from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.commands import AddImages, AddInstance, AddSkeleton, Command, ReplaceMasks, ReplaceMatches
+from counterpart.core.project.commands import (
+    AddImages,
+    AddInstance,
+    AddSkeleton,
+    Command,
+    NewImage,
+    ReplaceMasks,
+    ReplaceMatches,
+    SetKeypoints,
+)
 from counterpart.core.project.document import Document
 from counterpart.core.project.edit import Edit
-from counterpart.core.project.model import Provenance
-from counterpart.core.project.points import KeypointSet, MatchSet, Skeleton
+from counterpart.core.project.model import Labels, Provenance
+from counterpart.core.project.points import KeypointSet, MatchSet, Origin, Skeleton
 from counterpart.core.project.rows import read_keypoints
+from counterpart.core.project.tiles import PackedLabels, pack_labels
 from counterpart.core.project.view import ProjectView
 
 
@@ -34,7 +47,9 @@ def import_into(
 ) -> ImportReport:
     """Read annotations in a format and take them over.
 
-    Images are found by name; those not in the project are added if their files are found.
+    Images are found by name, as `Source.place` says; those not in the project are added if their files are found. What
+    a file says that the project has already changes nothing, what brings nothing neither. Reading a corrected file
+    again replaces what came from it before, as long as nobody has touched that since.
 
     Args:
         document: An open project that can be written.
@@ -46,9 +61,10 @@ def import_into(
 
     Raises:
         UsageError: There is no such format, or it cannot be read, or needs what is not installed.
-        FormatError: The file is damaged or of another kind. Nothing changed.
+        FormatError: The file is damaged or of another kind, or all that is in it had to be left out. Nothing changed.
     """
     command = plan_import(document, path, format_name, ctx, root=root, overwrite=overwrite)
+    command.check()
     document.apply(command)
     return command.report
 
@@ -70,19 +86,74 @@ def plan_import(
     if chosen.read is None:
         raise UsageError(f"{chosen.title} can only be exported", hint="Choose another format")
     report = ImportReport(format_name, Path(path))
+    files = {record.id: project.image_path(record.id) for record in project.images()}
     source = Source(
-        ImageIndex.of(project.images()),
-        project.parts,
-        project.skeletons,
-        root,
-        {record.id: project.image_path(record.id) for record in project.images()},
+        project.images(), files, parts=project.parts, skeletons=project.skeletons, path=Path(path), root=root
     )
     dataset = chosen.read(Path(path), source, ctx, report)
     images = []
     for number, image in enumerate(dataset.images):
         ctx.step(number, len(dataset.images), f"Reading {image.name}")
         images.append(image)
-    return ImportAnnotations(dataclasses.replace(dataset, images=images), report, overwrite)
+    usable = _joined(images, report)
+    kept = {_identity(image): image for image in usable}
+    names = {_given(image): kept[_identity(image)] for image in images if _identity(image) in kept}
+    return ImportAnnotations(dataclasses.replace(dataset, images=usable), report, overwrite, names)
+
+
+def _identity(image: AnnotatedImage) -> int | str | Path:
+    """What tells the photograph of an image from others: the project's id, the file, or at least the name."""
+    return image.id or image.file or image.name
+
+
+def _given(image: AnnotatedImage) -> str:
+    """The name of an image as the file has it."""
+    return image.name if image.placed is None else image.placed.given
+
+
+def _joined(images: Iterable[AnnotatedImage], report: ImportReport) -> list[AnnotatedImage]:
+    """One image for each photograph.
+
+    What cannot be placed is left out, and so is a name that fits only loosely where another fits as well; both are
+    said.
+    """
+    groups: dict[int | str | Path, list[AnnotatedImage]] = {}
+    for image in images:
+        if image.placed is not None and image.placed.problem:
+            report.skipped.append((image.name, image.placed.problem))
+            continue
+        if image.placed is not None and image.placed.note:
+            report.notes.append((image.name, image.placed.note))
+        groups.setdefault(_identity(image), []).append(image)
+    found = []
+    for group in groups.values():
+        loose = [image for image in group if image.placed is not None and not image.placed.sure]
+        if loose and len({_given(image) for image in group}) > 1:
+            names = ", ".join(sorted({_given(image) for image in group})[:3])
+            report.skipped += [(_given(image), f"several names fit one image: {names}") for image in loose]
+            group = [image for image in group if image not in loose]
+        if group:
+            found.append(group[0] if len(group) == 1 else _merged(group, report))
+    return found
+
+
+def _merged(group: Sequence[AnnotatedImage], report: ImportReport) -> AnnotatedImage:
+    """All that several records say of one image."""
+    first = group[0]
+    labelled = [image.labels for image in group if image.labels is not None]
+    packed = labelled[0] if labelled else None
+    if len(labelled) > 1:
+        labels, covered = labelled[0].unpack().copy(), 0
+        for more in labelled[1:]:
+            new = more.unpack()
+            labels = labels.astype(np.promote_types(labels.dtype, new.dtype))
+            covered += int(((labels > 0) & (new > 0) & (labels != new)).sum())
+            np.copyto(labels, new, where=new > 0)
+        if covered:
+            report.lost.append((first.name, f"{covered} pixels where its records overlap: the later one was taken"))
+        packed = pack_labels(labels)
+    points = tuple(one for image in group for one in image.keypoints)
+    return dataclasses.replace(first, labels=packed, keypoints=points)
 
 
 @dataclass(eq=False)
@@ -92,90 +163,149 @@ class ImportAnnotations(Command):
     Attributes:
         dataset: What was read, all in memory (masks are packed).
         report: What was read and, once it was applied, what was taken over.
-        overwrite: Whether masks replace what a person drew.
+        overwrite: Whether it replaces what a person drew or placed.
+        names: The image that each name in the file means, where matches need it.
     """
 
     dataset: Dataset
     report: ImportReport
     overwrite: bool = False
+    names: Mapping[str, AnnotatedImage] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
         return f"Import {self.report.path.name}"
 
+    def check(self) -> None:
+        """See that there is anything to take over.
+
+        Raises:
+            FormatError: Everything in the file had to be left out; the first reason is given.
+        """
+        if not self.dataset.images and not self.dataset.matches and self.report.skipped:
+            name, reason = self.report.skipped[0]
+            more = len(self.report.skipped) - 1
+            raise FormatError(
+                f"nothing in it could be taken over: {name}: {reason}" + (f" (and {more} more)" if more else ""),
+                path=self.report.path,
+                hint="Name the folder of the images as the root, or open the images first",
+            )
+
     def release(self) -> None:
         self.dataset = Dataset()
+        self.names = {}
 
     def do(self, edit: Edit) -> None:
-        places = self._images(edit)
-        self._masks(edit, places)
-        self._keypoints(edit, places)
-        self._matches(edit, places)
+        ids = self._images(edit)
+        earlier = Earlier.read(edit)
+        self._masks(edit, ids, earlier)
+        self._keypoints(edit, ids, earlier)
+        self._matches(edit, {name: ids[_identity(image)] for name, image in self.names.items()})
+        earlier.write(edit)
         self.report.images = len(set(self.outcome.changed))
 
-    def _images(self, edit: Edit) -> dict[str, int]:
-        """Id of each image by its name in the file; those missing are added where their file is known."""
-        index = ImageIndex.of(edit.images.values())
-        places: dict[str, int] = {}
-        new: dict[Path, list[str]] = {}
-        for name, image in {image.name: image for image in self.dataset.images}.items():
-            record = index.find(name)
-            if record is not None:
-                places[name] = record.id
-            elif image.file is not None and image.file.is_file():
-                new.setdefault(image.file, []).append(name)
-            else:
-                self.report.skipped.append((name, "there is no such image in the project, nor a file of that name"))
+    def _images(self, edit: Edit) -> dict[int | str | Path, int]:
+        """Id of each image; those that are not in the project are added."""
+        names = {record.name: record.id for record in edit.images.values()}
+        ids: dict[int | str | Path, int] = {}
+        new: dict[Path, AnnotatedImage] = {}
+        for image in self.dataset.images:
+            if image.id:
+                ids[image.id] = image.id
+            elif image.file is not None:
+                new[image.file] = image
+            elif image.name in names:
+                ids[image.name] = names[image.name]
         if new:
-            adding = AddImages([ImageRef(file, safe_name(_below(file, names[0]))) for file, names in new.items()])
+            adding = AddImages(
+                [
+                    NewImage(file, name, height=image.hw[0], width=image.hw[1])
+                    for (file, image), name in zip(new.items(), _new_names(new), strict=True)
+                ]
+            )
             adding.do(edit)
-            for names, number in zip(new.values(), adding.ids, strict=True):
-                places.update(dict.fromkeys(names, number))
+            ids.update(zip(new, adding.ids, strict=True))
             self.report.added_images += [edit.image(number).name for number in adding.outcome.created]
-        return places
+        return ids
 
-    def _masks(self, edit: Edit, places: dict[str, int]) -> None:
+    def _masks(self, edit: Edit, ids: Mapping[int | str | Path, int], earlier: Earlier) -> None:
         results = {
-            places[image.name]: image.labels
+            ids[_identity(image)]: image.labels
             for image in self.dataset.images
-            if image.labels is not None and image.name in places
+            if image.labels is not None and image.labels.areas and _identity(image) in ids
         }
+        results = {number: packed for number, packed in results.items() if not self._has(edit, number, packed)}
         if not results:
             return
         before = set(edit.all_parts())
+        own = {number for number in results if not self.overwrite and earlier.is_untouched(edit, number)}
+        for overwrite, chosen in ((True, own), (self.overwrite, set(results) - own)):
+            if chosen:
+                self._replace(edit, {number: results[number] for number in chosen}, overwrite=overwrite)
+        for number in set(self.outcome.changed):
+            if self._has(edit, number, results[number]):  # not where a person's work stands among it
+                earlier.note_labels(edit, number)
+        parts = edit.all_parts()
+        self.report.added_parts += [part.name for number, part in parts.items() if number not in before]
+
+    def _replace(self, edit: Edit, results: Mapping[int, PackedLabels], *, overwrite: bool) -> None:
         replacing = ReplaceMasks(
             results,
             dict(self.dataset.part_names()),
-            overwrite=self.overwrite,
+            overwrite=overwrite,
             state="edited",
             new_parts=self.dataset.parts,
         )
         replacing.do(edit)
-        names = {number: name for name, number in places.items()}
-        self.report.skipped += [(names[number], reason) for number, reason in replacing.outcome.skipped]
-        parts = edit.all_parts()
-        self.report.added_parts += [parts[number].name for number in replacing.outcome.created if number not in before]
+        self.report.skipped += [(edit.image(number).name, reason) for number, reason in replacing.outcome.skipped]
         self.report.annotations += sum(len(results[number].areas) for number in replacing.outcome.changed)
         self.outcome.changed += replacing.outcome.changed
 
-    def _keypoints(self, edit: Edit, places: dict[str, int]) -> None:
+    def _has(self, edit: Edit, number: int, packed: PackedLabels) -> bool:
+        """Whether an image has these labels already."""
+        now = edit.labels(number)
+        if now is None or now.shape != packed.hw:
+            return False
+        by_name = {part.name: part.id for part in edit.all_parts().values()}
+        wanted = self.dataset.part_names()
+        table: Labels = np.zeros(max(packed.areas) + 1, np.uint16)
+        for value in packed.areas:
+            table[value] = by_name.get(wanted[value], 0)
+        return bool(table[list(packed.areas)].all() and np.array_equal(table[packed.unpack()], now))
+
+    def _keypoints(self, edit: Edit, ids: Mapping[int | str | Path, int], earlier: Earlier) -> None:
         wanted = {points.skeleton for image in self.dataset.images for points in image.keypoints}
         mapping = {
             skeleton.id: self._skeleton(edit, skeleton) for skeleton in self.dataset.skeletons if skeleton.id in wanted
         }
         for image in self.dataset.images:
-            if image.name not in places or not image.keypoints:
+            if _identity(image) not in ids or not image.keypoints:
                 continue
-            number = places[image.name]
-            there = read_keypoints(edit, number)
-            for points in image.keypoints:
-                skeleton, source = mapping[points.skeleton]
-                new = dataclasses.replace(points.reordered(source), skeleton=skeleton)
-                if any(_same(new, old) for old in there):
-                    continue
-                adding = AddInstance(number, new)
-                adding.do(edit)
-                self.report.annotations += 1
+            number = ids[_identity(image)]
+            given = [
+                dataclasses.replace(points.reordered(order), skeleton=skeleton)
+                for points in image.keypoints
+                for skeleton, order in [mapping[points.skeleton]]
+            ]
+            self._instances(edit, number, given, earlier)
+
+    def _instances(self, edit: Edit, number: int, given: Sequence[KeypointSet], earlier: Earlier) -> None:
+        """Take the instances of an image over: those that are there change nothing, corrected ones are updated."""
+        name = edit.image(number).name
+        for new, old in pair_instances(given, read_keypoints(edit, number)):
+            if old is not None and _same(new, old):
+                continue
+            if earlier.has_instance(number, new) and not self.overwrite:
+                continue  # it was taken over before; what became of it since is a person's wish
+            if old is None:
+                AddInstance(number, new).do(edit)
+            elif self.overwrite or earlier.has_instance(number, old) or _is_proposal(old):
+                SetKeypoints(dataclasses.replace(new, instance=old.instance, template=old.template)).do(edit)
+            else:
+                self.report.skipped.append((name, "an instance that a person placed stays as it is"))
+                continue
+            earlier.note_instance(number, new)
+            self.report.annotations += 1
             self.outcome.changed.append(number)
 
     def _skeleton(self, edit: Edit, skeleton: Skeleton) -> tuple[int, list[int | None]]:
@@ -200,16 +330,35 @@ class ImportAnnotations(Command):
         self.outcome.changed += [image for matches in sets for image in (matches.image_a, matches.image_b)]
 
 
-def _below(file: Path, name: str) -> str:
-    """The part of a name in a file that is the end of the file's path; its own name where there is none."""
-    clean = safe_name(name)
-    return clean if file.as_posix().endswith("/" + clean) else file.name
+def _new_names(new: Mapping[Path, AnnotatedImage]) -> list[str]:
+    """A name for each new image: what the file calls it, as far as that is the end of its path, else its file name.
+
+    With as many folders in front as tell it from the others.
+    """
+    depths = []
+    for file, image in new.items():
+        clean = safe_name(image.name)
+        depths.append(len(PurePosixPath(clean).parts) if file.as_posix().endswith("/" + clean) else 1)
+    paths = [file.absolute().parts for file in new]
+    while True:
+        names = ["/".join(path[-depth:]) for path, depth in zip(paths, depths, strict=True)]
+        counts = Counter(name.casefold() for name in names)
+        again = [at for at, name in enumerate(names) if counts[name.casefold()] > 1 and depths[at] < len(paths[at]) - 1]
+        if not again:
+            return names
+        for at in again:
+            depths[at] += 1
 
 
 def _placed(named: NamedMatches, places: dict[str, int]) -> MatchSet | None:
     if named.name_a not in places or named.name_b not in places or places[named.name_a] == places[named.name_b]:
         return None
     return dataclasses.replace(named.matches, image_a=places[named.name_a], image_b=places[named.name_b])
+
+
+def _is_proposal(points: KeypointSet) -> bool:
+    """Whether no point of an instance is a person's."""
+    return bool((points.origin[points.present] == Origin.TRANSFERRED).all())
 
 
 def _same(a: KeypointSet, b: KeypointSet) -> bool:

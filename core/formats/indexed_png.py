@@ -8,7 +8,7 @@ alone are masks of one part named `object`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
@@ -26,9 +26,9 @@ from counterpart.core.formats.base import (
 )
 from counterpart.core.formats.fields import read_bytes, read_json
 from counterpart.core.formats.lazy import LazyImages
-from counterpart.core.formats.naming import Source, output_names
+from counterpart.core.formats.naming import output_names
 from counterpart.core.formats.pictures import encode_label_png, palette_of, read_label_picture
-from counterpart.core.images.reading import IMAGE_SUFFIXES
+from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import MAX_PART_ID, PartLabel
 from counterpart.core.project.palette import colour_at, colour_hex, parse_colour
@@ -76,6 +76,7 @@ def read_indexed_png(path: Path, source: Source, ctx: JobContext, report: Import
     files = sorted(files_below(path, "*.png")) if path.is_dir() else [path]
     if not files or not all(file.is_file() for file in files):
         raise FormatError("there are no PNG files here", path=path, hint="Choose the folder with the label pictures")
+    source.pass_over(files)
     parts, names = read_legend(folder / LEGEND) if (folder / LEGEND).is_file() else ((), {})
     values = labels_in(files, folder, ctx) if not parts else set()
     binary = values == {255}
@@ -92,39 +93,18 @@ def read_indexed_png(path: Path, source: Source, ctx: JobContext, report: Import
         if binary:
             labels = (labels > 0).astype(np.uint8)
         relative = file.relative_to(folder).as_posix()
-        packed = pack_labels(labels)
-        unknown = set(packed.areas) - {part.id for part in parts}
+        unknown = {int(value) for value in np.unique(labels)} - {0, *(part.id for part in parts)}
         if unknown:
             report.skipped.append((file.name, f"it has the value {min(unknown)}, which the legend does not name"))
             return None
-        name = names.get(relative, relative)
-        # The pictures' own folder does not count: there, the name of an image may be that of its label picture.
-        image = source.file(name)
-        if image is None and relative not in names:
-            name, image = _photograph(name, source.root)
-        return AnnotatedImage(name, packed.hw, file=image, labels=packed)
+        given = names.get(relative)
+        declared = labels.shape[0], labels.shape[1]
+        # Without a legend `cat.png` is the picture of `cat.jpg`; `cat.jpg.png` too, as `output_names` has it.
+        bare = relative.removesuffix(file.suffix)
+        placed = source.place(given or bare, declared=declared, bare=given is None)
+        return AnnotatedImage.at(placed, pack_labels(placed.mask(labels)))
 
     return Dataset(parts=parts, images=LazyImages(len(files), load))
-
-
-def _photograph(picture: str, root: Path | None) -> tuple[str, Path | None]:
-    """Name and file of the one image below `root` that a label picture without a legend is called after.
-
-    `cat.png` is the picture of `cat.jpg`; `cat.jpg.png` too, as `output_paths` has it where stems are equal.
-    """
-    if root is None:
-        return picture, None
-    bare = PurePosixPath(picture).with_suffix("")
-    names = [str(bare)] if bare.suffix.lower() in IMAGE_SUFFIXES else []
-    names += [f"{bare}{suffix}" for low in sorted(IMAGE_SUFFIXES) for suffix in (low, low.upper())]
-    found: dict[Path, str] = {}
-    for name in names:
-        if (root / name).is_file():
-            found.setdefault((root / name).resolve(), name)  # where letter case makes no difference, one file
-    if len(found) != 1:
-        return picture, None
-    (name,) = found.values()
-    return name, root / name
 
 
 def read_legend(path: Path) -> tuple[tuple[PartLabel, ...], dict[str, str]]:

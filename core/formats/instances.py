@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
 from counterpart.core.errors import FormatError, UsageError
-from counterpart.core.formats.base import AnnotatedImage, Dataset, ExportOptions, box_to_corner
-from counterpart.core.formats.naming import Source
+from counterpart.core.formats.base import AnnotatedImage, Dataset, ExportOptions, box_from_corner, box_to_corner
+from counterpart.core.formats.placed import Placed
+from counterpart.core.formats.source import Source
+from counterpart.core.images.orientation import UPRIGHT
 from counterpart.core.project.points import Box, KeypointSet, Skeleton
 
 
@@ -41,6 +44,19 @@ def corner_box(points: KeypointSet, hw: tuple[int, int] = (0, 0)) -> Box:
         low, high = np.maximum(low, 0), np.minimum(high, [hw[1], hw[0]])
         high = np.maximum(high, low)
     return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
+
+
+def on_photograph(points: KeypointSet, placed: Placed) -> KeypointSet:
+    """An instance in the frame of a file -> on the upright photograph; both with pixel centres at integers."""
+    if placed.declared == placed.hw and placed.turn == UPRIGHT:
+        return points
+    box = None
+    if points.box is not None:
+        x, y, width, height = box_to_corner(points.box)
+        corners = placed.points([(x, y), (x + width, y + height)])
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        box = box_from_corner((*low.tolist(), *(high - low).tolist()))
+    return dataclasses.replace(points, xy=placed.points(points.xy + 0.5) - 0.5, box=box)
 
 
 def skeleton_for(names: Sequence[str], source: Source, name: str, error: FormatError | None = None) -> Skeleton:

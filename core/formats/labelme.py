@@ -36,12 +36,14 @@ from counterpart.core.formats.base import (
     with_progress,
 )
 from counterpart.core.formats.fields import Node, read_json
-from counterpart.core.formats.instances import skeleton_for
+from counterpart.core.formats.instances import on_photograph, skeleton_for
 from counterpart.core.formats.lazy import LazyImages
-from counterpart.core.formats.naming import Source, output_names
+from counterpart.core.formats.naming import output_names
 from counterpart.core.formats.pictures import read_label_picture
+from counterpart.core.formats.placed import Placed
 from counterpart.core.formats.polygons import fill_rings, keyhole, outlines
 from counterpart.core.formats.rle import MAX_PIXELS
+from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import PartLabel, mask_bbox
 from counterpart.core.project.palette import colour_at
@@ -211,10 +213,12 @@ def _load(
     report: ImportReport,
 ) -> AnnotatedImage | None:
     data = read_json(file)
-    given = data.get("imagePath")
-    name = _name(file, folder, given, source)
+    name = file.relative_to(folder).as_posix()
     try:
-        hw = _hw(data, name, file, source)
+        placed = _place(data, name, file, source)
+        if placed.problem:
+            return AnnotatedImage.at(placed)
+        hw, name = placed.hw, placed.name
         labels = np.zeros(hw, np.uint16)
         covered, painted = 0, False
         groups: dict[tuple[str | None, int], list[Node]] = {}
@@ -228,48 +232,64 @@ def _load(
                 count = seen[key, label] = seen.get((key, label), 0) + 1
                 groups.setdefault((key, count), []).append(shape)
             elif kind in _AREAS:
-                mask = _mask(shape, kind, hw)
+                mask = _mask(shape, kind, placed)
                 covered += int(((labels > 0) & mask & (labels != areas[label])).sum())
                 labels[mask] = areas[label]
                 painted = True
             else:
                 report.lost.append((name, f"{shape.where}: a shape of type {kind}"))
-        instances = () if skeleton is None else tuple(_instance(shapes, skeleton) for shapes in groups.values())
+        instances = (
+            ()
+            if skeleton is None
+            else tuple(on_photograph(_instance(shapes, skeleton), placed) for shapes in groups.values())
+        )
     except FormatError as error:
         report.skipped.append((name, error.what))
         return None
     if covered:
         report.lost.append((name, f"{covered} pixels where shapes overlap: the later one was taken"))
-    image = None if given is None else source.file(given.text(), file.parent)
-    return AnnotatedImage(name, hw, file=image, labels=pack_labels(labels) if painted else None, keypoints=instances)
+    return AnnotatedImage.at(placed, pack_labels(labels) if painted else None, instances)
 
 
-def _name(file: Path, folder: Path, given: Node | None, source: Source) -> str:
-    """The image's name: that of the JSON where the project has one such, else what the file says."""
-    own = file.relative_to(folder).as_posix()
-    if source.images.find(own) is not None or given is None:
-        return own
-    return given.text()
-
-
-def _hw(data: Node, name: str, file: Path, source: Source) -> tuple[int, int]:
-    height, width = data.get("imageHeight"), data.get("imageWidth")
-    hw = (height.size(), width.size()) if height is not None and width is not None else source.hw(name, file.parent)
-    if hw is None or min(hw) == 0:
+def _place(data: Node, name: str, file: Path, source: Source) -> Placed:
+    """The photograph of a file: the one that it names beside itself, else the one that is called as the file is."""
+    height, width, given = data.get("imageHeight"), data.get("imageWidth"), data.get("imagePath")
+    declared = (height.size(), width.size()) if height is not None and width is not None else None
+    if declared is not None and declared[0] * declared[1] > MAX_PIXELS:
+        raise data.error(f"an image of {declared[1]} x {declared[0]} pixels is too large")
+    extent = _extent(data)
+    path = None if given is None or given.value is None else given.text()
+    beside = None if path is None else file.parent / path.replace("\\", "/")
+    placed = source.place(name.removesuffix(file.suffix), declared=declared, extent=extent, bare=True)
+    if path is not None and (placed.problem or not placed.sure or (beside is not None and beside.is_file())):
+        named = source.place(path, beside=file.parent, declared=declared, extent=extent)
+        placed = named if placed.problem or not named.problem else placed
+    if not placed.problem and min(placed.hw) <= 0:
         raise data.error("the image's width and height are not known")
-    if hw[0] * hw[1] > MAX_PIXELS:
-        raise data.error(f"an image of {hw[1]} x {hw[0]} pixels is too large")
-    return hw
+    return placed
 
 
-def _mask(shape: Node, kind: str, hw: tuple[int, int]) -> NDArray[np.bool_]:
+def _extent(data: Node) -> tuple[float, float] | None:
+    """Largest x and y of a file's shapes; None where there are masks, which have the declared size themselves."""
+    points = []
+    for shape in data["shapes"]:
+        if _kind(shape) == "mask":
+            return None
+        points += [point.numbers(2) for point in shape["points"]]
+    xy = np.array(points, np.float64).reshape(-1, 2)
+    return (float(xy[:, 0].max()), float(xy[:, 1].max())) if len(xy) else (0.0, 0.0)
+
+
+def _mask(shape: Node, kind: str, placed: Placed) -> NDArray[np.bool_]:
     points = np.array([point.numbers(2) for point in shape["points"]], np.float64).reshape(-1, 2)
-    if kind == "polygon":
-        return fill_rings([points], hw)
-    if len(points) != 2:
+    if len(points) != 2 and kind != "polygon":
         raise shape.error(f"a {kind} has 2 points, found {len(points)}")
     if kind == "mask":
-        return _pasted(shape, points, hw)
+        return placed.mask(_pasted(shape, points, placed.declared))
+    hw = placed.hw
+    points = placed.points(points)
+    if kind == "polygon":
+        return fill_rings([points], hw)
     if kind == "rectangle":
         (x0, y0), (x1, y1) = points
         return fill_rings([[(x0, y0), (x1, y0), (x1, y1), (x0, y1)]], hw)

@@ -25,7 +25,7 @@ from counterpart.core.formats.base import (
     NamedMatches,
 )
 from counterpart.core.formats.fields import Node, read_json
-from counterpart.core.formats.naming import Source
+from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.points import MatchSet, MatchState
 
@@ -74,7 +74,7 @@ def read_matches(path: Path, source: Source, _ctx: JobContext, _report: ImportRe
     sets = [data] if data.get("sets") is None else list(data["sets"])
     matches = [_set(entry) for entry in sets]
     names = dict.fromkeys(name for named in matches for name in (named.name_a, named.name_b))
-    images = [AnnotatedImage(name, file=source.file(name, path.parent)) for name in names]
+    images = [AnnotatedImage.at(source.place(name)) for name in names]
     return Dataset(images=images, matches=matches)
 
 

@@ -26,8 +26,8 @@ from counterpart.core.formats.base import (
 )
 from counterpart.core.formats.fields import Node
 from counterpart.core.formats.lazy import LazyImages
-from counterpart.core.formats.naming import Source
 from counterpart.core.formats.rle import MAX_PIXELS
+from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import MAX_PART_ID, PartLabel
 from counterpart.core.project.palette import colour_hex, parse_colour
@@ -62,7 +62,7 @@ def _put(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
     archive.writestr(f"{name}.npy", buffer.getvalue())
 
 
-def read_npz(path: Path, _source: Source, _ctx: JobContext, report: ImportReport) -> Dataset:
+def read_npz(path: Path, source: Source, _ctx: JobContext, report: ImportReport) -> Dataset:
     """Read the label maps of a file that `write_npz` made, or of one with plain arrays of labels.
 
     Raises:
@@ -84,15 +84,16 @@ def read_npz(path: Path, _source: Source, _ctx: JobContext, report: ImportReport
 
     def load(index: int) -> AnnotatedImage | None:
         try:
-            packed = pack_labels(_array(path, names[index]))
+            labels = _array(path, names[index])
         except FormatError as error:
             report.skipped.append((names[index], error.what))
             return None
-        unknown = set(packed.areas) - ids
+        unknown = {int(value) for value in np.unique(labels)} - {0, *ids}
         if unknown:
             report.skipped.append((names[index], f"it has the label {min(unknown)}, which no part has"))
             return None
-        return AnnotatedImage(names[index], packed.hw, labels=packed)
+        placed = source.place(names[index], declared=(labels.shape[0], labels.shape[1]))
+        return AnnotatedImage.at(placed, pack_labels(placed.mask(labels)))
 
     return Dataset(parts=parts, images=LazyImages(len(names), load))
 

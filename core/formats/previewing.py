@@ -10,7 +10,6 @@ from typing import Any, cast
 
 from counterpart.core.formats.base import ImportReport
 from counterpart.core.formats.importing import ImportAnnotations, plan_import
-from counterpart.core.formats.naming import ImageIndex
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.changes import Diff
 from counterpart.core.project.document import Document
@@ -75,7 +74,7 @@ def preview_import(
 def rehearse_import(document: Document, command: ImportAnnotations) -> ImportPreview:
     """What a planned import would do to a project; neither is changed."""
     report = copy.deepcopy(command.report)  # the trial adds to its lists
-    trial = ImportAnnotations(command.dataset, report, command.overwrite)
+    trial = ImportAnnotations(command.dataset, report, command.overwrite, command.names)
     diff = document.rehearse(trial)
     preview = ImportPreview(
         trial.report, len(command.dataset.image_names()), overwrite=command.overwrite, empty=not diff
@@ -85,11 +84,11 @@ def rehearse_import(document: Document, command: ImportAnnotations) -> ImportPre
 
 
 def _sort_images(document: Document, command: ImportAnnotations, diff: Diff, preview: ImportPreview) -> None:
-    index = ImageIndex.of(document.images())
+    records = {record.id: record for record in document.images()}
     touched = {cast("int", key[0]) for table, key in diff if table in _MASK_TABLES}
     refused = {name for name, _ in preview.report.skipped}
     for image in command.dataset.images:
-        record = index.find(image.name)
+        record = records.get(image.id)
         if record is None:
             continue
         preview.matched.append(record.name)

@@ -25,7 +25,7 @@ from counterpart.core.formats.base import (
     ImportReport,
     with_progress,
 )
-from counterpart.core.formats.naming import Source
+from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.points import KeypointSet, Origin, Skeleton
 
@@ -158,10 +158,7 @@ def _read(sio: Any, path: Path, source: Source, report: ImportReport) -> Dataset
             images.setdefault(name, []).append(_own_points(sio, instance, skeleton))
     return Dataset(
         skeletons=tuple(skeletons.values()),
-        images=[
-            AnnotatedImage(name, file=source.file(name, path.parent), keypoints=tuple(sets))
-            for name, sets in images.items()
-        ],
+        images=[AnnotatedImage.at(source.place(name), keypoints=tuple(sets)) for name, sets in images.items()],
     )
 
 

@@ -31,8 +31,10 @@ from counterpart.core.formats.base import (
     put_file,
 )
 from counterpart.core.formats.fields import Node, read_json
-from counterpart.core.formats.instances import corner_box, instances_of
-from counterpart.core.formats.naming import Source, flat_names
+from counterpart.core.formats.instances import corner_box, instances_of, on_photograph
+from counterpart.core.formats.naming import flat_names
+from counterpart.core.formats.placed import Placed
+from counterpart.core.formats.source import Source
 from counterpart.core.images.reading import read_image
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.points import KeypointSet, MatchSet, MatchState, Skeleton
@@ -210,8 +212,7 @@ def read_spair(path: Path, source: Source, _ctx: JobContext, report: ImportRepor
         raise FormatError("there is no ImageAnnotation here", path=path, hint="Choose the folder that contains it")
     skeletons: dict[str, Skeleton] = {}
     found: dict[str, list[KeypointSet]] = {}
-    sizes: dict[str, tuple[int, int]] = {}
-    images: dict[str, Path | None] = {}
+    images: dict[str, Placed] = {}
     for file in files:
         try:
             name, category, hw, points, names = _read_image(file)
@@ -223,9 +224,10 @@ def read_spair(path: Path, source: Source, _ctx: JobContext, report: ImportRepor
             report.skipped.append((file.name, f"its keypoints are not those of the other images of {category}"))
             continue
         order = [names.index(wanted) for wanted in skeleton.names]  # files may list the same keypoints differently
-        found.setdefault(name, []).append(KeypointSet.make(points[order], skeleton=skeleton.id))
-        sizes[name] = hw
-        images[name] = source.file(name, path / "JPEGImages" / category)
+        if name not in images:
+            images[name] = source.place(name, folders=(path / "JPEGImages" / category,), declared=hw)
+        instance = KeypointSet.make(points[order], skeleton=skeleton.id)
+        found.setdefault(name, []).append(on_photograph(instance, images[name]))
     matches = []
     for file in pair_files:
         try:
@@ -235,13 +237,11 @@ def read_spair(path: Path, source: Source, _ctx: JobContext, report: ImportRepor
             continue
         matches.append(named)
         for name in (named.name_a, named.name_b):
-            images.setdefault(name, source.file(name, path / "JPEGImages" / _MATCHES))
+            if name not in images:
+                images[name] = source.place(name, folders=(path / "JPEGImages" / _MATCHES,))
     return Dataset(
         skeletons=tuple(skeletons.values()),
-        images=[
-            AnnotatedImage(name, sizes.get(name, (0, 0)), file=file, keypoints=tuple(found.get(name, ())))
-            for name, file in images.items()
-        ],
+        images=[AnnotatedImage.at(placed, keypoints=tuple(found.get(name, ()))) for name, placed in images.items()],
         matches=matches,
     )
 

@@ -26,7 +26,8 @@ from counterpart.core.formats.base import (
 )
 from counterpart.core.formats.fields import Node, read_text
 from counterpart.core.formats.instances import chosen_skeleton, instances_of, skeleton_for
-from counterpart.core.formats.naming import Source
+from counterpart.core.formats.placed import Placed
+from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.points import KeypointSet, Origin, Skeleton
 
@@ -88,9 +89,8 @@ def read_csv(path: Path, source: Source, _ctx: JobContext, _report: ImportReport
         for found in [skeleton_for(list(listed), source, kind, nameless)]
     }
     images = [
-        AnnotatedImage(
-            name,
-            file=source.file(name, path.parent),
+        AnnotatedImage.at(
+            source.place(name),
             keypoints=tuple(_row_points(found, skeletons[kind], path) for (_, kind), found in groups.items()),
         )
         for name, groups in grouped.items()
@@ -192,20 +192,19 @@ def _specimens(specimens: list[tuple[np.ndarray, str]], path: Path, source: Sour
     except UsageError as error:
         raise FormatError(error.what, path=path, hint="Correct the file") from None
     found: dict[str, list[KeypointSet]] = {}
+    places: dict[str, Placed] = {}
     for number, (points, name) in enumerate(specimens, start=1):
         where = name or f"specimen {number}"
-        hw = source.hw(name, path.parent) if name else None
-        if hw is None or len(points) != count:
-            reason = f"it has {len(points)} landmarks, the first has {count}"
-            report.skipped.append((where, reason if len(points) != count else "there is no image of that name"))
+        placed = places.setdefault(name, source.place(name))
+        problem = placed.problem or ("" if min(placed.hw) > 0 else "the size of its image is not known")
+        if len(points) != count:
+            problem = f"it has {len(points)} landmarks, the first has {count}"
+        if problem:
+            report.skipped.append((where, problem))
             continue
+        hw = placed.hw
         xy = np.stack([points[:, 0] - 0.5, hw[0] - points[:, 1] - 0.5], axis=1)
         xy[(points < 0).all(axis=1)] = np.nan
         found.setdefault(name, []).append(KeypointSet.make(xy, skeleton=skeleton.id))
-    images = [
-        AnnotatedImage(
-            name, source.hw(name, path.parent) or (0, 0), file=source.file(name, path.parent), keypoints=tuple(sets)
-        )
-        for name, sets in found.items()
-    ]
+    images = [AnnotatedImage.at(places[name], keypoints=tuple(sets)) for name, sets in found.items()]
     return Dataset(skeletons=(skeleton,), images=images)

@@ -25,8 +25,9 @@ from counterpart.core.formats.base import (
 from counterpart.core.formats.copying import copy_images
 from counterpart.core.formats.fields import read_bytes, read_text
 from counterpart.core.formats.lazy import LazyImages
-from counterpart.core.formats.naming import Source, flat_names
+from counterpart.core.formats.naming import flat_names
 from counterpart.core.formats.pictures import encode_label_png, palette_of, read_label_picture, voc_palette
+from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import PartLabel
 from counterpart.core.project.tiles import pack_labels
@@ -106,6 +107,7 @@ def read_voc(path: Path, source: Source, ctx: JobContext, report: ImportReport) 
         raise FormatError(
             "there are no masks in SegmentationClass here", path=path, hint="Choose the folder that contains it"
         )
+    source.pass_over(files)
     parts = _parts(folder, files, ctx)
     known = np.zeros(65_536, np.bool_)
     known[[0, *(part.id for part in parts)]] = True
@@ -124,9 +126,9 @@ def read_voc(path: Path, source: Source, ctx: JobContext, report: ImportReport) 
         if not known[labels].all():
             report.skipped.append((file.name, "it has a value that labelmap.txt does not name"))
             return None
-        packed = pack_labels(labels)
-        image = source.file(file.stem + ".jpg", folder / "JPEGImages")
-        return AnnotatedImage(file.stem, packed.hw, file=image, labels=packed)
+        declared = labels.shape[0], labels.shape[1]
+        placed = source.place(file.stem, folders=(folder / "JPEGImages",), declared=declared, bare=True)
+        return AnnotatedImage.at(placed, pack_labels(placed.mask(labels)))
 
     return Dataset(parts=parts, images=LazyImages(len(files), load))
 

@@ -8,6 +8,7 @@ deleted parts are named `unused-N`. A pose file holds one skeleton; its flip ord
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -32,8 +33,10 @@ from counterpart.core.formats.copying import copy_images
 from counterpart.core.formats.fields import Node, read_text
 from counterpart.core.formats.instances import chosen_skeleton, corner_box, instances_of
 from counterpart.core.formats.lazy import LazyImages
-from counterpart.core.formats.naming import Source, output_names
+from counterpart.core.formats.naming import output_names
+from counterpart.core.formats.placed import Placed
 from counterpart.core.formats.polygons import fill_rings, keyhole, outlines
+from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import PartLabel
 from counterpart.core.project.palette import colour_at
@@ -111,17 +114,16 @@ def read_yolo_seg(path: Path, source: Source, ctx: JobContext, report: ImportRep
     def load(index: int) -> AnnotatedImage | None:
         file = files[index]
         name = file.relative_to(labels_folder).as_posix()
-        found = _image_of(name, folder, source)
-        hw = None if found is None else source.hw(found, folder, folder / "images")
-        if found is None or hw is None:
-            report.skipped.append((name, "there is no image of that name, so its size is not known"))
+        placed = _place(name, folder, source)
+        if placed.problem:
+            report.skipped.append((name, placed.problem))
             return None
         try:
-            labels = _fill(file, hw, known, report, found)
+            labels = _fill(file, placed.hw, known, report, placed.name)
         except FormatError as error:
             report.skipped.append((name, error.what))
             return None
-        return AnnotatedImage(found, hw, file=source.file(found, folder, folder / "images"), labels=pack_labels(labels))
+        return AnnotatedImage.at(placed, pack_labels(labels))
 
     return Dataset(parts=parts, images=LazyImages(len(files), load))
 
@@ -221,19 +223,18 @@ def read_yolo_pose(path: Path, source: Source, _ctx: JobContext, report: ImportR
     def load(index: int) -> AnnotatedImage | None:
         file = files[index]
         name = file.relative_to(labels_folder).as_posix()
-        found = _image_of(name, folder, source)
-        hw = None if found is None else source.hw(found, folder, folder / "images")
-        if found is None or hw is None:
-            report.skipped.append((name, "there is no image of that name, so its size is not known"))
+        placed = _place(name, folder, source)
+        if placed.problem:
+            report.skipped.append((name, placed.problem))
             return None
         try:
             instances = tuple(
-                _pose(values, f"line {number}", file, hw, width, skeletons) for number, values in _rows(file)
+                _pose(values, f"line {number}", file, placed.hw, width, skeletons) for number, values in _rows(file)
             )
         except FormatError as error:
             report.skipped.append((name, error.what))
             return None
-        return AnnotatedImage(found, hw, file=source.file(found, folder, folder / "images"), keypoints=instances)
+        return AnnotatedImage.at(placed, keypoints=instances)
 
     return Dataset(skeletons=tuple(skeletons), images=LazyImages(len(files), load))
 
@@ -366,14 +367,10 @@ def _highest_class(file: Path, ctx: JobContext, report: ImportReport) -> int:
         return -1
 
 
-def _image_of(label_name: str, folder: Path, source: Source) -> str | None:
-    """Name of the image that a label file is for."""
-    record = source.images.find(label_name.removesuffix(".txt"))
-    if record is not None:
-        return record.name
+def _place(label_name: str, folder: Path, source: Source) -> Placed:
+    """The photograph that a label file is for; one whose size is not known cannot be used."""
     stem = label_name.removesuffix(".txt")
-    for base in (folder / "images", folder):
-        for file in sorted((base / stem).parent.glob(f"{Path(stem).name}.*")) if (base / stem).parent.is_dir() else []:
-            if file.suffix != ".txt":
-                return file.relative_to(base).as_posix()
-    return None
+    placed = source.place(stem, folders=(folder / "images", folder), bare=True)
+    if not placed.problem and min(placed.hw) <= 0:
+        return dataclasses.replace(placed, problem="its size is not known")
+    return placed

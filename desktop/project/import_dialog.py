@@ -65,7 +65,7 @@ def preview_job(
         with Document.open(project, read_only=True) as document:
             if read is None:
                 return preview_import(document, source, name, ctx, root=root, overwrite=overwrite)
-            again = ImportAnnotations(read.dataset, copy.deepcopy(read.report), overwrite)
+            again = ImportAnnotations(read.dataset, copy.deepcopy(read.report), overwrite, read.names)
             return again, rehearse_import(document, again)
 
     return run

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from counterpart.core.formats import FORMATS
 from counterpart.core.formats.base import Dataset, ExportOptions, ExportReport, ImportReport
-from counterpart.core.formats.naming import ImageIndex, Source
+from counterpart.core.formats.source import Source
 from counterpart.core.jobs import silent
 from counterpart.core.project.model import ImageRecord
 
@@ -16,7 +16,7 @@ def source_of(hw_by_name: dict[str, tuple[int, int]], **more) -> Source:
         ImageRecord(number, name, height=hw[0], width=hw[1])
         for number, (name, hw) in enumerate(hw_by_name.items(), start=1)
     ]
-    return Source(ImageIndex.of(records), **more)
+    return Source(records, **more)
 
 
 def read(name: str, path: Path, source: Source) -> tuple[Dataset, ImportReport]:

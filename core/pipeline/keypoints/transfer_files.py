@@ -38,7 +38,7 @@ def read_templates(
     """
     from counterpart.core.formats.base import ImportReport
     from counterpart.core.formats.coco_keypoints import read_coco_keypoints
-    from counterpart.core.formats.naming import Source
+    from counterpart.core.formats.source import Source
 
     dataset = read_coco_keypoints(path, Source(root=root), ctx, ImportReport("coco-keypoints", path))
     used = {points.skeleton for image in dataset.images for points in image.keypoints if points.present.any()}

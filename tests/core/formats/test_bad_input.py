@@ -279,9 +279,8 @@ def test_a_pickle_in_an_npz_is_not_loaded(samples, tmp_path):
     path = tmp_path / "evil.npz"
     np.savez(path, **{"a.jpg": np.array([{"a": 1}], dtype=object)})
     document = opened(samples)
-    report = import_into(document, path, "npz", silent())
-    assert report.annotations == 0
-    assert "no label map" in report.skipped[0][1]
+    with pytest.raises(FormatError, match=r"nothing in it could be taken over: a\.jpg: .* no label map"):
+        import_into(document, path, "npz", silent())
 
 
 def test_binary_masks_become_one_part(samples, tmp_path):

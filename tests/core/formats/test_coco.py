@@ -119,8 +119,8 @@ def test_a_size_that_is_missing_or_none_is_that_of_the_image(tmp_path):
         KINDS,
         [{"id": 7, "file_name": "strange.jpg", "height": 0, "width": 4}],
     )
-    assert dataset.images == []
-    assert report.skipped == [("strange.jpg", "its width and height are not known")]
+    assert dataset.images[0].placed.problem == "there is no such image in the project, nor a file of that name"
+    assert report.skipped == []
 
 
 @pytest.mark.parametrize("kind", ["coco", "coco-keypoints"])

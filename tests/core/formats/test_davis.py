@@ -120,7 +120,7 @@ def test_what_is_missing_or_damaged_is_named(clip, tmp_path):
     report = import_into(document, tmp_path / "davis", "davis", silent())
     assert ("bear/00001.png", "this is not a picture that can be read") in report.skipped
     (tmp_path / "davis/labels.json").write_text(json.dumps(legend))
-    report = import_into(document, tmp_path / "davis", "davis", silent())
-    assert any("labels.json does not name" in reason for _, reason in report.skipped)
+    with pytest.raises(FormatError, match=r"nothing in it could be taken over: .*labels\.json does not name"):
+        import_into(document, tmp_path / "davis", "davis", silent())
     with pytest.raises(FormatError, match="no masks in Annotations"):
         import_into(document, tmp_path, "davis", silent())

@@ -88,7 +88,7 @@ def test_a_mask_lies_within_the_image(tmp_path, corner, inside):
         np.testing.assert_array_equal(image.labels.unpack(), block(y, x, y + 2, x + 3))
     else:
         assert image is None
-        assert report.skipped == [("a.json", "shapes[0]: the mask reaches outside the image")]
+        assert report.skipped == [("a.jpg", "shapes[0]: the mask reaches outside the image")]
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -96,7 +96,7 @@ def test_a_mask_lies_within_the_image(tmp_path, corner, inside):
 def test_shapes_of_two_points_have_two(tmp_path, kind, count):
     image, _, report = read(tmp_path, shape("wing", [[3, 2], [9, 6], [5, 5]][:count], kind, mask=png([[1]])))
     assert image is None
-    assert report.skipped == [("a.json", f"shapes[0]: a {kind} has 2 points, found {count}")]
+    assert report.skipped == [("a.jpg", f"shapes[0]: a {kind} has 2 points, found {count}")]
 
 
 def test_later_shapes_cover_earlier_ones_and_every_covered_pixel_counts(tmp_path):
@@ -112,13 +112,13 @@ def test_later_shapes_cover_earlier_ones_and_every_covered_pixel_counts(tmp_path
     expected[0:5, 8:13] = 2
     expected[0:2, 12:20] = 1
     np.testing.assert_array_equal(image.labels.unpack(), expected)
-    assert report.lost == [("a.json", "12 pixels where shapes overlap: the later one was taken")]
+    assert report.lost == [("a.jpg", "12 pixels where shapes overlap: the later one was taken")]
 
 
 def test_one_pixel_of_overlap_is_said_and_none_is_not(tmp_path):
     first = shape("wing", [[0, 0], [10, 10]], "rectangle")
     *_, report = read(tmp_path, first, shape("body", [[9, 9], [12, 12]], "rectangle"))
-    assert report.lost == [("a.json", "1 pixels where shapes overlap: the later one was taken")]
+    assert report.lost == [("a.jpg", "1 pixels where shapes overlap: the later one was taken")]
     *_, report = read(tmp_path, first, shape("body", [[10, 0], [12, 12]], "rectangle"))
     assert report.lost == []
 
@@ -126,7 +126,7 @@ def test_one_pixel_of_overlap_is_said_and_none_is_not(tmp_path):
 def test_shapes_that_are_no_areas_are_named_and_an_image_without_any_has_no_mask(tmp_path):
     image, _, report = read(tmp_path, shape("axis", [[0, 0], [1, 1]], "line"))
     assert image.labels is None
-    assert report.lost == [("a.json", "shapes[0]: a shape of type line")]
+    assert report.lost == [("a.jpg", "shapes[0]: a shape of type line")]
 
 
 # Sizes and names
@@ -137,17 +137,14 @@ def test_a_size_that_is_missing_is_that_of_the_image(tmp_path):
     assert image.hw == HW
     image, *_ = read(tmp_path, shape("wing", [[0, 0], [1, 1]], "rectangle"), imageWidth=None)
     assert image.hw == HW
+    image, *_ = read(tmp_path, shape("wing", [[0, 0], [1, 1]], "rectangle"), imageHeight=0, imageWidth=9)
+    assert image.hw == HW
+
+
+def test_an_image_of_another_size_than_the_photograph_is_left_out(tmp_path):
     image, *_ = read(tmp_path, shape("wing", [[0, 0], [1, 1]], "rectangle"), imageHeight=7, imageWidth=9)
-    assert image.hw == (7, 9)
-
-
-@pytest.mark.parametrize(("height", "width"), [(0, 9), (9, 0)])
-def test_an_image_of_no_size_is_left_out(tmp_path, height, width):
-    image, _, report = read(
-        tmp_path, shape("wing", [[0, 0], [1, 1]], "rectangle"), imageHeight=height, imageWidth=width
-    )
-    assert image is None
-    assert report.skipped == [("a.json", "the image's width and height are not known")]
+    assert image.placed.problem == f"the file says that it is 9 x 7 pixels, the photograph is {HW[1]} x {HW[0]}"
+    assert image.labels is None
 
 
 def test_an_image_that_no_memory_holds_is_left_out(tmp_path):
@@ -158,9 +155,11 @@ def test_an_image_that_no_memory_holds_is_left_out(tmp_path):
 
 def test_an_image_is_called_after_its_json_where_the_project_has_one_such(tmp_path):
     one = shape("wing", [[0, 0], [1, 1]], "rectangle")
-    assert read(tmp_path, one, imagePath="../elsewhere.jpg")[0].name == "a.json"
-    assert read(tmp_path, one, name="c.json", imagePath="../elsewhere.jpg")[0].name == "../elsewhere.jpg"
-    assert read(tmp_path, one, name="c.json", imagePath=...)[0].name == "c.json"
+    assert read(tmp_path, one, imagePath="../elsewhere.jpg")[0].name == "a.jpg"
+    for given in ("../elsewhere.jpg", ...):
+        lost = read(tmp_path, one, name="c.json", imagePath=given)[0]
+        assert lost.placed.problem == "there is no such image in the project, nor a file of that name"
+        assert lost.name == ("c" if given is ... else given)
 
 
 def test_in_a_folder_names_are_relative_to_it_and_other_files_lie_about_in_peace(tmp_path):
@@ -170,7 +169,7 @@ def test_in_a_folder_names_are_relative_to_it_and_other_files_lie_about_in_peace
     (tmp_path / "notes.json").write_text('{"version": 1}')
     (tmp_path / "broken.json").write_text('{"shapes": [{"label": ""}]}')
     dataset, report = format_tools.read("labelme", tmp_path, SOURCE)
-    assert [image.name for image in dataset.images] == ["a.json", "sub/b.json"]
+    assert [image.name for image in dataset.images] == ["a.jpg", "sub/b.jpg"]
     assert [(part.id, part.name) for part in dataset.parts] == [(1, "body"), (2, "wing")]
     assert dataset.images[0].labels.areas == {1: 2, 2: 1}
     assert dataset.images[1].labels.areas == {2: 1}
@@ -220,7 +219,7 @@ def test_points_that_nobody_grouped_begin_another_instance_with_the_second_of_a_
 def test_a_point_is_one(tmp_path):
     image, _, report = read(tmp_path, shape("nose", [[1, 1], [2, 2]], "point"))
     assert image is None
-    assert report.skipped == [("a.json", "shapes[0]: a point has 1 point, found 2")]
+    assert report.skipped == [("a.jpg", "shapes[0]: a point has 1 point, found 2")]
 
 
 # Writing

@@ -11,7 +11,6 @@ from counterpart.core.formats.guessing import guess_format
 from counterpart.core.formats.naming import flat_names, output_names, safe_name
 from counterpart.core.formats.polygons import fill_rings, keyhole, outlines, ring_area
 from counterpart.core.formats.rle import counts_to_mask, decode_counts, encode_counts, mask_to_counts, rows_to_mask
-from tests.core import format_tools
 
 # Names
 
@@ -44,47 +43,6 @@ def test_flat_names_are_one_word_each_and_never_equal():
     assert flat_names(["a/b.jpg", "c.jpg"]) == {"a/b.jpg": "a__b", "c.jpg": "c"}
     assert list(flat_names(["a.b/c.jpg", "a_b/c.png", "a.b/c.png"]).values()) == ["a_b__c_jpg", "a_b__c", "a_b__c_png"]
     assert list(flat_names(["x_1.a", "x.1", "x_1.b", "x.a"]).values()) == ["x_1_a", "x_1", "x_1_b", "x_a"]
-
-
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [
-        ("sub/b.jpg", "sub/b.jpg"),
-        ("SUB\\B.JPG", "sub/b.jpg"),
-        ("./sub/b.png", "sub/b.jpg"),  # bare of its suffix
-        ("sub__b", "sub/b.jpg"),  # flattened
-        ("sub_b_jpg", "sub/b.jpg"),
-        ("b.jpg", "sub/b.jpg"),  # alone
-        ("x/sub/b.jpg", "sub/b.jpg"),
-        ("x/b.jpg", None),  # another folder's
-        ("a.jpg", "a.jpg"),
-        ("f/a.jpg", "f/a.jpg"),
-        ("g/a.jpg", None),  # two are called so, neither lies there
-        ("c.jpg", None),  # two
-        ("p/c.jpg", "p/c.jpg"),
-        ("a.json", "a.jpg"),
-        ("a.gif.txt", None),
-        ("nothing", None),
-    ],
-)
-def test_the_image_that_a_name_means(name, found):
-    source = format_tools.source_of(dict.fromkeys(("sub/b.jpg", "a.jpg", "f/a.jpg", "p/c.jpg", "q/c.jpg"), (4, 4)))
-    record = source.images.find(name)
-    assert (record and record.name) == found
-
-
-def test_a_file_is_looked_for_below_the_root_then_the_folders_then_in_the_project(tmp_path):
-    for folder in ("root", "one", "two", "own"):
-        (tmp_path / folder).mkdir()
-    for place in ("root/a.jpg", "one/a.jpg", "two/a.jpg", "two/b.jpg", "own/c.jpg"):
-        (tmp_path / place).write_bytes(b"x")
-    source = format_tools.source_of({"c.jpg": (4, 4)}, root=tmp_path / "root", files={1: tmp_path / "own/c.jpg"})
-    folders = (tmp_path / "one", tmp_path / "two")
-    assert source.file("a.jpg", *folders) == tmp_path / "root/a.jpg"
-    assert source.file("b.jpg", *folders) == tmp_path / "two/b.jpg"
-    assert source.file("c.jpg", *folders) == tmp_path / "own/c.jpg"
-    assert source.file(str(tmp_path / "one/a.jpg")) == tmp_path / "one/a.jpg"
-    assert source.file("d.jpg", *folders) is None
 
 
 # Kinds

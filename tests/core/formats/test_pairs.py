@@ -129,7 +129,8 @@ def test_keypoints_are_numbered_and_may_be_listed_in_another_order(tmp_path):
     annotation(tmp_path, "c", category=None, kps={"1": [1, 1]})
     annotation(tmp_path, "d", kps={"0": [1, 1]}, kps_names=["nose"])
     annotation(tmp_path, "e", kps={"0": [1, 1], "x": [1, 1]})
-    dataset, report = format_tools.read("spair", tmp_path, SOURCE)
+    source = format_tools.source_of(dict.fromkeys(("a.jpg", "b.jpg", "c.jpg"), HW))
+    dataset, report = format_tools.read("spair", tmp_path, source)
     found = {image.name: image.keypoints[0].xy.tolist() for image in dataset.images}
     np.testing.assert_array_equal(found["a.jpg"], [[4, 6], [np.nan, np.nan], [9.5, 19]])
     np.testing.assert_array_equal(found["b.jpg"], [[1, 2], [np.nan, np.nan], [3, 4]])

@@ -186,7 +186,7 @@ def test_davis_of_2017_has_objects_by_number_and_void(tmp_path):
     save(tmp_path / "Annotations/480p/bear/00000.png", labels_of(1, 2, 255))
     dataset, report = format_tools.read("davis", tmp_path, SOURCE)
     assert [(part.id, part.name) for part in dataset.parts] == [(1, "object 1"), (2, "object 2")]
-    assert dataset.images[0].name == "bear/00000.jpg"
+    assert dataset.images[0].name == "bear/00000"
     assert dataset.images[0].labels.areas == {1: 1, 2: 1}
     assert report.lost == [("bear/00000.png", "1 unlabelled pixels became background")]
 
@@ -268,7 +268,7 @@ def test_plain_arrays_of_labels_are_read_in_any_layout(tmp_path, dtype, order):
 def test_arrays_that_are_no_labels_are_named(tmp_path, array, words):
     np.savez(tmp_path / "in.npz", a=array, b=np.full((2, 3), 65_535))
     dataset, report = format_tools.read("npz", tmp_path / "in.npz", SOURCE)
-    assert [image.name for image in dataset.images] == ["b"]
+    assert [image.name for image in dataset.images] == ["b.jpg"]
     ((name, reason),) = report.skipped
     assert name == "a"
     assert words in reason

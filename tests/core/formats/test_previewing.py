@@ -89,7 +89,8 @@ def test_a_preview_tells_images_apart_by_what_would_happen_to_them(source, photo
     command, preview = preview_import(document, target, "npz", silent())
     assert preview.found == 4
     assert preview.matched == list(NAMES)
-    assert preview.predictions_replaced == ["a.png", "b.png"]
+    assert preview.predictions_replaced == ["b.png"]
+    assert preview.unchanged == ["a.png"]
     assert preview.work_kept == ["c.png"]
     assert preview.filled == ["d.png"]
     assert preview.work_replaced == []

@@ -243,9 +243,8 @@ def test_an_import_is_one_step_and_undone_as_one(project, photos, tmp_path):
 def test_images_that_are_not_in_the_project_are_added_when_their_files_are_found(project, photos, tmp_path):
     exported(project, "coco", tmp_path)
     empty = Document.untitled()
-    result = import_into(empty, target("coco", tmp_path), "coco", silent())
-    assert len(result.skipped) == 4
-    assert "no such image in the project" in result.skipped[0][1]
+    with pytest.raises(FormatError, match=r"nothing in it could be taken over: a\.jpg: .* \(and 3 more\)"):
+        import_into(empty, target("coco", tmp_path), "coco", silent())
     result = import_into(empty, target("coco", tmp_path), "coco", silent(), root=photos)
     assert sorted(result.added_images) == sorted(list(SIZES)[:4])
     assert empty.image_path(empty.find_image("sub/b.jpg").id) == photos / "sub" / "b.jpg"

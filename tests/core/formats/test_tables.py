@@ -54,7 +54,7 @@ def test_csv_has_a_line_for_each_point(tmp_path):
 
 def test_csv_with_the_least_columns_is_read(tmp_path):
     dataset, _ = read(tmp_path, "csv", "image,keypoint,x,y\na.jpg,nose,4,6.5\na.jpg,ear, ,3\nb.jpg,ear,1,2\n")
-    assert [one.name for one in dataset.images] == ["a.jpg", "b.jpg"]
+    assert [one.name for one in dataset.images] == ["a.jpg", "f/b.jpg"]
     (first,), (second,) = (one.keypoints for one in dataset.images)
     np.testing.assert_array_equal(first.xy, [[4, 6.5], [np.nan, np.nan]])
     assert (first.visibility.tolist(), second.visibility.tolist()) == ([2, 0], [0, 2])
@@ -154,9 +154,9 @@ def test_tps_names_specimens_that_cannot_be_placed(tmp_path):
     dataset, report = read(tmp_path, "tps", text)
     assert [len(one.keypoints) for one in dataset.images] == [1]
     assert report.skipped == [
-        ("specimen 1", "there is no image of that name"),
+        ("specimen 1", "the record names no image"),
         ("a.jpg", "it has 2 landmarks, the first has 1"),
-        ("strange.jpg", "there is no image of that name"),
+        ("strange.jpg", "there is no such image in the project, nor a file of that name"),
     ]
     assert report.lost == [("in.csv", "line 10: CURVES")]
 
@@ -226,7 +226,7 @@ HEADING = "scorer,,,me,me,me,me\nbodyparts,,,nose,nose,ear,ear\ncoords,,,x,y,x,y
 def test_deeplabcut_is_read_with_paths_in_one_column_or_three(tmp_path, path):
     heading = HEADING if "," in path else HEADING.replace(",,,", ",")
     dataset, _ = read(tmp_path, "deeplabcut", f"{heading}{path},4,6.5,NaN,3\n")
-    assert [one.name for one in dataset.images] == ["labeled-data/f/b.jpg"]
+    assert [one.name for one in dataset.images] == ["f/b.jpg"]
     (found,) = dataset.images[0].keypoints
     np.testing.assert_array_equal(found.xy, [[4, 6.5], [np.nan, np.nan]])
     assert dataset.skeletons[0].names == ("nose", "ear")

@@ -166,7 +166,7 @@ def test_labels_of_images_that_are_nowhere_are_named(tmp_path, kind):
     (folder / "data.yaml").write_text(yaml.safe_dump(POSE))
     dataset, report = format_tools.read(kind, folder, SOURCE)
     assert dataset.images == []
-    assert report.skipped == [("strange.txt", "there is no image of that name, so its size is not known")]
+    assert report.skipped == [("strange.txt", "there is no such image in the project, nor a file of that name")]
 
 
 def test_what_a_file_of_poses_cannot_hold_is_said(tmp_path):

@@ -1,0 +1,398 @@
+"""Which photograph a name in a file means: the one place where all formats ask."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from counterpart.core.errors import ImageError
+from counterpart.core.formats.placed import Placed, fit
+from counterpart.core.images.orientation import UPRIGHT, orientation_of
+from counterpart.core.images.reading import IMAGE_SUFFIXES, image_size
+from counterpart.core.project.model import ImageRecord, PartLabel
+from counterpart.core.project.points import Skeleton
+
+MOST_FILES = 100_000
+"""Files looked at below a folder when a name was not found where the file says; beyond, the folder has to be named."""
+
+_GENERIC = frozenset(
+    [
+        *("images", "imgs", "img", "image", "jpegimages", "data", "frames", "photos", "upload", "files", "local-files"),
+        *("labeled-data", "annotations", "labels", "train", "val", "valid", "test", "default"),
+        *("obj_train_data", "obj_valid_data", "obj_test_data"),
+    ]
+)
+"""Folders that say what is in them, not which: names that differ by such a folder may be the same name."""
+_ANNOTATION_FOLDERS = frozenset(
+    ("annotations", "annotation", "labels", "label", "json", "jsons", "xml", "segmentationclass", "masks", "mask", "gt")
+)
+"""Folders of annotations alone: the images lie beside such a folder, not in it."""
+_LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?=.)")
+_DRIVE = re.compile(r"^[a-zA-Z]:(?=/)")
+
+Parts = tuple[str, ...]
+"""A path taken apart, compared without regard to case and to the way accents are written; without a drive."""
+
+
+class Source:
+    """A project as a reader of annotations sees it, and the folders that a person named.
+
+    Args:
+        records: The project's images.
+        files: Where they are, by id.
+        parts: The project's parts.
+        skeletons: Its skeletons.
+        path: The file or folder that is read.
+        root: Folder that image names in the file are relative to, where a person named one.
+    """
+
+    def __init__(
+        self,
+        records: Iterable[ImageRecord] = (),
+        files: Mapping[int, Path] | None = None,
+        *,
+        parts: Sequence[PartLabel] = (),
+        skeletons: Sequence[Skeleton] = (),
+        path: Path | None = None,
+        root: Path | None = None,
+    ) -> None:
+        self.parts = tuple(parts)
+        self.skeletons = tuple(skeletons)
+        self.root = root
+        self._records = {record.id: record for record in records}
+        self._files = dict(files or {})
+        self._base = None if path is None else path if path.is_dir() else path.parent
+        self._named = _named_folders(self._base, root)
+        self._inside = [Path(os.path.realpath(folder)) for folder in self._named]
+        self._in_project = _Ends()
+        self._words: dict[str, set[int]] = {}
+        for number, record in self._records.items():
+            file = self._files.get(number)
+            self._in_project.add(number, _parts(record.name), () if file is None else _parts(file.as_posix()))
+            for word in {_one_word(record.name), _one_word(_stem(record.name))}:
+                self._words.setdefault(word, set()).add(number)
+        self._labels: set[str] = set()
+        self._numbers: dict[str, int] | None = None
+        self._on_disk: _Ends | None = None
+        self._listings: dict[Path, dict[str, list[Path]]] = {}
+
+    def place(
+        self,
+        name: str,
+        *,
+        beside: Path | None = None,
+        folders: Sequence[Path] = (),
+        declared: tuple[int, int] | None = None,
+        extent: tuple[float, float] | None = None,
+        bare: bool = False,
+    ) -> Placed:
+        """The photograph that a record is about, and how the record lies on it.
+
+        Never raises: what is wrong stands in the result's `problem`.
+
+        Args:
+            name: As the file has it: a path, an address, a bare name.
+            beside: Folder of the record itself, where that is not the folder of the whole annotation.
+            folders: Where the format keeps its images.
+            declared: (height, width) that the record gives for the image or its mask has; None where it gives none.
+            extent: Largest x and y of the record's places; see `placed.fit`.
+            bare: Whether the name has no suffix, as that of a label file or of a mask has none of the image's.
+        """
+        number, file, sure, problem = self._find(name, (self.root, beside, *folders, *self._named), bare=bare)
+        given = declared if declared is not None and min(declared) > 0 else None
+        if problem:
+            return Placed(name, name, hw=given or (0, 0), declared=given or (0, 0), problem=problem)
+        called = name
+        if number:
+            called = self._records[number].name
+        elif bare and file is not None and not name.endswith(file.suffix):
+            called = name + file.suffix
+        hw, problem = self._hw(number, file)
+        if given is None or problem or min(hw) <= 0:
+            size = given or hw
+            return Placed(name, called, number, file, size, size, sure=sure, problem=problem)
+        turn = UPRIGHT if given == hw or file is None else orientation_of(file)
+        given, turn, note, problem = fit(given, hw, turn, extent)
+        return Placed(name, called, number, file, hw, given, turn, sure, problem, note)
+
+    def pass_over(self, files: Iterable[Path]) -> None:
+        """Say which files are pictures of labels: they are no photographs, whatever they are called."""
+        self._labels.update(os.path.realpath(file) for file in files)
+
+    # Finding
+
+    def _find(self, name: str, bases: Sequence[Path | None], *, bare: bool) -> tuple[int, Path | None, bool, str]:
+        """Image id, file, whether the whole name agreed, and what is wrong."""
+        readings = list(_readings(name))
+        if not readings:
+            return 0, None, False, "the record names no image"
+        outside: list[Path] = []
+        for reading, _ in readings:
+            files = self._at(reading, bases, outside, bare=bare)
+            if len(files) > 1:
+                return 0, None, False, _several(file.name for file in files)
+            if files:
+                return self._known(files[0], reading), files[0], True, ""
+        for reading, foreign in readings:
+            found, sure = self._by_end(reading, foreign=foreign, bare=bare)
+            if len(found) > 1:
+                return 0, None, False, _several(self._shown(one) for one in found)
+            if found:
+                if isinstance(found[0], int):
+                    return found[0], self._files.get(found[0]), sure, ""
+                return self._known(found[0], reading), found[0], sure, ""
+        if outside:
+            return 0, None, False, f"{outside[0]} lies outside the folders that were named; name its folder as the root"
+        return 0, None, False, "there is no such image in the project, nor a file of that name"
+
+    def _at(self, reading: str, bases: Sequence[Path | None], outside: list[Path], *, bare: bool) -> list[Path]:
+        """The files at the very place that is written, below the first base that has any."""
+        absolute = Path(reading).is_absolute()
+        for base in [Path()] if absolute else dict.fromkeys(base for base in bases if base is not None):
+            place = base / reading
+            try:
+                files = [place] if place.is_file() else []
+                if bare and (not files or place.suffix.lower() not in IMAGE_SUFFIXES):
+                    files = self._listing(place.parent).get(place.name, [])
+            except (OSError, ValueError):  # a name too long, or with a NUL
+                continue
+            files = [file for file in files if os.path.realpath(file) not in self._labels]
+            inside = [file for file in files if self._may_be_read(file)]
+            outside += [file for file in files if file not in inside]
+            if len(inside) > 1:  # a.jpg and a.png: the project may have one of them only
+                inside = [file for file in inside if self._number_of(file)] or inside
+            if inside:
+                return inside
+        return []
+
+    def _listing(self, folder: Path) -> dict[str, list[Path]]:
+        """The image files in a folder by their names without suffix."""
+        found = self._listings.get(folder)
+        if found is None:
+            found = self._listings[folder] = {}
+            for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
+                if entry.suffix.lower() in IMAGE_SUFFIXES and entry.is_file():
+                    found.setdefault(entry.stem, []).append(entry)
+        return found
+
+    def _may_be_read(self, file: Path) -> bool:
+        """Whether a file is one of the project's, or lies in a folder that a person named, links followed."""
+        real = Path(os.path.realpath(file))
+        return any(real.is_relative_to(folder) for folder in self._inside) or bool(self._number_of(file))
+
+    def _number_of(self, file: Path) -> int:
+        """The project's image that a file is; 0 for none."""
+        if self._numbers is None:
+            self._numbers = {os.path.realpath(path): number for number, path in self._files.items()}
+        return self._numbers.get(os.path.realpath(file), 0)
+
+    def _known(self, file: Path, reading: str) -> int:
+        """The project's image that a found file is, or is a copy of; 0 where it is another photograph."""
+        number = self._number_of(file)
+        if number:
+            return number
+        lasts = (_parts(reading)[-1], _parts(file.name)[-1])
+        named = {number for last in lasts for number in self._in_project.named(last, bare=True)}
+        alike = [number for number in named if isinstance(number, int) and self._is_copy(file, number)]
+        return alike[0] if len(alike) == 1 else 0
+
+    def _is_copy(self, file: Path, number: int) -> bool:
+        """Whether a file has the content of an image; where that one is missing, by what is known of it."""
+        record, own = self._records[number], self._files.get(number)
+        try:
+            size = file.stat().st_size
+            if own is not None and own.is_file():
+                return own.stat().st_size == size and _sha256(own) == _sha256(file)
+            return record.sha256 == _sha256(file) if record.sha256 else record.size_bytes in (-1, size)
+        except OSError:
+            return False
+
+    def _by_end(self, reading: str, *, foreign: bool, bare: bool) -> tuple[list[int | Path], bool]:
+        """The images whose paths end as the name does, the longest common end counting, and whether all of it agrees.
+
+        Args:
+            reading: The name.
+            foreign: Whether it is a whole path on another machine, whose upper folders say nothing here.
+            bare: Whether it has no suffix.
+        """
+        parts = _parts(reading)
+        inside = len(_telling(parts))
+        found, length = self._in_project.longest(parts, bare=bare)
+        if len(found) == 1 and length == inside:
+            return found, True
+        on_disk, there = self._disk().longest(parts, bare=bare)
+        if there > length:
+            found, length = on_disk, there
+        elif there == length:
+            found = [*found, *on_disk]
+        # A folder that says otherwise: v2/1.png is not v1/1.png, unless a person named the folder to look in.
+        if length == inside or length > 1 or (length == 1 and (foreign or self.root is not None)):
+            return found, length == inside
+        words = self._words.get(_one_word(reading)) or self._words.get(_one_word(_stem(reading))) or set()
+        return (sorted(words), True) if len(words) == 1 else ([], False)
+
+    def _disk(self) -> _Ends:
+        """The image files below the named folders that are not the project's already."""
+        if self._on_disk is None:
+            self._on_disk = _Ends()
+            for file in _files_below(self._named):
+                if file.suffix.lower() not in IMAGE_SUFFIXES or self._number_of(file):
+                    continue
+                if file.is_file() and self._may_be_read(file) and os.path.realpath(file) not in self._labels:
+                    self._on_disk.add(file, _parts(file.as_posix()))
+        return self._on_disk
+
+    def _shown(self, found: int | Path) -> str:
+        return self._records[found].name if isinstance(found, int) else found.name
+
+    def _hw(self, number: int, file: Path | None) -> tuple[tuple[int, int], str]:
+        """Upright (height, width) of the photograph, (0, 0) where nothing tells, and what is wrong with it."""
+        record = self._records.get(number)
+        if record is not None and min(record.hw) > 0:
+            return record.hw, ""
+        if file is None:
+            return (0, 0), ""
+        try:
+            return image_size(file), ""
+        except ImageError as error:
+            return (0, 0), "" if number else error.what
+
+
+class _Ends:
+    """Images by the ends of their paths."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, list[int | Path]] = {}
+        self._by_stem: dict[str, list[int | Path]] = {}
+        self._paths: dict[int | Path, tuple[Parts, ...]] = {}
+
+    def add(self, image: int | Path, *paths: Parts) -> None:
+        """Take an image in under its paths; empty ones are passed over."""
+        self._paths[image] = tuple(path for path in paths if path)
+        for last in {path[-1] for path in self._paths[image]}:
+            self._by_name.setdefault(last, []).append(image)
+            self._by_stem.setdefault(_stem(last), []).append(image)
+
+    def named(self, last: str, *, bare: bool) -> list[int | Path]:
+        """Images whose file name is the given one; else, or for a bare name, those that agree but for the suffix."""
+        exact = self._by_name.get(last, [])
+        if exact:
+            return exact
+        return self._by_stem.get(last, []) or ([] if bare else self._by_stem.get(_stem(last), []))
+
+    def longest(self, parts: Parts, *, bare: bool) -> tuple[list[int | Path], int]:
+        """The images whose path has the longest end in common with a name, and its length.
+
+        Folders that say nothing decide only between images that are equal otherwise. A path that is used up, as a
+        project's name of an image is, agrees with what the name has in front of it.
+        """
+        best: list[int | Path] = []
+        longest = (0, 0, False)
+        for image in self.named(parts[-1], bare=bare):
+            length = max(_agreement(parts, path) for path in self._paths[image])
+            if length > longest:
+                best, longest = [], length
+            if length == longest:
+                best.append(image)
+        return best, longest[0]
+
+
+def _named_folders(base: Path | None, root: Path | None) -> list[Path]:
+    """The folders that a person named by naming a file: its own, and the one above a folder of annotations."""
+    found = [] if root is None else [root]
+    if base is not None:
+        found.append(base)
+        above = Path(os.path.abspath(base))  # noqa: PTH100  # links stay
+        if above.name.casefold() in _ANNOTATION_FOLDERS:
+            found.append(above.parent)
+    return found
+
+
+def _readings(name: str) -> Iterator[tuple[str, bool]]:
+    """What a name may mean, as it is written first, and whether it is a whole path of another machine."""
+    if not name.strip("/\\. ") or "\0" in name:
+        return
+    path = name.replace("\\", "/")
+    foreign = path.startswith("/") or bool(_DRIVE.match(path))
+    seen = {name: foreign, path: foreign}
+    if "://" in path or "?" in path:
+        split = urlsplit(path)
+        foreign |= bool(split.scheme)
+        local = parse_qs(split.query).get("d")  # Label Studio's way to name a file of its own disk
+        path = local[0] if local else split.path if split.scheme or Path(split.path).suffix else path
+        seen.setdefault(path, foreign or bool(local))
+    if "%" in path:
+        path = unquote(path)
+        seen.setdefault(path, foreign)
+    folder, _, last = path.rpartition("/")
+    plain = _LABEL_STUDIO.sub("", last)
+    if plain != last:
+        seen.setdefault(f"{folder}/{plain}" if folder else plain, foreign or "upload" in folder)
+    yield from ((reading, far) for reading, far in seen.items() if reading.strip("/. "))
+
+
+def _parts(path: str) -> Parts:
+    clean = _DRIVE.sub("", unicodedata.normalize("NFC", path.replace("\\", "/"))).casefold()
+    return tuple(part for part in clean.split("/") if part not in ("", ".", "..")) or ("",)
+
+
+def _telling(parts: Parts) -> Parts:
+    """A path without the folders that say nothing of which image it is."""
+    return (*(part for part in parts[:-1] if part not in _GENERIC), parts[-1])
+
+
+def _agreement(a: Parts, b: Parts) -> tuple[int, int, bool]:
+    """How far paths with the same file name agree: in the folders that tell, in all, and whether both are used up."""
+    telling_a, telling_b = _telling(a), _telling(b)
+    told = 1 + _common_end(telling_a[:-1], telling_b[:-1])
+    return told, 1 + _common_end(a[:-1], b[:-1]), told == len(telling_a) == len(telling_b)
+
+
+def _common_end(a: Parts, b: Parts) -> int:
+    count = 0
+    while count < min(len(a), len(b)) and a[-1 - count] == b[-1 - count]:
+        count += 1
+    return count
+
+
+def _stem(name: str) -> str:
+    """A name without the suffix of an image or of a label file."""
+    bare, dot, suffix = name.rpartition(".")
+    known = f".{suffix}".lower() in IMAGE_SUFFIXES or suffix.lower() in ("json", "txt", "xml")
+    return bare if dot and bare and known else name
+
+
+def _one_word(name: str) -> str:
+    """A name whatever the marks between its words: formats have their own ways to write a path in one word."""
+    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFC", name).removeprefix("./").casefold())
+
+
+def _several(names: Iterable[str]) -> str:
+    shown = sorted(set(names))
+    return f"several images are called so: {', '.join(shown[:3])}"
+
+
+def _files_below(folders: Sequence[Path]) -> Iterator[Path]:
+    """The files below some folders, each once, at most `MOST_FILES`; hidden ones and linked folders are passed over."""
+    seen: set[Path] = set()
+    for folder in folders:
+        for place, inner, names in os.walk(folder):
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            for name in sorted(names):
+                file = Path(place) / name
+                if name.startswith(".") or file in seen:
+                    continue
+                if len(seen) >= MOST_FILES:
+                    return
+                seen.add(file)
+                yield file
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
