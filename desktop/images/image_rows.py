@@ -158,14 +158,13 @@ class ImageList(QTableView):
 
     def event(self, event: QEvent) -> bool:
         # With the list in hand, Delete is about images, whatever it is elsewhere in the window.
-        override = event.type() == QEvent.Type.ShortcutOverride
-        if override and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Delete and not event.modifiers():
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and _deletes(event):
             event.accept()
             return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Delete and not event.modifiers():
+        if _deletes(event):
             self.delete_pressed.emit()
             return
         super().keyPressEvent(event)
@@ -173,3 +172,8 @@ class ImageList(QTableView):
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         super().scrollContentsBy(dx, dy)
         self.scrolled.emit()
+
+
+def _deletes(event: QKeyEvent) -> bool:
+    """Whether it is Delete alone, on the keypad too."""
+    return event.key() == Qt.Key.Key_Delete and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemDelegate,
+    QAbstractItemView,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
 
 from counterpart.core.project.points import Skeleton
 from counterpart.desktop.keypoints.instance_drawing import point_colours
 from counterpart.desktop.widgets.icons import swatch
+from counterpart.desktop.widgets.table_model import NEXT_NAME
 from counterpart.desktop.widgets.theme import colours
 
 COLOUR, NAME, TWIN, JOINED = range(4)
@@ -55,6 +63,13 @@ class SkeletonTable(QTableWidget):
         if item is not None:
             self.setCurrentItem(item)
             self.editItem(item)
+
+    def closeEditor(self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint) -> None:
+        """A name was taken or left; Tab goes on to the next one, Shift and Tab to the one before."""
+        step = NEXT_NAME.get(hint, 0)
+        super().closeEditor(editor, QAbstractItemDelegate.EndEditHint.NoHint if step else hint)
+        if step:
+            self.edit_name(self.currentRow() + step)
 
     def fill(self, skeleton: Skeleton) -> None:
         """Show a skeleton; what was chosen stays chosen."""

@@ -120,7 +120,7 @@ class PartCommands(QObject):
         taken = [part.name for part in document.parts]
         command = AddPart(free_name("part", taken, len(taken) + 1))
         if self._session.do(command):
-            self._panel.set_active(command.outcome.created[0])
+            self._panel.name_part(command.outcome.created[0])
 
     @Slot(list)
     def _merge(self, parts: list[int]) -> None:

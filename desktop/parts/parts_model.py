@@ -37,7 +37,11 @@ class PartsModel(TableModel):
         self._predicted: set[int] = set()
 
     def set_parts(self, parts: Sequence[PartLabel]) -> None:
-        """Show these parts."""
+        """Show these parts. Where they only look different, rows stay, and so does a name that is being typed."""
+        if parts and [part.id for part in parts] == [part.id for part in self._parts]:
+            self._parts = list(parts)
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._parts) - 1, len(_HEADERS) - 1))
+            return
         self.beginResetModel()
         self._parts = list(parts)
         self.endResetModel()

@@ -193,6 +193,11 @@ class PartsPanel(QWidget):
         flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
         self.table.selectionModel().setCurrentIndex(self.model.index(row, NAME), flags)
 
+    def name_part(self, part: int) -> None:
+        """Choose a part and let its name be typed."""
+        self.set_active(part)
+        self.table.edit_name(self.model.row_of(part))
+
     def choose_row(self, row: int) -> None:
         """Choose the part in a row, if there is one."""
         part = self.model.part(row)
@@ -281,7 +286,7 @@ class PartsPanel(QWidget):
             action.triggered.connect(lambda _checked=False: do())
 
         current = self.table.currentIndex()
-        add("Rename", lambda: self.table.edit(self.model.index(current.row(), NAME)), one)
+        add("Rename", lambda: self.table.edit_name(current.row()), one)
         add("Change colour…", lambda: self._on_clicked(self.model.index(current.row(), COLOUR)), one)
         menu.addSeparator()
         add("Show only these" if not one else "Show only this", lambda: self.wanted.emit("only", parts), bool(parts))

@@ -15,10 +15,20 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView
+from PySide6.QtWidgets import (
+    QAbstractItemDelegate,
+    QApplication,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
 
 from counterpart.core.project.model import PartLabel
+from counterpart.desktop.parts.parts_model import NAME
 from counterpart.desktop.widgets.icons import pixmap
+from counterpart.desktop.widgets.table_model import NEXT_NAME
 from counterpart.desktop.widgets.theme import colours
 
 Index = QModelIndex | QPersistentModelIndex
@@ -117,7 +127,7 @@ class PartsTable(QTableView):
         row, key = self.currentIndex().row(), event.key()
         if key == Qt.Key.Key_Escape and self._dragged >= 0:
             self._end_drag()
-        elif key == Qt.Key.Key_Delete and not event.modifiers():
+        elif key == Qt.Key.Key_Delete and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
             self.delete_pressed.emit()
         elif event.modifiers() == Qt.KeyboardModifier.ControlModifier and key == Qt.Key.Key_Up and row > 0:
             self.moved.emit(row, row - 1)
@@ -129,12 +139,26 @@ class PartsTable(QTableView):
 
     def event(self, event: QEvent) -> bool:
         # With the legend in hand, Delete is about parts and Esc about the drag, whatever they are elsewhere.
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and not event.modifiers():
-            key = event.key()
-            if key == Qt.Key.Key_Delete or (key == Qt.Key.Key_Escape and self._dragged >= 0):
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            key, held = event.key(), event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+            if not held and (key == Qt.Key.Key_Delete or (key == Qt.Key.Key_Escape and self._dragged >= 0)):
                 event.accept()
                 return True
         return super().event(event)
+
+    def edit_name(self, row: int) -> None:
+        """Let the name of a part be typed."""
+        index = self.model().index(row, NAME)
+        if index.isValid():
+            self.setCurrentIndex(index)
+            self.edit(index)
+
+    def closeEditor(self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint) -> None:
+        """A name was taken or left; Tab goes on to the next one, Shift and Tab to the one before."""
+        step = NEXT_NAME.get(hint, 0)
+        super().closeEditor(editor, QAbstractItemDelegate.EndEditHint.NoHint if step else hint)
+        if step:
+            self.edit_name(self.currentIndex().row() + step)
 
     def leaveEvent(self, event: QEvent) -> None:
         self.hovered.emit(-1)

@@ -111,7 +111,7 @@ class MainWindow(QMainWindow):
         self.judging = Judging(bench, self.images, self.parts, self.matches, self.keypoints, self.explore)
         self.commands = WindowCommands(bench)
         bench.actions.add([*self.judging.actions(), *self.commands.actions()])
-        self._keys = WindowKeys(self, self.images.peek_over, self.parts.panel.choose_row)
+        self._keys = WindowKeys(self, bench.canvas, bench.actions, self.images.peek_over, self.parts.panel.choose_row)
         self._connect_rooms()
         self._connect_shell()
         bench.layout.build(bench.actions)

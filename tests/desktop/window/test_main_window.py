@@ -359,6 +359,7 @@ def test_typing_in_the_search_box_is_not_taken_for_shortcuts(qtbot, opened):
 
 
 def test_enter_marks_as_reviewed_and_goes_on_to_the_next_that_is_not(qtbot, opened):
+    opened.bench.settings.change(ask_empty_review=False)
     first = opened.images.panel.current
     press(qtbot, opened, Qt.Key.Key_Return)
     assert opened.bench.session.document.image(first).state == "reviewed"
