@@ -12,10 +12,10 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # what only seals text, as the table of models does at every start, goes without
+    from numpy.typing import NDArray
 
 _KEY = "seal"
 _FIELD = re.compile(rb'"seal":"([0-9a-f]{64})"')
@@ -30,6 +30,7 @@ def seal(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, str]) -> bytes:
         arrays: By name; made contiguous.
         about: Its metadata.
     """
+    import numpy as np
     from safetensors.numpy import save
 
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -50,6 +51,7 @@ def unseal(path: Path, *, required: bool = False) -> tuple[dict[str, NDArray[Any
         OSError: It cannot be read.
         ValueError: It is damaged, or something else.
     """
+    import numpy as np
     from safetensors import SafetensorError
     from safetensors.numpy import load
 

@@ -13,7 +13,6 @@ from counterpart.core.project.commands import (
     AddImages,
     AddPart,
     AddSkeleton,
-    ChangeSkeleton,
     Command,
     EditPart,
     NewImage,
@@ -25,6 +24,7 @@ from counterpart.core.project.commands import (
 from counterpart.core.project.document import Document
 from counterpart.core.project.history import History
 from counterpart.core.project.model import ImageRecord, Provenance
+from counterpart.core.project.names import tidy_name
 from counterpart.core.project.points import Skeleton
 from counterpart.core.project.tiles import pack_labels
 from tests.core.project_tools import HW, everything, filled
@@ -57,10 +57,8 @@ def document(tmp_path):
 
 
 @pytest.mark.parametrize("text", BAD)
-def test_names_of_parts_images_and_folders(document, tmp_path, text):
+def test_names_of_images_and_their_facts(document, tmp_path, text):
     for command in (
-        AddPart(text),
-        EditPart(1, name=text),
         AddImages([ImageRef(tmp_path / "new.jpg", text)]),
         AddImages([NewImage(tmp_path / "new.jpg", "new.jpg", sha256=text)]),
         NoteFacts([ImageRecord(1, "img1.jpg", sha256=text)]),
@@ -80,13 +78,18 @@ def test_where_images_are(document, tmp_path, text):
     assert "cannot be stored" in refused(document, AddImages([ImageRef(place, "img.jpg")]))
 
 
-@pytest.mark.parametrize("text", SURROGATES)
-def test_names_of_skeletons_and_keypoints(document, text):
-    refused(document, AddSkeleton(Skeleton(("a", "b"), name=text)))
-    with pytest.raises(UsageError):
-        document.apply(AddSkeleton(Skeleton(("a", text))))
-    with pytest.raises(UsageError):
-        document.apply(ChangeSkeleton(Skeleton(("nose", text, "right ear"), name="dog", id=1)))
+@pytest.mark.parametrize("text", BAD)
+def test_names_that_a_person_gives_are_tidied_before_they_are_stored(document, text):
+    """`core.project.names` leaves nothing in a name that could not be stored."""
+    left = tidy_name(text)
+    if not left:
+        assert "needs a name" in refused(document, AddPart(text))
+        return
+    document.apply(AddPart(text))
+    document.apply(AddSkeleton(Skeleton(("a", "b"), name=text)))
+    document.apply(EditPart(1, name=text + "2"))
+    assert [part.name for part in document.parts][:1] == [left + "2"]
+    assert document.saved.error is None
 
 
 @pytest.mark.parametrize("text", BAD)
