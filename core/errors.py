@@ -6,6 +6,7 @@ program and is reported as one (with its traceback), never dressed up as bad inp
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 
@@ -48,6 +49,22 @@ class CounterpartError(Exception):
             "hint": printable(self.hint),
             "kind": type(self).__name__,
         }
+
+
+_NO_MEMORY = (
+    "out of memory", "allocate memory", "unable to allocate", "insufficient memory", "not enough memory", "bad_alloc",
+    "failed to map segment", "start new thread",
+)  # fmt: skip
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out. Every library has words of its own for it."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    text = str(error).lower()
+    return isinstance(error, (RuntimeError, OSError, ImportError, SystemError)) and any(
+        words in text for words in _NO_MEMORY
+    )
 
 
 def _rebuild(kind: type[CounterpartError], what: str, path: Path | None, hint: str) -> CounterpartError:

@@ -14,7 +14,6 @@ import functools
 import os
 import platform
 import re
-import secrets
 import shutil
 import stat
 import sys
@@ -92,7 +91,7 @@ def sweep(folder: Path) -> None:
 
 
 def _free_path(folder: Path) -> Path:
-    return folder / f".counterpart-{_computer()}-{os.getpid()}-{secrets.token_hex(6)}.tmp"
+    return folder / f".counterpart-{_computer()}-{os.getpid()}-{os.urandom(6).hex()}.tmp"
 
 
 @functools.cache

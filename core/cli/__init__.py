@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterpart.core.cli.parser import COMMANDS, build_parser
+from counterpart.core.cli.process import ended
 
 if TYPE_CHECKING:
     import argparse
 
     from counterpart.core.cli.runner import Outcome
+    from counterpart.core.errors import CounterpartError
     from counterpart.core.jobs import JobContext
 
 __all__ = ["build_parser", "main"]
@@ -22,9 +24,16 @@ __all__ = ["build_parser", "main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `counterpart` and return its exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a name that a console cannot write must not end a command
+    return ended(lambda: _main(args), partial(_json_of_an_end, args) if "--json" in args else None)
+
+
+def _json_of_an_end(args: list[str], code: int, why: CounterpartError) -> str:
+    from counterpart.core.cli.runner import json_report
+
+    return json_report(next((word for word in args if word in COMMANDS), ""), code, why)
+
+
+def _main(args: list[str]) -> int:
     parser = build_parser()
     if not args or (args[0] not in COMMANDS and not args[0].startswith("-")):
         return _open_or_explain(parser, args)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NoReturn
+
+from counterpart.core.cli.process import UsageExit, report, say
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "gui": ("manage", "open the window"),
@@ -44,13 +47,27 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 EPILOG = """\
 IMAGES are files, folders (recursive) and glob patterns. Outputs mirror the relative path of each image under --out,
 in the image's own pixel size. Exit codes: 0 all done, 1 something failed (named; the rest of a batch is done),
-2 usage, 130 cancelled with Ctrl-C. Without a command the window opens."""
+2 usage, 130 cancelled with Ctrl-C (129 and 143: SIGHUP, SIGTERM). Without a command the window opens."""
 
 
 _Declare = Callable[[argparse.ArgumentParser], None]
 
 
-class _CommandParser(argparse.ArgumentParser):
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments, and passes it on; help that cannot be written is an error."""
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        if file is not sys.stdout:
+            say(message, end="")
+        elif unheard := report(message.removesuffix("\n")):
+            raise SystemExit(unheard)
+
+    def error(self, message: str) -> NoReturn:
+        say(f"{self.format_usage()}{self.prog}: error: {message}")
+        raise UsageExit(message)
+
+
+class _CommandParser(_Parser):
     """Parser of one command. Its options are declared when it is first asked to parse, `--help` included."""
 
     def __init__(self, *args: Any, declare: _Declare | None = None, **kwargs: Any) -> None:
@@ -74,13 +91,12 @@ class _Version(argparse.Action):
             version = importlib.metadata.version("counterpart")
         except importlib.metadata.PackageNotFoundError:
             version = "(from a checkout)"
-        print(f"counterpart {version}")
-        parser.exit()
+        parser.exit(report(f"counterpart {version}"))
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; no command's module is imported yet."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="counterpart",
         description="Find the object that images share, its parts, and the points that correspond.",
         epilog=EPILOG,

@@ -1,30 +1,28 @@
-"""Runs one command: progress on stderr, the report on stdout, Ctrl-C within a second, an exit code for scripts."""
+"""Runs one command: progress on stderr, the report on stdout, an end within a second, an exit code for scripts."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import FrameType
 
+from counterpart.core.cli.process import (
+    EXIT_SOME_FAILED,
+    EXIT_USAGE,
+    Ending,
+    ended_by_signals,
+    from_outside,
+    report,
+    say,
+)
 from counterpart.core.errors import CounterpartError, JobCancelledError, ModelNotInstalledError, UsageError
-from counterpart.core.jobs import CancelToken, JobContext, Progress, format_duration
-from counterpart.core.temporaries import discard_unfinished
+from counterpart.core.jobs import JobContext, Progress, format_duration
 
 EXIT_DONE = 0
-EXIT_SOME_FAILED = 1
-EXIT_USAGE = 2
-EXIT_CANCELLED = 130
-GRACE_S = 0.8
-"""How long a command may take to reach its next step after Ctrl-C before it is ended from outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,88 +51,91 @@ def run(command: Callable[[JobContext], Outcome], *, name: str, as_json: bool, q
         quiet: No progress.
 
     Returns:
-        0 all done, 1 some inputs failed, 2 usage, 130 cancelled.
+        0 all done, 1 some inputs failed, 2 usage, 130 cancelled, 128 and the number of another signal that ended it,
+        141 nobody read the report.
     """
     started = time.monotonic()
     line = _ProgressLine(sys.stderr) if not quiet else None
     ctx = JobContext(line.show if line else None)
     outcome: Outcome | None = None
     fatal: CounterpartError | None = None
+    ending = Ending()
     try:
-        with _ctrl_c_cancels(ctx.token, name if as_json else None):
+        with ended_by_signals(ctx.token, (lambda end: json_report(name, end.code)) if as_json else None) as ending:
             outcome = command(ctx)
     except CounterpartError as error:
         fatal = error
-    except BrokenPipeError:
-        return EXIT_SOME_FAILED  # the reader of our output went away; nothing to tell it
-    except MemoryError:
-        fatal = CounterpartError(
-            "there is not enough memory",
-            hint="Use a smaller --size, a larger --stride or fewer images at once",
-        )
-    except Exception as error:  # noqa: BLE001 - a defect of ours: say so, with what a report needs
-        traceback.print_exc()
-        fatal = CounterpartError(
-            f"internal error: {type(error).__name__}: {error}", hint="Please report it with the lines above"
-        )
+    except Exception as error:  # noqa: BLE001 - whatever it is, there is a report and an exit code
+        fatal = from_outside(error)
+        if fatal is None:  # a defect of ours: say so, with what a report needs
+            say(traceback.format_exc(), end="")
+            fatal = CounterpartError(
+                f"internal error: {type(error).__name__}: {error}", hint="Please report it with the lines above"
+            )
     finally:
         if line:
             line.clear()
-    code = _exit_code(outcome, fatal, ctx)
+    code = _exit_code(outcome, fatal, ctx, ending)
+    text = outcome.text if outcome is not None else None
     if as_json:
-        _print_json(name, code, outcome, fatal, ctx, time.monotonic() - started)
-    _print_text(None if as_json else outcome, fatal, ctx)
-    return code
+        text = json_report(name, code, fatal, ctx, outcome, time.monotonic() - started)
+    _say_what_happened(fatal, ctx, ending)
+    return (report(text) if text else 0) or code
 
 
-def _exit_code(outcome: Outcome | None, fatal: CounterpartError | None, ctx: JobContext) -> int:
+def _exit_code(outcome: Outcome | None, fatal: CounterpartError | None, ctx: JobContext, ending: Ending) -> int:
     if isinstance(fatal, JobCancelledError):
-        return EXIT_CANCELLED
+        return ending.code
     if isinstance(fatal, (UsageError, ModelNotInstalledError)):
         return EXIT_USAGE
     failed = fatal is not None or bool(ctx.failures) or (outcome is not None and outcome.failed)
     return EXIT_SOME_FAILED if failed else EXIT_DONE
 
 
-def _print_json(
+def json_report(
     name: str,
     code: int,
-    outcome: Outcome | None,
-    fatal: CounterpartError | None,
-    ctx: JobContext,
-    seconds: float,
-) -> None:
-    status = {
-        EXIT_DONE: "done",
-        EXIT_SOME_FAILED: "failed",
-        EXIT_USAGE: "usage",
-        EXIT_CANCELLED: "cancelled",
-    }[code]
-    report: dict[str, object] = {"command": name, "status": status, "seconds": round(seconds, 3)}
+    fatal: CounterpartError | None = None,
+    ctx: JobContext | None = None,
+    outcome: Outcome | None = None,
+    seconds: float | None = None,
+) -> str:
+    """The one JSON object that a command prints with `--json`, whatever comes of it.
+
+    Args:
+        name: Of the command.
+        code: Its exit code.
+        fatal: What ended it, if anything did.
+        ctx: Has what failed while the rest was done, and what the person should know.
+        outcome: What it did.
+        seconds: How long it took.
+    """
+    words = {EXIT_DONE: "done", EXIT_SOME_FAILED: "failed", EXIT_USAGE: "usage"}
+    data: dict[str, object] = {"command": name, "status": words.get(code, "cancelled")}
+    if seconds is not None:
+        data["seconds"] = round(seconds, 3)
     if outcome is not None:
-        report.update(outcome.data)
-    report["failed"] = [error.as_dict() for error in ctx.failures]
-    report["warnings"] = list(ctx.warnings)
+        data.update(outcome.data)
+    data["failed"] = [] if ctx is None else [error.as_dict() for error in ctx.failures]
+    data["warnings"] = [] if ctx is None else list(ctx.warnings)
     if fatal is not None:
-        report["error"] = fatal.as_dict()
-    print(json.dumps(report, ensure_ascii=not _writes_unicode()))
+        data["error"] = fatal.as_dict()
+    return json.dumps(data, ensure_ascii=not _writes_unicode())
 
 
 def _writes_unicode() -> bool:
     return (sys.stdout.encoding or "").lower().replace("-", "") in {"utf8", "utf8sig"}
 
 
-def _print_text(outcome: Outcome | None, fatal: CounterpartError | None, ctx: JobContext) -> None:
+def _say_what_happened(fatal: CounterpartError | None, ctx: JobContext, ending: Ending) -> None:
     for warning in ctx.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        say(f"warning: {warning}")
     for error in ctx.failures:
-        print(f"failed: {error}", file=sys.stderr)
+        say(f"failed: {error}")
     if isinstance(fatal, JobCancelledError):
-        print("cancelled", file=sys.stderr)
+        say(ending.text)
     elif fatal is not None:
-        print(f"error: {fatal}", file=sys.stderr)
-    if outcome is not None and outcome.text:
-        print(outcome.text)
+        say(f"error: {fatal}")
 
 
 class _ProgressLine:
@@ -156,52 +157,13 @@ class _ProgressLine:
         text = f"{progress.fraction:4.0%}  {progress.text}{count}{left}"
         if self._terminal:
             width = shutil.get_terminal_size().columns - 1
-            sys.stderr.write("\r" + text[:width].ljust(width))
+            say("\r" + text[:width].ljust(width), end="")
             self._shown = True
         else:
-            sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+            say(text)
 
     def clear(self) -> None:
         """Remove the line."""
         if self._shown:
-            sys.stderr.write("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r")
-            sys.stderr.flush()
+            say("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r", end="")
             self._shown = False
-
-
-@contextmanager
-def _ctrl_c_cancels(token: CancelToken, json_name: str | None) -> Iterator[None]:
-    """Ctrl-C asks the job to stop at its next step; if that does not come soon, the process ends by itself.
-
-    A step may be far away while a library loads or one large product runs. Outputs are written beside their
-    target and renamed, so ending the process then leaves whole files; the unfinished ones are removed first.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    ended = threading.Event()
-
-    def end_anyway() -> None:
-        if not ended.wait(GRACE_S):
-            discard_unfinished()
-            if json_name is not None:
-                print(
-                    json.dumps({"command": json_name, "status": "cancelled", "failed": [], "warnings": []}), flush=True
-                )
-            sys.stderr.write("\ncancelled\n")
-            sys.stderr.flush()
-            os._exit(EXIT_CANCELLED)
-
-    def on_interrupt(signum: int, frame: FrameType | None) -> None:
-        del signum, frame
-        if not token.cancelled:
-            token.cancel()
-            threading.Thread(target=end_anyway, daemon=True).start()
-
-    previous = signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield
-    finally:
-        ended.set()
-        signal.signal(signal.SIGINT, previous)

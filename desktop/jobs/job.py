@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from counterpart.core.errors import CounterpartError
+from counterpart.core.errors import CounterpartError, is_out_of_memory
 from counterpart.core.jobs import CancelToken, JobContext
 
 JobFunction = Callable[[Any, JobContext], Any]
@@ -75,7 +75,7 @@ def explain(error: BaseException) -> Failure:
     if isinstance(error, CounterpartError):
         return Failure(str(error), "", error)
     details = "".join(traceback.format_exception(error))
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+    if is_out_of_memory(error):
         text = "The computer ran out of memory. Use a smaller size or a larger stride, or close other programs."
         return Failure(text, details, error)
     return Failure(f"The program made a mistake ({type(error).__name__}: {error}). Your work is safe.", details, error)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import counterpart.__main__
-from counterpart.core.cli.runner import EXIT_CANCELLED, EXIT_DONE, EXIT_SOME_FAILED, EXIT_USAGE, Outcome, run
+from counterpart.core.cli.process import EXIT_CANCELLED, EXIT_SOME_FAILED, EXIT_USAGE
+from counterpart.core.cli.runner import EXIT_DONE, Outcome, run
 from counterpart.core.errors import (
     ImageError,
     JobCancelledError,
