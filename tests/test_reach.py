@@ -14,7 +14,7 @@ PROGRAM = ("core", "desktop")
 # Programs of their own, named in CONTRIBUTING: what measures and draws may ask for what the window does not.
 TOOLS = ("docs", "tests/bench", "tests/quality", "dev.py")
 SENT_BY_QT = ("*Event", "columnCount", "headerData")
-SENT_BY_PYTHON = ("__getattr__", "__dir__")
+SENT_BY_PYTHON = ("__getattr__", "__dir__", "_print_message")
 SET_FOR_A_LIBRARY = ("argtypes", "epilog", "excepthook", "formatter_class", "restype", "thread_type")
 ALLOWED = {
     "declare_*": "commands of the command line, found by name in core.cli.parser.COMMANDS",
