@@ -70,20 +70,26 @@ def _table() -> str:
 def _export(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     from counterpart.core.formats import ExportOptions, export_project
     from counterpart.core.project.document import Document
+    from counterpart.core.project.work import predictions_among
 
     states = None if args.state is None else tuple(args.state)
     options = ExportOptions(states=states, polygons=args.polygons, copy_images=args.copy_images)
     with Document.open(args.project, read_only=True) as document:
         _warn_of_damage(document, ctx)
         report = export_project(document, args.format, args.out, options, ctx)
+        among = predictions_among(each for each in document.images() if states is None or each.state in states)
     if report.images == 0:
         ctx.warn("No image was exported: none is in the states asked for, or none has what this format holds")
     what = f"{counted(report.annotations, 'annotation')} of {counted(report.images, 'image')}"
     lines = [f"{what} in {report.path}"]
+    if among.predicted:
+        hint = "; --state reviewed --state edited leaves them out" if among.looked_at else ""
+        lines.append(f"  {among.words()}{hint}")
     lines += [f"  left out: {name}: {reason}" for name, reason in report.skipped]
     lines += [f"  lost: {name}: {what}" for name, what in report.lost]
     lines += [f"  note: {note}" for note in report.notes]
-    return Outcome("\n".join(lines), report.as_dict())
+    counts = {"images_predicted": among.predicted, "images_edited_or_reviewed": among.looked_at}
+    return Outcome("\n".join(lines), report.as_dict() | counts)
 
 
 def _statistics(args: argparse.Namespace, ctx: JobContext) -> Outcome:

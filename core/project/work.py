@@ -1,10 +1,12 @@
-"""How much of a person's work is on images, to say before it is taken away."""
+"""How much of what is on images is a person's work, to say before it is taken away or handed on."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from counterpart.core.project.model import ImageRecord
 from counterpart.core.project.points import MatchState, Origin
 from counterpart.core.project.view import ProjectView
 from counterpart.core.wording import plural
@@ -59,6 +61,41 @@ def work_on(project: ProjectView, images: Collection[int]) -> Work:
         matches += judged
         with_work |= concerned if judged else set()
     return Work(len(with_work), masks, points, matches)
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """How many of some images are only predicted.
+
+    Attributes:
+        predicted: Images that a program labelled and nobody has touched.
+        looked_at: Images that are edited or reviewed.
+    """
+
+    predicted: int
+    looked_at: int
+
+    @property
+    def total(self) -> int:
+        """Images with labels of either kind."""
+        return self.predicted + self.looked_at
+
+    def words(self) -> str:
+        """`27 of 30 images are predictions`; empty where none is."""
+        if not self.predicted:
+            return ""
+        if self.total == 1:
+            return "The image is a prediction"
+        if not self.looked_at:
+            return f"All {self.total:,} images are predictions"
+        are = plural(self.predicted, "is a prediction", "are predictions")
+        return f"{self.predicted:,} of {self.total:,} images {are}"
+
+
+def predictions_among(records: Iterable[ImageRecord]) -> Predictions:
+    """How many of these images are predictions, going by their state."""
+    states = Counter(record.state for record in records)
+    return Predictions(states["predicted"], states["edited"] + states["reviewed"])
 
 
 def unlabelled(project: ProjectView, images: Sequence[int]) -> list[int]:

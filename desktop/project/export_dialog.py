@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QUrl, Signal, Slot
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -24,6 +24,7 @@ from counterpart.core.formats import FORMATS, ExportOptions, ExportReport, Forma
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.document import Document
 from counterpart.core.project.model import ImageState
+from counterpart.core.project.work import predictions_among
 from counterpart.core.wording import plural
 from counterpart.desktop.jobs.job import Failure, Job, JobOutcome
 from counterpart.desktop.jobs.job_dialog import JobDialog
@@ -31,7 +32,7 @@ from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.widgets.choose_path import path_dialog
 from counterpart.desktop.widgets.form import field_row, form_grid
 from counterpart.desktop.widgets.labels import field_label, muted
-from counterpart.desktop.widgets.report_text import section
+from counterpart.desktop.widgets.report_text import by_reason, counts_table, counts_text, paragraphs, titled
 from counterpart.desktop.widgets.theme import GRID
 
 _POLYGONS = ("coco", "labelme", "cvat")
@@ -80,7 +81,7 @@ class ExportDialog(JobDialog):
     ) -> None:
         super().__init__("Export", runner, parent)
         self._document, self._current, self._listed = document, current, tuple(listed)
-        self._typed = False
+        self._typed = self._asked = False
         self._folder = folder
         self.format = QComboBox()
         for name, entry in FORMATS.items():
@@ -90,22 +91,28 @@ class ExportDialog(JobDialog):
         self.note = muted(wrap=True, small=True)
         self.scope = QComboBox()
         self._fill_scopes()
+        self.predictions = QComboBox()
+        self.about_predictions = muted(wrap=True, small=True)
         self.target = QLineEdit()
         self.browse = QPushButton("Browse…")
         self.polygons = QCheckBox("Outlines instead of exact masks")
         self.copies = QCheckBox("Copy the images too")
         self.report = QTextBrowser()
-        self.report.setMinimumHeight(160)
+        self.report.setAccessibleName("Report")
         self.report.hide()
+        self._report_text = ""
         self._layout()
         self._connect()
         self._format_chosen()
 
     def _layout(self) -> None:
-        form = form_grid()
+        self._questions = QWidget()
+        form = self._form = form_grid(self._questions)
         form.addRow(field_label("Format"), self.format)
         form.addRow("", self.note)
         form.addRow(field_label("Images"), self.scope)
+        form.addRow(field_label("Predictions"), self.predictions)
+        form.addRow("", self.about_predictions)
         form.addRow(field_label("Write to"), field_row(self.target, self.browse))
         form.addRow("", self.polygons)
         form.addRow("", self.copies)
@@ -113,22 +120,36 @@ class ExportDialog(JobDialog):
         self.go = self.buttons.addButton("Export", QDialogButtonBox.ButtonRole.ApplyRole)
         self.go.setObjectName("primary")
         self.show_folder = self.buttons.addButton("Show in folder", QDialogButtonBox.ButtonRole.ActionRole)
-        self.show_folder.hide()
+        self.copy_report = self.buttons.addButton("Copy report", QDialogButtonBox.ButtonRole.ActionRole)
         self.leave = self.buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
-        box = QVBoxLayout(self)
+        box = self._box = QVBoxLayout(self)
         box.setContentsMargins(3 * GRID, 3 * GRID, 3 * GRID, 2 * GRID)
         box.setSpacing(2 * GRID)
-        box.addLayout(form)
+        box.addWidget(self._questions)
         box.addWidget(self.progress)
         box.addWidget(self.notice)
         box.addWidget(self.report, 1)
         box.addWidget(self.buttons)
-        self.setMinimumWidth(560)
+        self.setMinimumWidth(580)
+        for button in (self.browse, self.show_folder, self.copy_report, self.leave):
+            button.setAutoDefault(False)
+        self._forget_report()
 
     def _connect(self) -> None:
         self.format.currentIndexChanged.connect(self._format_chosen)
         self.browse.clicked.connect(self._browse)
         self.target.textEdited.connect(self._target_typed)
+        self.scope.currentIndexChanged.connect(self._ask_predictions)
+        for told in (
+            self.format.currentIndexChanged,
+            self.scope.currentIndexChanged,
+            self.predictions.currentIndexChanged,
+            self.target.textChanged,
+            self.polygons.toggled,
+            self.copies.toggled,
+        ):
+            told.connect(self._forget_report)
+        self.copy_report.clicked.connect(self._copy)
         self.go.clicked.connect(self.export)
         self.show_folder.clicked.connect(self._show_folder)
         self.buttons.rejected.connect(self.reject)
@@ -161,13 +182,38 @@ class ExportDialog(JobDialog):
         name = self.format.currentData()
         return FORMATS[name] if name else None
 
+    @property
+    def _images(self) -> tuple[int, ...] | None:
+        """The images of the scope that is chosen, None for all."""
+        return {"current": (self._current,), "listed": self._listed}.get(self.scope.currentData())
+
+    @Slot()
+    def _ask_predictions(self) -> None:
+        """Offer to leave predictions out, where there are any and the format holds what they are about."""
+        document, entry, images = self._document, self.chosen, self._images
+        records = document.images() if images is None else map(document.image, images)
+        reviewed = self.scope.currentData() == "reviewed"
+        among = predictions_among(record for record in records if not reviewed or record.state == "reviewed")
+        asked = entry is not None and "matches" not in entry.holds and bool(among.predicted)
+        self.predictions.blockSignals(True)
+        self.predictions.clear()
+        if among.looked_at:
+            self.predictions.addItem(f"Leave out: reviewed and edited images only ({among.looked_at:,})", False)
+        self.predictions.addItem(f"Export them too ({among.total:,} {plural(among.total, 'image')})", True)
+        self.predictions.blockSignals(False)
+        none = "" if among.looked_at else " None was edited or reviewed yet, so they are exported."
+        self.about_predictions.setText(f"{among.words()}: nobody has looked at {_them(among.predicted)}.{none}")
+        self._form.setRowVisible(self.predictions, asked and bool(among.looked_at))
+        self._form.setRowVisible(self.about_predictions, asked)
+        self._asked = asked
+
     def options(self) -> ExportOptions:
         """What to export."""
-        scope = self.scope.currentData()
-        states: tuple[ImageState, ...] | None = ("reviewed",) if scope == "reviewed" else None
-        images = {"current": (self._current,), "listed": self._listed}.get(scope)
+        states: tuple[ImageState, ...] | None = ("reviewed",) if self.scope.currentData() == "reviewed" else None
+        if self._asked and not self.predictions.currentData():
+            states = ("edited", "reviewed")
         return ExportOptions(
-            images,
+            self._images,
             states,
             polygons=self.polygons.isChecked() and self.polygons.isVisibleTo(self),
             copy_images=self.copies.isChecked() and self.copies.isVisibleTo(self),
@@ -177,6 +223,7 @@ class ExportDialog(JobDialog):
     def _format_chosen(self) -> None:
         entry = self.chosen
         self.go.setEnabled(entry is not None)
+        self._ask_predictions()
         if entry is None:
             self.note.setText("There is nothing to export yet: run Parts or find matches first.")
             return
@@ -228,18 +275,17 @@ class ExportDialog(JobDialog):
         entry, text = self.chosen, self.target.text().strip()
         if entry is None or not text or self.working:
             return
-        self.notice.hide()
-        self.report.hide()
+        self._forget_report()
         if self._document.path is None:
             self.notice.show_text("warning", "Save the project first (Ctrl+S): it is only in memory.")
             return
         target = Path(text).expanduser()
-        self.go.setEnabled(False)
+        self._enable(False)
         job = export_job(self._document.path, entry.name, target, self.options())
         self.start(Job(f"Exporting {entry.title}", job))
 
     def job_ended(self, _job: Job, outcome: JobOutcome) -> None:
-        self.go.setEnabled(True)
+        self._enable(True)
         if outcome.failure is not None:
             self._failed(outcome.failure)
         elif isinstance(outcome.result, ExportReport):
@@ -255,18 +301,49 @@ class ExportDialog(JobDialog):
         problem = bool(report.skipped or report.lost)
         text = f"Wrote {report.annotations:,} {noun} of {report.images:,} {images} to {report.path}."
         self.notice.show_text("warning" if problem else "info", text)
-        sections = [
-            ("Left out", [f"{name}: {reason}" for name, reason in report.skipped]),
-            ("Cannot be held by this format", [f"{name}: {what}" for name, what in report.lost]),
-            ("Good to know", list(report.notes)),
-        ]
-        page = "".join(section(title, lines) for title, lines in sections if lines)
+        page, told = "", text
+        for title, pairs in (("Left out", report.skipped), ("Cannot be held by this format", report.lost)):
+            counts = by_reason(pairs)
+            if counts:
+                page += titled(title, counts_table(counts))
+                told += f"\n\n{title}\n{counts_text(counts)}"
+        if report.notes:
+            page += titled("Good to know", paragraphs(report.notes))
+            told += "\n\nGood to know\n" + "\n".join(report.notes)
         self.report.setHtml(page)
         self.report.setVisible(bool(page))
+        self._report_text = told
         self.show_folder.show()
+        self.copy_report.show()
         self.leave.setText("Close")
+        self._box.activate()
+        self.resize(self.width(), max(self.height(), self.sizeHint().height() + GRID))
+        self.leave.setDefault(True)
+        self.leave.setFocus()
+
+    def _enable(self, enabled: bool) -> None:
+        """What is asked cannot be answered otherwise while it is being done."""
+        self._questions.setEnabled(enabled)
+        self.go.setEnabled(enabled)
+
+    @Slot()
+    def _forget_report(self) -> None:
+        """Something else is asked for than what was reported on: Enter exports again."""
+        self._report_text = ""
+        for widget in (self.notice, self.report, self.show_folder, self.copy_report):
+            widget.hide()
+        self.leave.setText("Cancel")
+        self.go.setDefault(True)
+
+    @Slot()
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self._report_text)
 
     @Slot()
     def _show_folder(self) -> None:
         path = Path(self.target.text())
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if path.is_dir() else path.parent)))
+
+
+def _them(number: int) -> str:
+    return plural(number, "it", "them")

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QMessageBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QMessageBox, QPushButton, QWidget
 
-OBJECT_NAME = "question"
+from counterpart.desktop.widgets.icons import pixmap
+from counterpart.desktop.widgets.theme import colours
+
+_NAME = "question"
+_ICON_PX = 28
 
 
 def ask(
@@ -34,14 +38,18 @@ def ask(
         forgo: Called before `accepted` where the person ticked not to be asked again; None offers no such box.
     """
     box = QMessageBox(owner)
-    box.setObjectName(OBJECT_NAME)
+    box.setObjectName(_NAME)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.setWindowTitle(title)
-    box.setIcon(QMessageBox.Icon.Warning if careful else QMessageBox.Icon.Question)
+    theme = colours()
+    name, tone = ("warning", theme.warning) if careful else ("info", theme.accent)
+    box.setIconPixmap(pixmap(name, _ICON_PX, tone, owner.devicePixelRatioF()))
     box.setTextFormat(Qt.TextFormat.PlainText)
     box.setText(text)
     box.setInformativeText(more)
-    go_on = box.addButton(button, QMessageBox.ButtonRole.AcceptRole)
+    go_on = QPushButton(button)
+    go_on.setObjectName("" if careful else "primary")
+    box.addButton(go_on, QMessageBox.ButtonRole.AcceptRole)
     cancel = box.addButton(QMessageBox.StandardButton.Cancel)
     box.setDefaultButton(cancel if careful else go_on)
     box.setEscapeButton(cancel)

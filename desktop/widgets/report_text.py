@@ -20,6 +20,14 @@ def section(title: str, lines: Sequence[str]) -> str:
     return f"{head}<ul style='margin:0'>{shown}{more}</ul>"
 
 
+def by_reason(pairs: Sequence[tuple[str, str]]) -> list[Count]:
+    """(name, reason) pairs as counts: one line for each reason, with the names that it is given for; most first."""
+    names: dict[str, list[str]] = {}
+    for name, reason in pairs:
+        names.setdefault(reason, []).append(name)
+    return [Count(len(each), reason, each) for reason, each in sorted(names.items(), key=lambda item: -len(item[1]))]
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """A line of a table of counts.
@@ -52,3 +60,22 @@ def counts_table(counts: Sequence[Count]) -> str:
             f"<td style='padding:2px 0'>{html.escape(count.text)}{small}</td></tr>"
         )
     return f"<table cellspacing='0'>{''.join(rows)}</table>" if rows else ""
+
+
+def counts_text(counts: Sequence[Count]) -> str:
+    """The same as plain text, to be copied: with every name."""
+    return "\n".join(
+        f"{count.number:,} {count.text}" + (f": {', '.join(count.names)}" if count.names else "")
+        for count in counts
+        if count.number
+    )
+
+
+def paragraphs(lines: Sequence[str]) -> str:
+    """Sentences one below the other."""
+    return "".join(f"<p style='margin:0 0 4px 0'>{html.escape(each)}</p>" for each in lines)
+
+
+def titled(title: str, body: str) -> str:
+    """A heading over a part of a report."""
+    return f"<p style='color:{colours().muted}; margin:8px 0 2px 0'>{html.escape(title)}</p>{body}"

@@ -301,6 +301,9 @@ QStatusBar {{ background: {c.window}; border-top: 1px solid {c.border}; color: {
 QStatusBar::item {{ border: none; }}
 QStatusBar QLabel {{ color: {c.muted}; padding: 0 4px; }}
 
+QMessageBox QLabel#qt_msgbox_label {{ font-weight: 600; min-width: 360px; }}
+QMessageBox QLabel#qt_msgbox_informativelabel {{ min-width: 360px; }}
+
 QFrame#line {{ background: {c.border}; max-height: 1px; min-height: 1px; border: none; }}
 QFrame#notice {{ background: {_mix(c.accent, c.panel, 0.12)}; border: 1px solid {_mix(c.accent, c.panel, 0.4)};
     border-radius: 6px; }}

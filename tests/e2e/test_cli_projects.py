@@ -66,6 +66,19 @@ def test_masks_survive_export_and_import_into_another_project(project, tmp_path,
         assert np.array_equal(found.labels == part.id, labels == 1)
 
 
+def test_an_export_says_how_many_images_are_predictions(project, tmp_path, capsys):
+    path, labels = project
+    assert main(["export", str(path), "--format", "coco", "--out", str(tmp_path / "one.json")]) == 0
+    assert "  The image is a prediction\n" in capsys.readouterr().out
+    with Document.open(path) as document:
+        document.apply(ReplaceMasks({2: labels}, state="edited"))
+    assert main(["export", str(path), "--format", "coco", "--out", str(tmp_path / "two.json")]) == 0
+    told = "1 of 2 images is a prediction; --state reviewed --state edited leaves them out"
+    assert told in capsys.readouterr().out
+    code, report = run(capsys, "export", path, "--format", "coco", "--out", tmp_path / "o.json", "--state", "edited")
+    assert (code, report["images"], report["images_predicted"], report["images_edited_or_reviewed"]) == (0, 1, 0, 1)
+
+
 def test_exporting_imports_no_torch(project, tmp_path):
     path, _ = project
     code = (

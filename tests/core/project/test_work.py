@@ -13,8 +13,9 @@ from counterpart.core.project.commands import (
 )
 from counterpart.core.project.document import Document
 from counterpart.core.project.history import History
+from counterpart.core.project.model import ImageRecord
 from counterpart.core.project.points import KeypointSet, MatchSet, MatchState, Origin
-from counterpart.core.project.work import Work, unlabelled, work_on
+from counterpart.core.project.work import Work, predictions_among, unlabelled, work_on
 from tests.core.project_tools import HW, filled
 
 
@@ -85,3 +86,20 @@ def test_a_step_knows_the_images_that_it_is_on(document):
         history.undo()
         assert (history.next, command.on_images) == (command, images)
         history.redo()
+
+
+@pytest.mark.parametrize(
+    ("predicted", "looked_at", "words"),
+    [
+        (27, 3, "27 of 30 images are predictions"),
+        (1, 3, "1 of 4 images is a prediction"),
+        (5, 0, "All 5 images are predictions"),
+        (1, 0, "The image is a prediction"),
+        (0, 3, ""),
+        (0, 0, ""),
+    ],
+)
+def test_predictions_are_counted_in_words(predicted, looked_at, words):
+    states = ["predicted"] * predicted + ["edited", "reviewed", "reviewed"][:looked_at] + ["todo", "skipped"]
+    among = predictions_among(ImageRecord(number, str(number), state=state) for number, state in enumerate(states))
+    assert (among.predicted, among.looked_at, among.words()) == (predicted, looked_at, words)

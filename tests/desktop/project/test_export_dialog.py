@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 
-from counterpart.core.formats import FORMATS
+from counterpart.core.formats import FORMATS, ExportReport
+from counterpart.core.project.commands import AcceptPredictions, ReplaceMatches, SetReviewState
+from counterpart.core.project.points import MatchSet
 from counterpart.desktop.project.export_dialog import ExportDialog
 
 
@@ -58,9 +61,6 @@ def test_coco_of_the_current_image_alone(qtbot, labelled, tmp_path):
 
 
 def test_matches_are_offered_once_there_are_some(qtbot, labelled, tmp_path):
-    from counterpart.core.project.commands import ReplaceMatches
-    from counterpart.core.project.points import MatchSet
-
     dialog = open_dialog(labelled)
     assert dialog.format.findData("matches") < 0
     dialog.reject()
@@ -83,6 +83,123 @@ def test_a_target_that_cannot_be_written_is_reported_and_nothing_is_left(qtbot, 
     assert str(tmp_path / "file") in dialog.notice.text
     assert (tmp_path / "file").read_text() == "in the way"
     assert dialog.go.isEnabled()
+    dialog.reject()
+
+
+def look_at(window, count):
+    images = window.bench.document.image_ids[:count]
+    window.bench.session.do(AcceptPredictions(list(images)))
+
+
+def written(target):
+    return [entry["file_name"] for entry in json.loads(target.read_text())["images"]]
+
+
+def test_predictions_are_counted_and_left_out_where_something_was_looked_at(qtbot, labelled, tmp_path):
+    look_at(labelled, 2)
+    dialog = open_dialog(labelled)
+    choose(dialog, "coco", tmp_path / "coco.json")
+    assert dialog.about_predictions.text() == "3 of 5 images are predictions: nobody has looked at them."
+    texts = [dialog.predictions.itemText(index) for index in range(dialog.predictions.count())]
+    assert texts == ["Leave out: reviewed and edited images only (2)", "Export them too (5 images)"]
+    export(qtbot, dialog)
+    assert written(tmp_path / "coco.json") == ["img1.png", "img2.png"]
+    dialog.predictions.setCurrentIndex(1)
+    export(qtbot, dialog)
+    assert len(written(tmp_path / "coco.json")) == 5
+    dialog.reject()
+
+
+def test_all_are_exported_where_nobody_looked_at_any_and_that_is_said(qtbot, labelled, tmp_path):
+    dialog = open_dialog(labelled)
+    choose(dialog, "coco", tmp_path / "coco.json")
+    assert dialog.predictions.isHidden()
+    assert dialog.about_predictions.text().startswith(
+        "All 5 images are predictions: nobody has looked at them. None was"
+    )
+    export(qtbot, dialog)
+    assert len(written(tmp_path / "coco.json")) == 5
+    dialog.reject()
+
+
+def test_the_question_follows_the_images_that_are_chosen(labelled):
+    look_at(labelled, 1)
+    labelled.bench.session.do(SetReviewState([labelled.bench.document.image_ids[0]], "reviewed"))
+    dialog = open_dialog(labelled)
+    assert not dialog.predictions.isHidden()
+    dialog.scope.setCurrentIndex(dialog.scope.findData("reviewed"))
+    assert dialog.predictions.isHidden()
+    assert dialog.about_predictions.isHidden()
+    assert dialog.options().states == ("reviewed",)
+    dialog.scope.setCurrentIndex(dialog.scope.findData("all"))
+    assert dialog.options().states == ("edited", "reviewed")
+    dialog.reject()
+
+
+def test_matches_have_no_states_and_are_never_left_out(qtbot, labelled):
+    look_at(labelled, 1)
+    a, b = labelled.bench.document.image_ids[:2]
+    labelled.bench.session.do(ReplaceMatches([MatchSet.make(a, b, [[1, 2]], [[3, 4]], [0.5])]))
+    dialog = open_dialog(labelled)
+    dialog.format.setCurrentIndex(dialog.format.findData("matches"))
+    assert dialog.predictions.isHidden()
+    assert dialog.options().states is None
+    dialog.reject()
+
+
+def test_enter_exports_and_then_closes(qtbot, labelled, tmp_path):
+    dialog = open_dialog(labelled)
+    choose(dialog, "coco", tmp_path / "coco.json")
+    dialog.target.setFocus()
+    qtbot.keyClick(dialog.target, Qt.Key.Key_Return)
+    qtbot.waitUntil(dialog.notice.isVisible, timeout=10_000)
+    assert (tmp_path / "coco.json").is_file()
+    with qtbot.waitSignal(dialog.finished):
+        qtbot.keyClick(dialog, Qt.Key.Key_Return)
+
+
+def test_an_old_report_goes_as_soon_as_something_else_is_asked_for(qtbot, labelled, tmp_path):
+    look_at(labelled, 1)
+    dialog = open_dialog(labelled)
+    target = tmp_path / "out"
+    changes = (
+        lambda: dialog.format.setCurrentIndex(dialog.format.findData("voc")),
+        lambda: dialog.target.setText(f"{target}-more"),
+        dialog.copies.toggle,
+        lambda: dialog.scope.setCurrentIndex(1 - dialog.scope.currentIndex()),
+        lambda: dialog.predictions.setCurrentIndex(1 - dialog.predictions.currentIndex()),
+    )
+    for number, change in enumerate(changes):
+        dialog.scope.setCurrentIndex(dialog.scope.findData("all"))
+        choose(dialog, "labelme" if number == 0 else "voc", target)
+        export(qtbot, dialog)
+        assert dialog.leave.text() == "Close"
+        change()
+        assert dialog.notice.isHidden()
+        assert dialog.report.isHidden()
+        assert dialog.copy_report.isHidden()
+        assert dialog.leave.text() == "Cancel"
+        assert dialog.go.isDefault()
+    dialog.reject()
+
+
+def test_the_report_groups_by_reason_and_is_copied_whole(qtbot, labelled, tmp_path):
+    dialog = open_dialog(labelled)
+    report = ExportReport("coco", tmp_path / "coco.json", 3, 9)
+    report.skipped = [(f"img{number}.png", "the labels are damaged") for number in range(30)] + [("x.png", "no file")]
+    report.notes = ["Pixel centres are at integers."]
+    dialog._written(report)
+    shown = dialog.report.toPlainText()
+    assert "30" in shown
+    assert shown.count("the labels are damaged") == 1
+    assert "img0.png, img1.png, img2.png …" in shown
+    qtbot.mouseClick(dialog.copy_report, Qt.MouseButton.LeftButton)
+    copied = QGuiApplication.clipboard().text()
+    assert copied.startswith("Wrote 9 annotations of 3 images to ")
+    assert "30 the labels are damaged: img0.png, img1.png" in copied
+    assert "img29.png" in copied
+    assert "1 no file: x.png" in copied
+    assert copied.endswith("Good to know\nPixel centres are at integers.")
     dialog.reject()
 
 
