@@ -31,6 +31,7 @@ REQUIRED = (
     ("opencv-python-headless", "cv2"),
     ("Pillow", "PIL.Image"),
     ("tifffile", "tifffile"),
+    ("imagecodecs", "imagecodecs"),
     ("safetensors", "safetensors"),
 )
 OPTIONAL = (("openTSNE", "openTSNE", "explore"), ("av", "av", "video"), ("pi-heif", "pi_heif", "heif"))

@@ -32,7 +32,7 @@ def check_out(args: argparse.Namespace) -> None:
                 hint="Choose another folder for --out",
             )
         raise UsageError("the result would replace this input", path=out, hint="Choose another name for --out")
-    from counterpart.core.images.reading import IMAGE_SUFFIXES
+    from counterpart.core.images.kinds import IMAGE_SUFFIXES
 
     # No command writes one file of these kinds: one that is there is a photograph or a project.
     if out.is_file() and out.suffix.lower() in IMAGE_SUFFIXES | {".counterpart"}:

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from natsort import natsorted
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-from counterpart.core.errors import ProtocolError
-from counterpart.core.images.reading import IMAGE_SUFFIXES
+from counterpart.core.errors import ImageError, ProtocolError
+from counterpart.core.images.decoding import open_source, opened
+from counterpart.core.images.kinds import IMAGE_SUFFIXES
 
 
 def jaccard(predicted: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
@@ -158,13 +158,11 @@ def read_values(path: Path) -> NDArray[np.integer]:
         ProtocolError: Missing, damaged, or truly in colour.
     """
     try:
-        with Image.open(path) as image:
+        with open_source(path) as source, opened(source, path) as image:
             values = np.asarray(image)
             lossy = image.format == "JPEG"
-    except FileNotFoundError:
-        raise ProtocolError("the mask does not exist", path=path, hint="Every image needs its true mask") from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise ProtocolError(f"the mask cannot be read ({error})", path=path, hint="Save it again as PNG") from None
+    except ImageError as error:
+        raise ProtocolError(f"the mask cannot be used: {error.what}", path=path, hint=error.hint) from None
     if values.ndim == 3 and values.shape[2] >= 3 and (values[..., :1] == values[..., 1:3]).all():
         values, lossy = values[..., 0], True
     if values.ndim != 2:

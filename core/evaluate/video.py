@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from counterpart.core.errors import ProtocolError
 from counterpart.core.evaluate.datasets.layout import found_in
-from counterpart.core.images.reading import IMAGE_SUFFIXES
+from counterpart.core.images.kinds import IMAGE_SUFFIXES
 from counterpart.core.jobs import JobContext
 
 BOUNDARY_TOLERANCE = 0.008

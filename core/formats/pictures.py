@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from counterpart.core.errors import FormatError
+from counterpart.core.errors import FormatError, ImageError
+from counterpart.core.images.decoding import opened
 from counterpart.core.project.model import Labels, PartLabel
 from counterpart.core.project.palette import Colour
-
-MAX_PIXELS = 400_000_000
 
 
 def palette_of(parts: Iterable[PartLabel]) -> dict[int, Colour]:
@@ -60,22 +58,16 @@ def read_label_picture(data: bytes, path: Path) -> Labels:
         FormatError: Not a picture, damaged, too large, or in colour.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image: Image.Image = Image.open(io.BytesIO(data))
-        if image.width * image.height > MAX_PIXELS:
-            raise FormatError("the picture is too large", path=path, hint="Cut it into tiles")
-        if image.mode not in ("P", "L", "1") and not image.mode.startswith("I"):
-            raise FormatError(
-                f"this is a picture in colour ({image.mode}), not one of labels",
-                path=path,
-                hint="Export it as indexed or grey PNG",
-            )
-        values: NDArray[np.integer] = np.asarray(image)
-    except UnidentifiedImageError:
-        raise FormatError("this is not a picture that can be read", path=path, hint="Save it again as PNG") from None
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise FormatError(f"the picture is damaged ({error})", path=path, hint="Export it again") from None
+        with opened(io.BytesIO(data), path) as image:
+            if image.mode not in ("P", "L", "1") and not image.mode.startswith("I"):
+                raise FormatError(
+                    f"this is a picture in colour ({image.mode}), not one of labels",
+                    path=path,
+                    hint="Export it as indexed or grey PNG",
+                )
+            values: NDArray[np.integer] = np.asarray(image)
+    except ImageError as error:
+        raise FormatError(error.what, path=path, hint="Export it again as PNG") from None
     if values.ndim != 2 or (values.size and not 0 <= int(values.min()) <= int(values.max()) <= 65_535):
         raise FormatError("the picture's values are no labels", path=path, hint="Labels are 0 to 65535")
     out: Labels = values.astype(np.uint8 if not values.size or int(values.max()) < 256 else np.uint16)

@@ -12,8 +12,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from counterpart.core.errors import ImageError
 from counterpart.core.formats.placed import Placed, fit
-from counterpart.core.images.orientation import UPRIGHT, orientation_of
-from counterpart.core.images.reading import IMAGE_SUFFIXES, image_size
+from counterpart.core.images.kinds import IMAGE_SUFFIXES
+from counterpart.core.images.orientation import UPRIGHT
+from counterpart.core.images.reading import image_size, orientation_of
 from counterpart.core.project.model import ImageRecord, PartLabel
 from counterpart.core.project.points import Skeleton
 

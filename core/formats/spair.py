@@ -35,6 +35,7 @@ from counterpart.core.formats.instances import corner_box, instances_of, on_phot
 from counterpart.core.formats.naming import flat_names
 from counterpart.core.formats.placed import Placed
 from counterpart.core.formats.source import Source
+from counterpart.core.images.decoding import open_source, opened
 from counterpart.core.images.reading import read_image
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.points import KeypointSet, MatchSet, MatchState, Skeleton
@@ -190,7 +191,7 @@ def _copy(
             try:
                 if file is None:
                     raise ImageError("there is no file")  # noqa: TRY301
-                with Image.open(file) as image:
+                with open_source(file, whole=False) as source, opened(source, file) as image:
                     as_it_is = image.format == "JPEG" and image.getexif().get(0x0112, 1) == 1
                 if as_it_is:
                     shutil.copyfile(file, target)

@@ -8,10 +8,13 @@ their real range and not 256 steps of it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from counterpart.core.images.arrays import rows_at_a_time
 
 MAX_GAMMA = 4.0
 """Gamma lies between the inverse of this and this."""
@@ -89,17 +92,37 @@ class Samples:
     step: float = 1.0
 
     @classmethod
-    def of(cls, values: NDArray[np.generic], low: float, high: float) -> Samples:
-        """Keep samples of any type; other than 16 bits are spread over the codes, what is not finite becomes least."""
+    def of(
+        cls,
+        values: NDArray[np.generic],
+        low: float,
+        high: float,
+        measured: Callable[[NDArray[np.generic]], NDArray[np.bool_]] = np.isfinite,
+    ) -> Samples:
+        """Keep samples of any type; other than 16 bits are spread over the codes.
+
+        Args:
+            values: The samples, as `codes` is shaped.
+            low: The one shown black.
+            high: The one shown white.
+            measured: Tells which of some samples are numbers that were measured; the others become least.
+        """
         if values.dtype == np.uint16:
             return cls(np.ascontiguousarray(values, np.uint16), low, high)
-        numbers = values.astype(np.float64)
-        finite = np.isfinite(numbers)
-        least, most = (float(numbers[finite].min()), float(numbers[finite].max())) if finite.any() else (0.0, 1.0)
+        blocks = list(rows_at_a_time(values.shape[0], values.shape[1]))
+        least, most = math.inf, -math.inf
+        for rows in blocks:
+            known = values[rows][measured(values[rows])]
+            if known.size:
+                least, most = min(least, float(known.min())), max(most, float(known.max()))
+        least, most = (least, most) if least <= most else (0.0, 1.0)
         whole = np.issubdtype(values.dtype, np.integer) and most - least < _CODES
         step = 1.0 if whole else max(most - least, 1e-12) / (_CODES - 1)
-        codes = np.rint((np.where(finite, numbers, least) - least) / step)
-        return cls(codes.astype(np.uint16), low, high, least, step)
+        codes = np.empty(values.shape, np.uint16)
+        for rows in blocks:
+            numbers = values[rows].astype(np.float64)
+            codes[rows] = np.rint((np.where(measured(values[rows]), numbers, least) - least) / step)
+        return cls(codes, low, high, least, step)
 
     def value(self, x: int, y: int) -> tuple[float, ...]:
         """The samples of a pixel, one for each channel."""

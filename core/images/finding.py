@@ -13,7 +13,8 @@ from pathlib import Path
 
 from counterpart.core.errors import ImageError, UsageError
 from counterpart.core.folders import Oddity, leads_up, special, walk_files
-from counterpart.core.images.reading import IMAGE_SUFFIXES, ImageRef
+from counterpart.core.images.kinds import IMAGE_SUFFIXES
+from counterpart.core.images.reading import ImageRef
 from counterpart.core.jobs import JobContext
 from counterpart.core.wording import counted, is_text, plural
 

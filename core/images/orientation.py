@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
 
 _Pixel = TypeVar("_Pixel", bound=np.generic)
 
@@ -17,14 +15,9 @@ SIDEWAYS = frozenset({5, 6, 7, 8})
 """Orientations that exchange width and height."""
 
 
-def orientation_of(path: Path) -> int:
-    """The orientation (1 to 8) that an image file declares; 1 where it declares none or cannot be read."""
-    try:
-        with path.open("rb") as handle, Image.open(handle) as image:
-            found = image.getexif().get(0x0112, UPRIGHT)
-    except Exception:  # noqa: BLE001  # whoever reads the picture itself says what is wrong with it
-        return UPRIGHT
-    return found if isinstance(found, int) and 1 <= found <= 8 else UPRIGHT
+def known_orientation(declared: object) -> int:
+    """What a file declares, where it is one of the eight; 1 else."""
+    return int(declared) if isinstance(declared, int) and 1 <= declared <= 8 else UPRIGHT
 
 
 def turn_points(xy: ArrayLike, stored_hw: tuple[int, int], orientation: int) -> NDArray[np.float64]:

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from counterpart.core.errors import CounterpartError, ImageError, UsageError
 from counterpart.core.images.finding import find_images
-from counterpart.core.images.reading import IMAGE_SUFFIXES, ImageRef, image_size, read_image
+from counterpart.core.images.kinds import IMAGE_SUFFIXES
+from counterpart.core.images.reading import ImageRef, image_size, read_image
 from counterpart.core.jobs import JobContext
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts"})

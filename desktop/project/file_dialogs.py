@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
-from counterpart.core.images.reading import IMAGE_SUFFIXES
+from counterpart.core.images.kinds import IMAGE_SUFFIXES
 from counterpart.desktop.project.session import PROJECT_SUFFIX, Session
 from counterpart.desktop.shell.settings import Settings
 from counterpart.desktop.widgets.choose_path import folder_dialog, path_dialog

@@ -19,7 +19,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from counterpart.core.errors import CounterpartError, JobCancelledError, UsageError
 from counterpart.core.images.finding import Found, LeftOut, search_images
-from counterpart.core.images.reading import IMAGE_SUFFIXES
+from counterpart.core.images.kinds import IMAGE_SUFFIXES
 from counterpart.core.images.video import VIDEO_SUFFIXES
 from counterpart.core.project.commands import AddImages, Command
 from counterpart.core.project.document import Document

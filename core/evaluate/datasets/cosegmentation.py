@@ -21,7 +21,7 @@ from natsort import natsorted
 from counterpart.core.errors import ProtocolError
 from counterpart.core.evaluate.cosegmentation import TruthImage, TruthSet, find_sets, read_values
 from counterpart.core.evaluate.datasets.layout import choose, not_the_data_set, read_lines
-from counterpart.core.images.reading import IMAGE_SUFFIXES
+from counterpart.core.images.kinds import IMAGE_SUFFIXES
 from counterpart.core.jobs import JobContext
 
 VOC_CLASSES = (

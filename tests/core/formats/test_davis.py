@@ -118,7 +118,7 @@ def test_what_is_missing_or_damaged_is_named(clip, tmp_path):
     legend = json.loads((tmp_path / "davis/labels.json").read_text())
     legend["parts"].pop()
     report = import_into(document, tmp_path / "davis", "davis", silent())
-    assert ("bear/00001.png", "this is not a picture that can be read") in report.skipped
+    assert ("bear/00001.png", "this is not an image that can be read") in report.skipped
     (tmp_path / "davis/labels.json").write_text(json.dumps(legend))
     with pytest.raises(FormatError, match=r"nothing in it could be taken over: .*labels\.json does not name"):
         import_into(document, tmp_path / "davis", "davis", silent())
