@@ -19,12 +19,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import CounterpartError, ImageError, UsageError
+from counterpart.core.images.decoding import MAX_BYTES
 from counterpart.core.images.finding import find_images
 from counterpart.core.images.kinds import IMAGE_SUFFIXES
 from counterpart.core.images.reading import ImageRef, image_size, read_image
+from counterpart.core.images.sample_tables import MOST_SAMPLES, PackedHeaderError, claimed_samples
 from counterpart.core.jobs import JobContext
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts"})
+
+MOST_PIXELS = MAX_BYTES // 8
+"""Of one picture, before a byte of it is decoded: with it as FFmpeg decodes it and as RGB, the limit of images."""
+_HIGHEST_FPS = 100_000
+# Containers that hold their pictures themselves. FFmpeg knows others by their content whatever their name is: lists
+# (`ffconcat`, HLS, DASH, SDP) make it open what they name, on the disk or in the network.
+_CONTAINERS = (
+    "mov", "mp4", "matroska", "webm", "avi", "mpeg", "mpegvideo", "mpegts", "m4v", "asf", "flv", "ogg", "gif", "h264",
+    "hevc", "mjpeg", "ivf", "dv",
+)  # fmt: skip
+_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(_CONTAINERS),
+    "enable_drefs": "0",
+    "max_pixels": str(MOST_PIXELS),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,6 +228,7 @@ class VideoFrames:
         self.path = path
         self._av = _load_av()
         self._hw: tuple[int, int] | None = None
+        self._check_claims()
         with self._open() as container:
             self._times = self._index(container, ctx)
         first = next(self.frames(ctx.stage(0, 0), 0, 1), None)
@@ -228,10 +247,11 @@ class VideoFrames:
 
     @property
     def fps(self) -> float:
-        """Mean frames per second; 0 where the video does not tell times."""
+        """Mean frames per second; 0 where the video does not tell times, or none that can be."""
         known = [t for t in self._times if t is not None]
         span = (known[-1] - known[0]) * self._time_base if len(known) > 1 else 0.0
-        return (len(known) - 1) / span if span > 0 else 0.0
+        fps = (len(known) - 1) / span if span > 0 else 0.0
+        return fps if fps <= _HIGHEST_FPS else 0.0
 
     def name(self, index: int) -> str:
         """The index in five digits."""
@@ -242,9 +262,9 @@ class VideoFrames:
         end = len(self) if stop is None else min(stop, len(self))
         if start >= end:
             return
-        with self._open() as container:
+        container, index = self._opened_at(start)
+        with container:
             stream = container.streams.video[0]
-            index = self._seek(container, stream, start)
             for picture in self._decode(container, stream, ctx):
                 ctx.check()
                 if index >= start:
@@ -258,17 +278,39 @@ class VideoFrames:
     # Reading ------------------------------------------------------------
 
     def _open(self) -> Any:
-        if not self.path.exists():
+        if not self.path.is_file():  # nor a pipe, which would be waited for
             raise ImageError("there is no such video", path=self.path, hint="Check the path")
         try:
-            container = self._av.open(str(self.path))
+            # By its whole path after `file:`, no name is taken for an address: not `concat:a|b`, not `http:x.mp4`.
+            container = self._av.open(f"file:{self.path.absolute()}", options=_OPTIONS, metadata_errors="replace")
+        except self._av.error.ArgumentError:
+            raise self._unreadable("it is a list of other files, or of an unknown kind") from None
         except (self._av.error.FFmpegError, OSError, ValueError) as error:
             raise self._unreadable(str(getattr(error, "strerror", error)) or type(error).__name__) from None
         if not container.streams.video:
             container.close()
             raise self._unreadable("it holds no pictures")
+        coder = container.streams.video[0].codec_context
+        if coder is None:
+            container.close()
+            raise self._unreadable("nobody knows how its pictures are encoded")
+        coder.options = {"max_pixels": str(MOST_PIXELS)}
         container.streams.video[0].thread_type = "AUTO"
+        if coder.width * coder.height > MOST_PIXELS:
+            container.close()
+            raise self._unreadable(f"its pictures of {coder.width} x {coder.height} pixels are too large")
         return container
+
+    def _check_claims(self) -> None:
+        try:
+            claimed = claimed_samples(self.path) if self.path.is_file() else 0
+            size = self.path.stat().st_size if claimed else 0
+        except PackedHeaderError:
+            raise self._unreadable("its header is compressed") from None
+        except OSError as error:
+            raise self._unreadable(error.strerror or str(error)) from None
+        if claimed > min(MOST_SAMPLES, size):
+            raise self._unreadable(f"it claims {claimed} pictures, more than can be in it")
 
     def _unreadable(self, why: str) -> ImageError:
         return ImageError(
@@ -294,19 +336,20 @@ class VideoFrames:
         self._seekable = None not in times and len(set(times)) == len(times)
         return sorted(times, key=lambda t: -1 if t is None else t) if self._seekable else times
 
-    def _seek(self, container: Any, stream: Any, start: int) -> int:
-        """Move to the last key frame at or before a frame; the index of the frame that decoding gives next."""
+    def _opened_at(self, start: int) -> tuple[Any, int]:
+        """The video at the last key frame at or before a frame; the index of the frame that decoding gives next."""
+        container = self._open()
         if start == 0 or not self._seekable:
-            return 0
-        first = None
+            return container, 0
+        stream = container.streams.video[0]
         with contextlib.suppress(self._av.error.FFmpegError):
             container.seek(self._times[start], stream=stream, backward=True, any_frame=False)
             first = next(self._decode(container, stream, None), None)
-        if first is None or first.pts not in self._times or first.pts > self._times[start]:
-            container.seek(0, stream=stream)
-            return 0
-        container.seek(self._times[start], stream=stream, backward=True, any_frame=False)
-        return self._times.index(first.pts)
+            if first is not None and first.pts in self._times and first.pts <= self._times[start]:
+                container.seek(self._times[start], stream=stream, backward=True, any_frame=False)
+                return container, self._times.index(first.pts)
+        container.close()
+        return self._open(), 0
 
     def _decode(self, container: Any, stream: Any, ctx: JobContext | None) -> Iterator[Any]:
         """Decoded pictures; what is damaged is passed over, and warned about."""
@@ -331,7 +374,7 @@ class VideoFrames:
 
     def _frame(self, index: int, picture: Any) -> Frame:
         rgb = picture.to_ndarray(format="rgb24")
-        turns = round(picture.rotation / 90) % 4
+        turns = round(picture.rotation / 90) % 4 if abs(picture.rotation) <= 360 else 0  # else its matrix is none
         if turns:
             rgb = np.ascontiguousarray(np.rot90(rgb, turns))
         frame = Frame(index, self.name(index), rgb, picture.time)

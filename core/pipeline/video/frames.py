@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -180,9 +181,11 @@ def read_frames_note(folder: Path) -> FramesNote | None:
         if found["layout"] != _LAYOUT:
             return None
         times = {str(name): float(seconds) for name, seconds in found["times"].items()}
-        return FramesNote(str(found["video"]), float(found["fps"]), times)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        fps = float(found["fps"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
+    known = all(math.isfinite(number) for number in (fps, *times.values()))
+    return FramesNote(str(found["video"]), fps, times) if known else None
 
 
 def looks_like_video(refs: Sequence[ImageRef], ctx: JobContext) -> bool:

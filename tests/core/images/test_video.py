@@ -1,8 +1,12 @@
 """Frames of videos and folders, and the metrics of video segmentation."""
 
+import contextlib
+import os
+import socket
 import struct
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from PIL import Image
 
 from counterpart.core.errors import CounterpartError, ImageError, JobCancelledError, ProtocolError, UsageError
 from counterpart.core.evaluate.video import boundary_f, boundary_map, davis_sequences, region_j, score_video
+from counterpart.core.images.sample_tables import claimed_samples
 from counterpart.core.images.video import ArrayFrames, FolderFrames, FrameSource, VideoFrames, open_frames
 from counterpart.core.jobs import CancelToken, JobContext, silent
 
@@ -28,9 +33,10 @@ def index_of(rgb):
     return round((float(rgb[-8:, -8:].mean()) - 40) / 6)
 
 
-def write_video(path, count=20, times=None, codec="mpeg4", options=None):
+def write_video(path, count=20, times=None, codec="mpeg4", options=None, title=""):
     av = pytest.importorskip("av")
     with av.open(str(path), "w", options=options or {}) as container:
+        container.metadata["title"] = title
         stream = container.add_stream(codec, rate=10)
         stream.width, stream.height, stream.pix_fmt = HW[1], HW[0], "yuv420p"
         stream.bit_rate = 4_000_000
@@ -362,3 +368,157 @@ def test_what_is_missing_from_the_layout_is_named_with_what_was_expected(tmp_pat
     (tmp_path / "Annotations/480p/cat/00000.png").unlink()
     with pytest.raises(ProtocolError, match="first frame of 'cat' has no mask"):
         davis_sequences(tmp_path)
+
+
+# Videos made to do harm --------------------------------------------------
+
+
+@pytest.fixture
+def listener():
+    """A port of this machine, and what was sent to it."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        server.setblocking(False)
+        yield server
+        with pytest.raises(BlockingIOError):  # nobody called
+            server.accept()
+
+
+LISTS = {
+    "ffconcat": "ffconcat version 1.0\nfile {inner}\n",
+    "ffconcat over the network": "ffconcat version 1.0\nfile http://127.0.0.1:{port}/a.mp4\n",
+    "HLS": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{inner}\n#EXT-X-ENDLIST\n",
+    "HLS over the network": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://127.0.0.1:{port}/a.ts\n",
+    "SDP": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video {port} RTP/AVP 96\n"
+    "a=rtpmap:96 H264/90000\n",
+    "DASH": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet '
+    'mimeType="video/mp4"><Representation id="1" bandwidth="1"><BaseURL>http://127.0.0.1:{port}/a.mp4</BaseURL>'
+    "</Representation></AdaptationSet></Period></MPD>",
+    "subtitles": "1\n00:00:00,000 --> 00:00:09,000\nhttp://127.0.0.1:{port}/\n",
+    "metadata": ";FFMETADATA1\ntitle=http://127.0.0.1:{port}/\n",
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+@pytest.mark.parametrize("name", ["list.mp4", "list.ffconcat", "list.m3u8", "list.sdp", "list.mpd"])
+def test_a_list_of_other_files_is_no_video_whatever_it_is_called(tmp_path, listener, kind, name):
+    inner = write_video(tmp_path / "inner.mp4", 2)
+    path = tmp_path / name
+    path.write_text(LISTS[kind].format(inner=inner.name, port=listener.getsockname()[1]))
+    with pytest.raises(ImageError, match="not a video that can be read") as caught:
+        open_frames(path, silent())
+    assert caught.value.path == path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
+@pytest.mark.parametrize(
+    "name",
+    ["a:b.mp4", "file:x.mp4", "http:x.mp4", "concat:x.mp4|y.mp4", "data:x.mp4", "x%03d.mp4", "-i.mp4", "x?y#z.mp4"],
+)
+def test_a_name_is_a_name_and_never_an_address(tmp_path, monkeypatch, name):
+    write_video(tmp_path / "clip.mp4", 3)
+    (tmp_path / "clip.mp4").rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert len(VideoFrames(Path(name), silent())) == 3
+    (tmp_path / name).rename(tmp_path / "x.mp4")  # what the name would lead to
+    (tmp_path / "y.mp4").write_bytes((tmp_path / "x.mp4").read_bytes())
+    with pytest.raises(ImageError, match="no such video"):
+        VideoFrames(Path(name), silent())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_is_no_video_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "clip.mp4")
+    with pytest.raises(ImageError, match="no such video"):
+        VideoFrames(tmp_path / "clip.mp4", silent())
+    with pytest.raises(UsageError, match="no such file"):
+        open_frames(tmp_path / "clip.mp4", silent())
+
+
+def _forged(path, kind, at, layout, *values):
+    """Overwrite numbers of a box, `at` bytes after its name."""
+    data = bytearray(path.read_bytes())
+    struct.pack_into(layout, data, data.index(kind) + 4 + at, *values)
+    path.write_bytes(data)
+    return path
+
+
+def test_pictures_that_are_only_claimed_take_no_memory(tmp_path):
+    path = write_video(tmp_path / "clip.mp4", 5)
+    for kind, layout, values in (
+        (b"stsz", ">III", (0, 1, 1_000_000_000)),
+        (b"stsc", ">IIIII", (0, 1, 1, 1_000_000_000, 1)),
+        (b"stts", ">IIII", (0, 1, 1_000_000_000, 1)),
+    ):
+        _forged(path, kind, 0, layout, *values)
+    with pytest.raises(ImageError, match="claims 1000000000 pictures"):
+        open_frames(path, silent())
+
+
+def test_claims_of_fragments_count_and_uncompressed_sound_does_not(tmp_path):
+    path = write_video(tmp_path / "clip.mp4", 5, options={"movflags": "frag_keyframe+empty_moov"})
+    assert claimed_samples(path) == len(VideoFrames(path, silent())) == 5
+    _forged(path, b"trun", 4, ">I", 2_000_000_000)
+    with pytest.raises(ImageError, match="claims 200000000"):
+        open_frames(path, silent())
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "sound.mov"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), format="s16", layout="mono")
+        frame.rate = 8000
+        container.mux(stream.encode(frame))
+    assert claimed_samples(tmp_path / "sound.mov") == 0
+    assert claimed_samples(write_video(tmp_path / "clip.mkv", 3)) == 0
+
+
+def test_a_compressed_header_is_not_unpacked(tmp_path):
+    path = write_video(tmp_path / "clip.mp4", 3)
+    path.write_bytes(path.read_bytes().replace(b"mvhd", b"cmov"))
+    with pytest.raises(ImageError, match="header is compressed"):
+        open_frames(path, silent())
+
+
+@pytest.mark.parametrize("number", [0, 0x7FFFFFFF, -0x80000000])
+def test_a_turn_that_is_none_leaves_pictures_as_they_are(tmp_path, number):
+    path = _forged(write_video(tmp_path / "clip.mp4", 3), b"tkhd", 40, ">9i", *[number] * 9)
+    try:
+        source = VideoFrames(path, silent())
+    except ImageError:
+        return
+    assert source.hw == HW
+
+
+def test_times_that_cannot_be_give_no_rate(tmp_path):
+    path = _forged(write_video(tmp_path / "clip.mp4", 5), b"mdhd", 12, ">I", 0x7FFFFFFF)
+    source = VideoFrames(path, silent())
+    assert source.fps == 0
+    assert [index_of(frame.rgb) for frame in source.frames(silent())] == list(range(5))
+
+
+def test_pictures_beyond_the_limit_are_not_decoded(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "clip.mp4", 3)
+    monkeypatch.setattr("counterpart.core.images.video.MOST_PIXELS", HW[0] * HW[1] - 1)
+    with pytest.raises(ImageError, match="64 x 48 pixels are too large"):
+        open_frames(path, silent())
+
+
+def test_a_title_in_another_encoding_does_not_hide_a_video(tmp_path):
+    path = write_video(tmp_path / "clip.avi", 3, title="xxTITLExx")
+    path.write_bytes(path.read_bytes().replace(b"xxTITLExx", b"caf\xe9 \xff\xfe "))
+    assert len(open_frames(path, silent())) == 3
+
+
+def test_damage_anywhere_is_named_or_passed_over(tmp_path):
+    rng = np.random.default_rng(0)
+    path = write_video(tmp_path / "clip.mp4", 4)
+    whole = path.read_bytes()
+    tables = range(whole.index(b"moov"), len(whole))
+    for _ in range(60):
+        data = bytearray(whole)
+        for place in rng.choice(tables, 3):
+            data[place] = rng.integers(256)
+        path.write_bytes(data)
+        with contextlib.suppress(ImageError):
+            source = open_frames(path, silent())
+            assert len(list(source.frames(silent()))) <= 1000
