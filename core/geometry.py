@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from counterpart.core.errors import UsageError
 
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 Size = int | tuple[int, int] | None
 """Network input size: longest side in pixels, exact (height, width), or None for the image's own size."""
 
@@ -309,6 +310,21 @@ class GridGeometry:
             return int(first), int(second)
 
         return cls(pair("image_hw"), pair("input_hw"), int(data["patch"]), int(data["stride"]), pair("grid_hw"))
+
+
+def rescaled_xy(xy: ArrayLike, old_hw: tuple[int, int], new_hw: tuple[int, int]) -> NDArray[np.float64]:
+    """Where (..., 2) places of an image are once it has another size, (height, width): edges stay on edges."""
+    scale = np.array([new_hw[1] / old_hw[1], new_hw[0] / old_hw[0]])
+    return np.asarray((np.asarray(xy, np.float64) + 0.5) * scale - 0.5)
+
+
+def rescaled_map(image_map: NDArray[_Scalar], new_hw: tuple[int, int]) -> NDArray[_Scalar]:
+    """A (height, width) map of labels at another size; each new pixel has what lay under its centre."""
+    rows, cols = (
+        ((np.arange(new) + 0.5) * (old / new)).astype(np.int64).clip(0, old - 1)
+        for new, old in zip(new_hw, image_map.shape, strict=True)
+    )
+    return np.asarray(image_map[rows][:, cols])
 
 
 def _lerp(values: NDArray[np.float32], at: NDArray[np.float64], axis: int) -> NDArray[np.float32]:

@@ -216,6 +216,7 @@ class _Pixels:
             ImageError: It cannot be read, or not fed at the size asked for.
         """
         image = read_image(ref.path)
+        ref.check_size(image.hw)
         if cache is not None:
             cache.remember_digest(ref, image.sha256)
         try:
@@ -250,7 +251,10 @@ def _cached(ref: ImageRef, spec: FeatureSpec, cache: FeatureCache | None) -> Fea
         if digest is None:
             return None  # the reader says what is wrong
         cache.remember_digest(ref, digest)
-    return cache.get(digest, spec)
+    found = cache.get(digest, spec)
+    if found is not None:
+        ref.check_size(found.geometry.image_hw)
+    return found
 
 
 def _file_digest(path: Path) -> str | None:

@@ -10,6 +10,7 @@ from counterpart.core.formats.lazy import LazyImages
 from counterpart.core.formats.table import format_named
 from counterpart.core.images.reading import image_size
 from counterpart.core.jobs import JobContext
+from counterpart.core.project.aside import other_picture
 from counterpart.core.project.view import ProjectView
 
 
@@ -89,12 +90,17 @@ def dataset_of(
         except ProjectError as error:
             failures.append((record.name, error.what))
             return None
+        was = labels.hw if labels is not None else record.hw if min(record.hw) > 0 else None
+        now = _size(file)
+        if was is not None and (labels is not None or instances) and now not in (was, (0, 0)):
+            failures.append((record.name, other_picture(record.name, now, was)))
+            return None
         if options.skeleton is not None:
             instances = tuple(points for points in instances if points.skeleton == options.skeleton)
-        hw = record.hw if min(record.hw) > 0 else labels.hw if labels is not None else _size(file)
-        return AnnotatedImage(record.name, hw, record.id, file, labels, instances, record.state)
+        return AnnotatedImage(record.name, was or now, record.id, file, labels, instances, record.state)
 
-    names = {record.id: record.name for record in records}
+    asides = project.asides()
+    names = {record.id: record.name for record in records if record.id not in asides}
     matches = []
     for a, b in project.match_pairs():
         if a in names and b in names:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,10 +48,25 @@ class ImageRef:
     Attributes:
         path: Where the file is.
         name: Its POSIX path relative to the folder that was given; unique within a set; outputs mirror it.
+        hw: The upright (height, width) that it was known with, where somebody's labels depend on that.
     """
 
     path: Path
     name: str
+    hw: tuple[int, int] | None = field(default=None, compare=False)
+
+    def check_size(self, hw: tuple[int, int]) -> None:
+        """Refuse another picture than the one that was known.
+
+        Raises:
+            ImageError: The (height, width) that the file has now is another.
+        """
+        if self.hw is not None and hw != self.hw:
+            raise ImageError(
+                f"it is another picture now ({hw[1]} × {hw[0]}, was {self.hw[1]} × {self.hw[0]})",
+                path=self.path,
+                hint="Show it in the window to decide about its labels, or put the old file back",
+            )
 
 
 @dataclass(frozen=True, slots=True)

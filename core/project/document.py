@@ -16,7 +16,7 @@ from typing import cast
 from counterpart.core.errors import CounterpartError, OutputError, ProjectError
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.project.changes import Change, Diff, SavedChanged, changes_of
-from counterpart.core.project.commands import AddImages, Command, NewImage, NoteFacts, NoteSettings
+from counterpart.core.project.commands import AddImages, Command, NewImage, NoteFacts, NoteSettings, Outcome
 from counterpart.core.project.commands.images import root_row
 from counterpart.core.project.edit import Edit, Record, check_storable, merged_row
 from counterpart.core.project.listeners import Listeners
@@ -209,10 +209,18 @@ class Document(ProjectView):
         self._check_turn(command.record.after)
         self._step(command.record, forward=False)
 
-    def note_facts(self, facts: Iterable[ImageRecord]) -> None:
-        """Write down sizes, hashes and doubts that were learnt. No step of the history; dropped when read-only."""
-        if not self.read_only:
-            self.apply(NoteFacts(list(facts)))
+    def note_facts(self, facts: Iterable[ImageRecord]) -> Outcome:
+        """Write down sizes, hashes and doubts that were learnt. No step of the history; dropped when read-only.
+
+        Returns:
+            Which files are others now: see `NoteFacts`.
+        """
+        command = NoteFacts(list(facts))
+        if self.read_only:
+            self.rehearse(command)
+        else:
+            self.apply(command)
+        return command.outcome
 
     def note_settings(self, values: Mapping[str, object]) -> None:
         """Write down how the project is looked at. No step of the history; dropped when read-only."""

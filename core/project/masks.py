@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import ProjectError, UsageError
+from counterpart.core.project.aside import refuse_aside
 from counterpart.core.project.edit import Edit
 from counterpart.core.project.model import BACKGROUND, Box4, Labels, PartLabel, PartState, mask_bbox
 from counterpart.core.project.rows import counted_tile, damaged_labels, read_part_states, tile_labels
@@ -56,9 +57,10 @@ def assign_box(
         Whether any pixel changed.
 
     Raises:
-        UsageError: The arrays do not fit the box, or the image's size is unknown.
+        UsageError: The arrays do not fit the box, the image's size is unknown, or it lies aside.
         ProjectError: The labels that are there are damaged.
     """
+    refuse_aside(edit, image)
     size = label_size(edit, image) or hw
     if size is None:
         raise UsageError("the size of the image is not known yet", hint="Open the image once")
@@ -253,7 +255,12 @@ def exchange_labels(edit: Edit, image: int, new_ids: Mapping[int, int]) -> None:
 
 
 def mark_edited(edit: Edit, image: int) -> None:
-    """A person has worked on an image: it is no longer to do, nor a mere prediction."""
+    """A person has worked on an image: it is no longer to do, nor a mere prediction.
+
+    Raises:
+        UsageError: It lies aside: what the person saw is not what its labels belong to.
+    """
+    refuse_aside(edit, image)
     record = edit.image(image)
     if record.state in ("todo", "predicted"):
         edit.put_image(dataclasses.replace(record, state="edited"))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from counterpart.core.errors import ProjectError
 from counterpart.core.images.reading import ImageRef
+from counterpart.core.project.aside import Replacement, annotated_hw, aside_image, aside_key, replacement_of
 from counterpart.core.project.content import Content
 from counterpart.core.project.labelcache import LabelCache
 from counterpart.core.project.model import ImageRecord, ImageState, LabelMap, Labels, PartLabel, PartState, Provenance
@@ -101,8 +102,23 @@ class ProjectView:
         return [(number, f"{roots[images[number].root]}/{images[number].path}") for number in self.image_ids]
 
     def image_ref(self, image_id: int) -> ImageRef:
-        """The image as jobs take it."""
-        return ImageRef(self.image_path(image_id), self._content.images[image_id].name)
+        """The image as jobs take it: only at the size that its record has."""
+        record = self._content.images[image_id]
+        return ImageRef(self.image_path(image_id), record.name, record.hw if min(record.hw) > 0 else None)
+
+    def aside(self, image_id: int) -> Replacement | None:
+        """What lies in the place of an image whose labels belong to a picture of another size; None for most."""
+        return replacement_of(self._content.settings.get(aside_key(image_id)))
+
+    def asides(self) -> dict[int, Replacement]:
+        """What lies in the place of images, by id, for those whose labels belong to pictures of another size."""
+        numbers = (aside_image(key) for key in self._content.settings)
+        found = ((number, self.aside(number)) for number in numbers if number in self._content.images)
+        return {number: replacement for number, replacement in found if replacement is not None}
+
+    def annotated_hw(self, image_id: int) -> tuple[int, int] | None:
+        """(height, width) of the picture that an image's annotations belong to; None where there are none."""
+        return annotated_hw(self._store, self._content.images[image_id])
 
     def find_image(self, name: str) -> ImageRecord | None:
         """The image of a name, None when there is none."""

@@ -93,6 +93,7 @@ def _annotated(placed: Iterable[Placed], ctx: JobContext) -> list[tuple[Placed, 
             continue
         try:
             hw = image_size(each.ref.path)
+            each.ref.check_size(hw)
         except ImageError as error:
             ctx.fail(error)
             continue

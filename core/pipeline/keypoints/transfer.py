@@ -174,6 +174,7 @@ def _wanted(
             continue
         try:
             hw = image_size(ref.path)
+            ref.check_size(hw)
         except ImageError as error:
             ctx.fail(error)
             continue

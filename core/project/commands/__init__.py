@@ -1,7 +1,14 @@
 """Every way to change a document. `Document.apply` takes one; `Document.revert` takes it back."""
 
 from counterpart.core.project.commands.base import Command, Compound, Outcome
-from counterpart.core.project.commands.images import AddImages, NewImage, NoteFacts, RelinkImages, RemoveImages
+from counterpart.core.project.commands.images import (
+    AddImages,
+    NewImage,
+    NoteFacts,
+    RelinkImages,
+    RemoveImages,
+    TakeReplacements,
+)
 from counterpart.core.project.commands.masks import (
     AcceptPredictions,
     ClearLabels,
@@ -78,5 +85,6 @@ __all__ = [
     "SetVisibility",
     "SplitPart",
     "SwapKeypoints",
+    "TakeReplacements",
     "TakeTrack",
 ]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from counterpart.core.images.reading import ImageRef
+from counterpart.core.project.aside import Replacement, annotated_hw, aside_key, other_picture, replacement_of
 from counterpart.core.project.commands.base import Command
+from counterpart.core.project.commands.settings import setting_row
 from counterpart.core.project.edit import Edit
-from counterpart.core.project.masks import clear_map
 from counterpart.core.project.model import ImageRecord
+from counterpart.core.project.rescaling import remove_annotations, rescale_annotations
+from counterpart.core.wording import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +151,8 @@ class RemoveImages(Command):
         for image in self.image_ids:
             if not edit.has_image(image):
                 continue
-            clear_map(edit, image)
-            for key in edit.find("keypoints", "image", image):
-                edit.put("keypoints", key, None)
-            for column in ("image_a", "image_b"):
-                for key in edit.find("matches", column, image):
-                    edit.put("matches", key, None)
+            remove_annotations(edit, image)
+            edit.put("settings", (aside_key(image),), None)
             edit.put("images", (image,), None)
             self.outcome.changed.append(image)
 
@@ -185,6 +185,10 @@ class RelinkImages(Command):
 class NoteFacts(Command):
     """Write down what was learnt about image files. Not a step of the history, and no change to a person's work.
 
+    An annotated image whose file has another size in pixels now keeps its record, which its annotations belong to; what
+    lies in its place is noted beside it (see `core.project.aside`), and it is named in `outcome.skipped`. When the
+    old file is back, that ends. `outcome.changed` has the images whose files are others of the same size.
+
     Attributes:
         facts: Records with the facts filled in; of each, only size, hash, width, height and doubt are taken.
     """
@@ -204,6 +208,14 @@ class NoteFacts(Command):
             if not edit.has_image(fact.id):
                 continue
             record = edit.image(fact.id)
+            was = annotated_hw(edit, record)
+            if was is not None and min(fact.hw) > 0 and fact.hw != was:
+                self._put_aside(edit, fact, was)
+                continue
+            if fact.sha256:
+                edit.put("settings", (aside_key(fact.id),), None)
+            if record.sha256 and fact.sha256 and record.sha256 != fact.sha256:
+                self.outcome.changed.append(fact.id)
             edit.put_image(
                 dataclasses.replace(
                     record,
@@ -214,3 +226,53 @@ class NoteFacts(Command):
                     doubt=fact.doubt,
                 )
             )
+
+    def _put_aside(self, edit: Edit, fact: ImageRecord, was: tuple[int, int]) -> None:
+        record = edit.image(fact.id)
+        now = Replacement(fact.height, fact.width, fact.size_bytes, fact.sha256)
+        edit.put("settings", (aside_key(fact.id),), setting_row(asdict(now)))
+        edit.put_image(dataclasses.replace(record, doubt=fact.doubt))
+        self.outcome.skipped.append((fact.id, other_picture(record.name, now.hw, was)))
+
+
+@dataclass(eq=False)
+class TakeReplacements(Command):
+    """Go on with the pictures that lie in the place of others of another size.
+
+    Attributes:
+        image_ids: Images that lie aside; others are passed over.
+        scale: Scale their labels, points and matches to the new size, where the shape is the same; the others are named
+            in `outcome.skipped`. Without, all of that is given up.
+    """
+
+    image_ids: Sequence[int]
+    scale: bool
+
+    @property
+    def text(self) -> str:
+        what = "Scale labels" if self.scale else "Give up labels"
+        return f"{what} of replaced {plural(len(self.image_ids), 'image')}"
+
+    def do(self, edit: Edit) -> None:
+        for image in self.image_ids:
+            row = edit.get("settings", (aside_key(image),))
+            now = None if row is None else replacement_of(json.loads(str(row[0])))
+            if now is None or not edit.has_image(image):
+                continue
+            record = edit.image(image)
+            was = annotated_hw(edit, record)
+            if self.scale and was is not None:
+                if not now.scales(was):
+                    self.outcome.skipped.append((image, "it has another shape now"))
+                    continue
+                rescale_annotations(edit, image, was, now.hw)
+            else:
+                remove_annotations(edit, image)
+                record = dataclasses.replace(record, state="todo", doubt=None)
+            edit.put_image(
+                dataclasses.replace(
+                    record, height=now.height, width=now.width, size_bytes=now.size_bytes, sha256=now.sha256
+                )
+            )
+            edit.put("settings", (aside_key(image),), None)
+            self.outcome.changed.append(image)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import ProjectError, UsageError
+from counterpart.core.project.aside import why_aside
 from counterpart.core.project.commands.base import Command
 from counterpart.core.project.edit import Edit
 from counterpart.core.project.masks import (
@@ -148,7 +149,10 @@ class AcceptPredictions(Command):
         return "Accept predictions"
 
     def do(self, edit: Edit) -> None:
-        for image in _confirm_parts(edit, self.image_ids, self.parts):
+        aside = {image: said for image in self.image_ids if (said := why_aside(edit, image))}
+        self.outcome.skipped += aside.items()
+        wanted = [image for image in self.image_ids if image not in aside]
+        for image in _confirm_parts(edit, wanted, self.parts):
             mark_edited(edit, image)
             self.outcome.changed.append(image)
 
@@ -255,6 +259,9 @@ class ReplaceMasks(Command):
             return f"it is marked {record.state}"
         if self.changed == "skip" and edit.changed_since("labels", image, self.revision):
             return "it was changed while the job was running"
+        said = why_aside(edit, image)
+        if said:
+            return said
         hw = label_size(edit, image)
         if hw is not None and hw != packed.hw:
             return f"the mask is {packed.hw[1]} x {packed.hw[0]} pixels, the image {hw[1]} x {hw[0]}"

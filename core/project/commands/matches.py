@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from counterpart.core.errors import UsageError
+from counterpart.core.project.aside import refuse_aside, why_aside
 from counterpart.core.project.commands.base import Command
 from counterpart.core.project.commands.masks import store_provenance
 from counterpart.core.project.edit import Edit
@@ -35,8 +36,8 @@ def _write_pair(edit: Edit, matches: MatchSet) -> None:
     if matches.image_a == matches.image_b:
         raise UsageError("an image cannot be matched with itself")
     stored = matches if matches.image_a < matches.image_b else matches.swapped()
-    edit.image(stored.image_a)
-    edit.image(stored.image_b)
+    for image in (stored.image_a, stored.image_b):
+        refuse_aside(edit, image)
     edit.put("matches", (stored.image_a, stored.image_b), match_row(stored) if len(stored) else None)
 
 
@@ -66,6 +67,10 @@ class ReplaceMatches(Command):
         for new in self.results:
             if not (edit.has_image(new.image_a) and edit.has_image(new.image_b)):
                 self.outcome.skipped.append((new.image_a, "an image is no longer in the project"))
+                continue
+            aside = why_aside(edit, new.image_a) or why_aside(edit, new.image_b)
+            if aside:
+                self.outcome.skipped.append((new.image_a, aside))
                 continue
             old = read_pair(edit, new.image_a, new.image_b)
             if old is not None and any(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from counterpart.core.errors import UsageError
+from counterpart.core.project.aside import refuse_aside, why_aside
 from counterpart.core.project.commands.base import Command
 from counterpart.core.project.commands.masks import store_provenance
 from counterpart.core.project.edit import Edit
@@ -142,7 +143,7 @@ class AddInstance(Command):
         return "Add instance"
 
     def do(self, edit: Edit) -> None:
-        edit.image(self.image_id)
+        refuse_aside(edit, self.image_id)
         number = edit.new_id("instance")
         _store(edit, self.image_id, dataclasses.replace(_checked(edit, self.points), instance=number))
         if (self.points.origin != Origin.TRANSFERRED).any():
@@ -356,7 +357,7 @@ class PredictKeypoints(Command):
             return f"it is marked {edit.image(image).state}"
         if edit.changed_since("keypoints", image, self.revision):
             return "it was changed while the job was running"
-        return ""
+        return why_aside(edit, image)
 
     @staticmethod
     def _take(edit: Edit, image: int, points: KeypointSet, there: list[KeypointSet]) -> None:

@@ -8,6 +8,12 @@ from dataclasses import dataclass
 
 from counterpart.core.project.commands.base import Command
 from counterpart.core.project.edit import Edit
+from counterpart.core.project.schema import Row
+
+
+def setting_row(value: object) -> Row:
+    """A setting as it is stored."""
+    return (json.dumps(value, ensure_ascii=False, sort_keys=True),)
 
 
 @dataclass(eq=False)
@@ -26,8 +32,7 @@ class SetSettings(Command):
 
     def do(self, edit: Edit) -> None:
         for key, value in self.values.items():
-            row = None if value is None else (json.dumps(value, ensure_ascii=False, sort_keys=True),)
-            edit.put("settings", (key,), row)
+            edit.put("settings", (key,), None if value is None else setting_row(value))
 
 
 @dataclass(eq=False)
