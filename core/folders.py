@@ -74,6 +74,18 @@ def leads_up(folder: str | Path) -> bool:
     return inside == real or inside.startswith(real.rstrip(os.sep) + os.sep)
 
 
+def stamp(path: str | Path) -> tuple[int, ...] | None:
+    """What changes when a file is replaced or written to: length, times, and which file it is; None for no file.
+
+    A copy may keep length and time of what it replaces; then it is still another file, or its status changed since.
+    """
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev
+
+
 def special(mode: int) -> Literal["pipe", "socket", "device"] | None:
     """What a file is, by its mode, that is neither a regular file nor a folder; None for those."""
     if stat.S_ISFIFO(mode):

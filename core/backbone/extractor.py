@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from counterpart.core.backbone.plan import MAX_TOKENS
 from counterpart.core.backbone.registry import model_info
 from counterpart.core.errors import CounterpartError, ImageError, UsageError
-from counterpart.core.features.cache import FeatureCache
+from counterpart.core.features.cache import FeatureCache, fingerprint
 from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
@@ -215,10 +215,11 @@ class _Pixels:
         Raises:
             ImageError: It cannot be read, or not fed at the size asked for.
         """
+        mark = fingerprint(ref.path)
         image = read_image(ref.path)
         ref.check_size(image.hw)
         if cache is not None:
-            cache.remember_digest(ref, image.sha256)
+            cache.remember_digest(mark, image.sha256)
         try:
             return self.prepare(index, image.sha256, image.rgb)
         except UsageError as error:
@@ -247,10 +248,10 @@ def _cached(ref: ImageRef, spec: FeatureSpec, cache: FeatureCache | None) -> Fea
         return None
     digest = cache.image_digest(ref)
     if digest is None:
-        digest = _file_digest(ref.path)
+        mark, digest = fingerprint(ref.path), _file_digest(ref.path)
         if digest is None:
             return None  # the reader says what is wrong
-        cache.remember_digest(ref, digest)
+        cache.remember_digest(mark, digest)
     found = cache.get(digest, spec)
     if found is not None:
         ref.check_size(found.geometry.image_hw)

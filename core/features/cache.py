@@ -24,10 +24,13 @@ from numpy.typing import NDArray
 
 from counterpart.core import temporaries
 from counterpart.core.features.values import FeatureMap, FeatureSpec
+from counterpart.core.folders import stamp
 from counterpart.core.geometry import GridGeometry
 from counterpart.core.images.reading import ImageRef
 from counterpart.core.sealed import seal, unseal
 
+Fingerprint = tuple[str | int, ...]
+"""Path and `stamp` of an image file."""
 _LAYOUT = "features-1"  # raised whenever the meaning of what is stored changes
 _KEPT_AFTER_EVICTION = 0.9
 _READ_ERRORS = (OSError, ValueError, KeyError, TypeError)
@@ -88,7 +91,7 @@ class FeatureCache:
         self._memory_used = 0
         self._disk_used: int | None = None
         self._dropped = 0
-        self._digests: dict[tuple[str, int, int], str] = {}
+        self._digests: dict[Fingerprint, str] = {}
 
     def beside(self, memory_bytes: int) -> FeatureCache:
         """Another cache over the same folder, with a small memory of its own.
@@ -144,12 +147,11 @@ class FeatureCache:
         return on_disk
 
     def image_digest(self, ref: ImageRef) -> str | None:
-        """sha256 of an image file's bytes if this file was hashed before and has not changed since (size and time)."""
-        return self._digests.get(_fingerprint(ref.path) or ("", 0, 0))
+        """sha256 of an image file's bytes if this file was hashed before and is the same since (see `stamp`)."""
+        return self._digests.get(fingerprint(ref.path) or ())
 
-    def remember_digest(self, ref: ImageRef, sha256: str) -> None:
-        """Note the digest of an image file as it is now."""
-        mark = _fingerprint(ref.path)
+    def remember_digest(self, mark: Fingerprint | None, sha256: str) -> None:
+        """Note the digest of an image file by its fingerprint from before it was read: it may be replaced meanwhile."""
         if mark is not None:
             self._digests[mark] = sha256
 
@@ -320,12 +322,10 @@ def _float32(array: NDArray[np.floating]) -> NDArray[np.float32]:
     return array.astype(np.float32, copy=False)
 
 
-def _fingerprint(path: Path) -> tuple[str, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return str(path.absolute()), status.st_size, status.st_mtime_ns
+def fingerprint(path: Path) -> Fingerprint | None:
+    """What a file is known by while nobody has written to it; None where there is none."""
+    found = stamp(path)
+    return None if found is None else (str(path.absolute()), *found)
 
 
 def _write_whole(file: Path, data: bytes) -> None:

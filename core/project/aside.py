@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import cast
 
 from counterpart.core.errors import UsageError
@@ -18,6 +18,8 @@ from counterpart.core.project.schema import Row
 from counterpart.core.project.store import Reader
 
 _KEY = "aside/"
+WAYS_OUT = "Scale its labels or give them up, or put the old file back"
+"""What can be done about an image that lies aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,6 @@ def aside_image(key: str) -> int | None:
     """The image that a setting speaks of; None for other settings."""
     number = key.removeprefix(_KEY)
     return int(number) if key.startswith(_KEY) and number.isdecimal() else None
-
-
-def aside_value(replacement: Replacement) -> dict[str, object]:
-    """A replacement as a setting."""
-    return asdict(replacement)
 
 
 def replacement_of(setting: object) -> Replacement | None:
@@ -107,4 +104,4 @@ def refuse_aside(edit: Edit, image: int) -> None:
     """
     said = why_aside(edit, image)
     if said:
-        raise UsageError(said, hint="Scale its labels or give them up, or put the old file back")
+        raise UsageError(said, hint=WAYS_OUT)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpart.core.errors import ImageError
-from counterpart.core.features.cache import FeatureCache
+from counterpart.core.features.cache import FeatureCache, fingerprint
 from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import JobContext
@@ -136,10 +136,11 @@ class _Pending:
 
 
 def _file_digest(ref: ImageRef, cache: FeatureCache) -> str:
+    mark = fingerprint(ref.path)
     try:
         with ref.path.open("rb") as handle:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError:
         return read_image(ref.path).sha256  # which says what is wrong
-    cache.remember_digest(ref, digest)
+    cache.remember_digest(mark, digest)
     return digest

@@ -9,7 +9,7 @@ whatever else is going on.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -71,6 +71,7 @@ class SimilarityMaps(QObject):
         self._failed: set[int] = set()
         self._pending: frozenset[int] = frozenset()
         self._wanted: tuple[_Probe, tuple[int, ...]] | None = None
+        self._epoch = 0
         self._field: tuple[tuple[int, ...], SimilarityField] | None = None
 
     def set_choice(self, choice: ModelChoice) -> None:
@@ -86,6 +87,17 @@ class SimilarityMaps(QObject):
         self._pending = frozenset()
         self._wanted = None
         self._field = None
+        self._epoch += 1
+
+    def forget(self, images: Iterable[int]) -> None:
+        """The files of some images are others now."""
+        for image in images:
+            self._features.pop(image, None)
+            self._failed.discard(image)
+        self._pending = frozenset()
+        self._field = None
+        self._epoch += 1
+        self._advance()
 
     def probe(self, image: int, xy: tuple[float, float], targets: list[int]) -> None:
         """Ask what in some images looks like a place of one of them."""
@@ -117,11 +129,11 @@ class SimilarityMaps(QObject):
         request = FeaturesRequest.for_points(self._choice, refs)
         self._pending = frozenset(missing)
         self.waiting.emit(True)
-        answered = partial(self._have_features, self._choice, missing)
+        answered = partial(self._have_features, self._epoch, missing)
         self._jobs.ask(_FEATURES, Job("Similarity", features_job(request)), answered)
 
-    def _have_features(self, choice: ModelChoice, missing: list[int], outcome: JobOutcome) -> None:
-        if choice != self._choice:
+    def _have_features(self, epoch: int, missing: list[int], outcome: JobOutcome) -> None:
+        if epoch != self._epoch:  # of another model, project or file
             return
         self._pending = frozenset()
         self.waiting.emit(False)
@@ -146,11 +158,15 @@ class SimilarityMaps(QObject):
             field = ready[1] if ready is not None else SimilarityField(features)
             return field, field.at(images.index(probe.image), probe.xy)
 
-        self._side_jobs.ask(_MAPS, Job("Similarity", maps), partial(self._have_maps, probe, images, features))
+        self._side_jobs.ask(
+            _MAPS, Job("Similarity", maps), partial(self._have_maps, self._epoch, probe, images, features)
+        )
 
     def _have_maps(
-        self, probe: _Probe, images: tuple[int, ...], features: list[FeatureMap], outcome: JobOutcome
+        self, epoch: int, probe: _Probe, images: tuple[int, ...], features: list[FeatureMap], outcome: JobOutcome
     ) -> None:
+        if epoch != self._epoch:
+            return
         if outcome.failure is not None:
             self.failed.emit(outcome.failure.text)
             return

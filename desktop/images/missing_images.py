@@ -1,20 +1,22 @@
 """Images that are not where the project says: notices them, marks them, and finds them again.
 
-Finding them later needs to know their content, so that is noted while nothing else is to be done.
+Finding them later needs to know their content, so that is noted while nothing else is to be done. Files that look like
+others than before, by length and time, are read again: whether they are others is seen by their content.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from counterpart.core.folders import stamp
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.commands import RelinkImages
 from counterpart.core.project.document import Document
@@ -35,17 +37,16 @@ _REST_MS = 150
 _AT_ONCE = 16
 
 
-def _look_job(files: Sequence[tuple[int, str]]) -> Callable[[Any, JobContext], frozenset[int]]:
-    """A job that says which files are not there."""
+def _look_job(files: Sequence[tuple[int, str]]) -> Callable[[Any, JobContext], dict[int, tuple[int, ...] | None]]:
+    """A job that gives the stamps of files, None of those that are not there."""
 
-    def run(_engine: Any, ctx: JobContext) -> frozenset[int]:
-        gone = set()
+    def run(_engine: Any, ctx: JobContext) -> dict[int, tuple[int, ...] | None]:
+        stamps = {}
         for number, (image, file) in enumerate(files):
             if number % 64 == 0:
                 ctx.step(number, len(files), "Looking for the images")
-            if not os.path.exists(file):  # noqa: PTH110  # pathlib would cost seconds for a large set
-                gone.add(image)
-        return frozenset(gone)
+            stamps[image] = stamp(file)
+        return stamps
 
     return run
 
@@ -106,9 +107,11 @@ class MissingImages(QObject):
 
     Signals:
         changed: How many images are missing now.
+        replaced: What came of noting files that are others than they were: an `Outcome` of `NoteFacts`.
     """
 
     changed = Signal(int)
+    replaced = Signal(object)
 
     def __init__(
         self, window: QWidget, session: Session, canvas: Canvas, viewer: Viewer, model: ImageModel, runner: JobRunner
@@ -120,6 +123,8 @@ class MissingImages(QObject):
         self._looking: Job | None = None
         self._learning: Job | None = None
         self._unknown: deque[int] = deque()
+        self._stamps: dict[int, tuple[int, ...]] = {}
+        self._suspected: set[int] = set()
         self._begin = QTimer(self)
         self._begin.setSingleShot(True)
         self._begin.setInterval(_LOOK_MS)
@@ -134,6 +139,9 @@ class MissingImages(QObject):
             card.setParent(canvas)
         canvas.installEventFilter(self)
         session.opened.connect(self._begin.start)
+        self._application = QGuiApplication.instance()
+        if isinstance(self._application, QGuiApplication):
+            self._application.applicationStateChanged.connect(self._on_application)
         session.closing.connect(self._closing)
         viewer.shown.connect(self.place_cards)
         viewer.unreadable.connect(self._on_unreadable)
@@ -148,6 +156,8 @@ class MissingImages(QObject):
         self._begin.stop()
         self._rest.stop()
         self._canvas.removeEventFilter(self)
+        if isinstance(self._application, QGuiApplication):
+            self._application.applicationStateChanged.disconnect(self._on_application)
 
     @Slot()
     def _closing(self) -> None:
@@ -158,11 +168,20 @@ class MissingImages(QObject):
         self._begin.stop()
         self._rest.stop()
         self._unknown.clear()
+        self._stamps.clear()
+        self._suspected.clear()
         self._missing.clear()
         for card in self.cards:
             card.hide()
 
     # Looking ------------------------------------------------------------------------------------------------------
+
+    @Slot(Qt.ApplicationState)
+    def _on_application(self, state: Qt.ApplicationState) -> None:
+        """A person comes back from another program, which may have moved or replaced files."""
+        if state == Qt.ApplicationState.ApplicationActive and self._session.document is not None:
+            self._begin.start()
+            self._viewer.look_again()
 
     @Slot()
     def look(self) -> None:
@@ -177,9 +196,24 @@ class MissingImages(QObject):
         self._looking = None
         document = self._session.document
         if document is not None and outcome.result is not None:
-            self._set_missing(outcome.result)
-            self._unknown = deque(record.id for record in document.images() if not record.sha256)
+            stamps: dict[int, tuple[int, ...] | None] = outcome.result
+            self._set_missing(image for image, found in stamps.items() if found is None)
+            self._suspect(document, stamps)
+            unknown = (record.id for record in document.images() if not record.sha256)
+            self._unknown = deque([*self._suspected, *unknown])
             self._rest.start(_REST_MS)
+
+    def _suspect(self, document: Document, stamps: Mapping[int, tuple[int, ...] | None]) -> None:
+        """Note which files look like others than before, or than the project knows."""
+        for image, found in stamps.items():
+            record = self._model.record(image)
+            if found is None or record is None:
+                continue
+            before = self._stamps.get(image)
+            other_length = 0 <= record.size_bytes != found[0]
+            if (before is not None and before != found) or other_length or document.aside(image) is not None:
+                self._suspected.add(image)
+            self._stamps[image] = found
 
     @Slot(int, str)
     def _on_unreadable(self, image: int, text: str) -> None:
@@ -224,7 +258,9 @@ class MissingImages(QObject):
         while self._unknown and len(items) < _AT_ONCE:
             image = self._unknown.popleft()
             record = self._model.record(image)
-            if record is not None and not record.sha256 and image not in self._missing:
+            wanted = record is not None and (not record.sha256 or image in self._suspected)
+            self._suspected.discard(image)
+            if record is not None and wanted and image not in self._missing:
                 items.append((record, document.image_path(image)))
         if items:
             self._learning = self._runner.submit(Job("Noting images", _facts_job(items)), ended=self._learnt)
@@ -238,13 +274,15 @@ class MissingImages(QObject):
     def _note(self, document: Document, facts: list[ImageRecord]) -> None:
         model = self._model
         # The doubt may be newer than the reading.
-        document.note_facts(
+        outcome = document.note_facts(
             [
                 dataclasses.replace(fact, doubt=document.image(fact.id).doubt)
                 for fact in facts
                 if model.record(fact.id) is not None
             ]
         )
+        if outcome.changed or outcome.skipped:
+            self.replaced.emit(outcome)
         self._rest.start(_REST_MS)
 
     def images_changed(self, added: Sequence[int], removed: Sequence[int]) -> None:

@@ -17,6 +17,7 @@ from counterpart.desktop.canvas.canvas import Canvas
 from counterpart.desktop.images.image_questions import ImageQuestions
 from counterpart.desktop.images.images_panel import ImagesPanel
 from counterpart.desktop.images.missing_images import MissingImages
+from counterpart.desktop.images.replaced_images import ReplacedImages
 from counterpart.desktop.images.scopes import Scopes
 from counterpart.desktop.images.thumbnails import Overlay, Thumbnails
 from counterpart.desktop.images.view_controls import ViewControls
@@ -48,6 +49,7 @@ class ImagesRoom(QObject):
         viewer: What the canvas shows.
         view: Zoom, map, crosshair, brightness.
         missing: The images whose files are gone.
+        replaced: The images whose files are others now.
         scopes: Which images a command works on.
         questions: Removes images and lets them be reviewed, asking where that may not be meant.
 
@@ -74,6 +76,8 @@ class ImagesRoom(QObject):
         self.view = ViewControls(window, canvas, settings, session, status)
         self.scopes = Scopes(session, self.panel)
         self.missing = MissingImages(window, session, canvas, self.viewer, self.panel.model, runner)
+        self.replaced = ReplacedImages(window, session, canvas, self.viewer, self.thumbnails)
+        self.missing.replaced.connect(self.replaced.reread)
         self.questions = ImageQuestions(window, session, settings)
         self.missing.remove = self.questions.remove
         self._peeking_since = 0.0
@@ -137,6 +141,7 @@ class ImagesRoom(QObject):
     def stop(self) -> None:
         """The window is going."""
         self.missing.stop()
+        self.replaced.stop()
         self.viewer.close()
         self.thumbnails.close()
 
@@ -255,7 +260,7 @@ class ImagesRoom(QObject):
         document = self._session.document
         if document is None or not self._settings.preferences.thumbnail_overlays:
             return None
-        found = document.label_map(image)
+        found = None if document.aside(image) is not None else document.label_map(image)
         if found is None:
             return None
         colours = {part.id: part.colour for part in document.parts if part.visible}

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from counterpart.core.errors import CounterpartError
+from counterpart.core.folders import stamp
 from counterpart.core.images.reading import read_image
+from counterpart.core.project.aside import other_picture
 from counterpart.core.project.document import Document
 from counterpart.core.project.model import LabelMap
 from counterpart.desktop.canvas.canvas import Canvas
@@ -18,8 +22,23 @@ from counterpart.desktop.images.image_words import reason
 from counterpart.desktop.jobs.file_loader import FileLoader
 from counterpart.desktop.shell.settings import Settings
 
+Stamp = tuple[int, ...] | None
 PHOTO_BYTES = 600 * 1024 * 1024
 _PATIENCE_MS = 250
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A question to the loader: what is the file of an image now?"""
+
+    image: int
+
+
+class _Read(NamedTuple):
+    """A photograph, and the stamp of the file that it was read from."""
+
+    photo: Photo
+    stamp: Stamp
 
 
 class Viewer(QObject):
@@ -28,10 +47,12 @@ class Viewer(QObject):
     Signals:
         shown: Pane and image that it now shows, 0 for none.
         unreadable: Image and why it cannot be read, empty when it can.
+        replaced: What came of noting an image's file, where it is another one than it was: an `Outcome` of `NoteFacts`.
     """
 
     shown = Signal(int, int)
     unreadable = Signal(int, str)
+    replaced = Signal(object)
 
     def __init__(self, canvas: Canvas, settings: Settings, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -39,6 +60,7 @@ class Viewer(QObject):
         self._settings = settings
         self._document: Document | None = None
         self._photos: OrderedDict[int, Photo] = OrderedDict()
+        self._stamps: dict[int, Stamp] = {}
         self._images = [0, 0]
         self._emphasis = 0
         self._maps: list[LabelMap | None] = [None, None]
@@ -56,6 +78,7 @@ class Viewer(QObject):
         self._document = document
         self._loader.clear()
         self._photos.clear()
+        self._stamps.clear()
         self._images = [0, 0]
         self._maps = [None, None]
         for pane in (0, 1):
@@ -93,6 +116,7 @@ class Viewer(QObject):
         if photo is not None:
             self._photos.move_to_end(image)
             self._put(pane, image, photo)
+            self._look(image)
         else:
             self._ask(image, urgent=True)
             self._patience.start()
@@ -104,6 +128,37 @@ class Viewer(QObject):
             self._ask(image, urgent=True, again=True)
             self._patience.start()
 
+    @Slot()
+    def look_again(self) -> None:
+        """See whether the files of the images that are shown are still the ones that were read."""
+        for image in set(self._images) & self._photos.keys():
+            self._look(image)
+
+    def _look(self, image: int) -> None:
+        """Look at a file beside the window, for its disk may be far away; one that was replaced is read anew."""
+        if self._document is not None:
+            path = self._document.image_path(image)
+            self._loader.request(_Look(image), lambda: stamp(path))
+
+    def show_anew(self, image: int) -> None:
+        """What an image's labels belong to is another picture now, or is what is shown again."""
+        self.refresh_labels(image)
+        for pane in (0, 1):
+            if image and self._images[pane] == image and self._canvas.panes[pane].photo is not None:
+                self.shown.emit(pane, image)
+
+    def other_picture(self, image: int) -> str:
+        """What is said of an image whose labels belong to a picture of another size; empty for all others."""
+        document = self._document
+        if document is None or not _has(document, image):
+            return ""
+        record, aside, photo = document.image(image), document.aside(image), self._photos.get(image)
+        now = aside.hw if aside is not None else photo.hw if photo is not None else record.hw
+        if now == record.hw and aside is None:
+            return ""
+        was = document.annotated_hw(image)
+        return "" if was is None or was == now else other_picture(record.name, now, was)
+
     def prefetch(self, images: list[int]) -> None:
         """Read images that will probably be wanted next."""
         for image in images:
@@ -114,35 +169,50 @@ class Viewer(QObject):
         assert self._document is not None
         path = self._document.image_path(image)
 
-        def load() -> Photo:
+        def load() -> _Read:
+            mark = stamp(path)  # before it is read: what is put in its place meanwhile has another
             data = read_image(path, samples=True)
-            return build_photo(data.rgb, data.sha256, data.samples)
+            return _Read(build_photo(data.rgb, data.sha256, data.samples), mark)
 
         if urgent:
             wanted = set(self._images)
-            self._loader.forget(lambda key: key not in wanted)
+            self._loader.forget(lambda key: isinstance(key, int) and key not in wanted)
         self._loader.request(image, load, urgent=urgent, again=again)
 
     @Slot(object, object)
-    def _loaded(self, image: int, photo: Photo) -> None:
+    def _loaded(self, key: int | _Look, found: _Read | Stamp) -> None:
+        if isinstance(key, int):
+            assert isinstance(found, _Read)
+            self._have(key, found.photo, found.stamp)
+        elif key.image in self._photos and found != self._stamps.get(key.image):
+            self.reload(key.image)
+
+    def _have(self, image: int, photo: Photo, mark: Stamp) -> None:
         document = self._document
         if document is None or not _has(document, image):
             return
         self._photos[image] = photo
+        self._stamps[image] = mark
         while len(self._photos) > 2 and sum(each.nbytes for each in self._photos.values()) > PHOTO_BYTES:
-            self._photos.popitem(last=False)
+            self._stamps.pop(self._photos.popitem(last=False)[0], None)
         record = document.image(image)
         height, width = photo.hw
-        known = dataclasses.replace(record, sha256=photo.sha256, width=width, height=height)
-        if known != record:
-            document.note_facts([known])
+        size_bytes = record.size_bytes if mark is None else mark[0]
+        known = dataclasses.replace(record, sha256=photo.sha256, width=width, height=height, size_bytes=size_bytes)
+        if known != record or document.aside(image) is not None:
+            outcome = document.note_facts([known])
+            if outcome.changed or outcome.skipped:
+                self.replaced.emit(outcome)
         self.unreadable.emit(image, "")
         for pane in (0, 1):
             if self._images[pane] == image:
                 self._put(pane, image, photo)
 
     @Slot(object, str)
-    def _failed(self, image: int, error: str) -> None:
+    def _failed(self, key: int | _Look, error: str) -> None:
+        if not isinstance(key, int):
+            return  # the folder is gone; who looks for missing images says so
+        image = key
         document = self._document
         if document is None or not _has(document, image):
             return
@@ -175,6 +245,14 @@ class Viewer(QObject):
         self._canvas.panes[pane].title = self._document.image(image).name
         self._canvas.update()
 
+    def content(self, image: int) -> str:
+        """Hash of the photograph that is shown as an image, empty while it is not read."""
+        for pane in self._canvas.panes:
+            if image and pane.image_key == image and pane.photo is not None:
+                return pane.photo.sha256
+        photo = self._photos.get(image)
+        return photo.sha256 if photo is not None else ""
+
     def photo(self, pane: int) -> Photo | None:
         """The photograph in a pane."""
         return self._canvas.panes[pane].photo
@@ -189,7 +267,7 @@ class Viewer(QObject):
             if self._images[pane] != image or self._canvas.panes[pane].photo is None:
                 continue
             try:
-                found = self._document.label_map(image)
+                found = None if self.other_picture(image) else self._document.label_map(image)
             except CounterpartError as error:
                 found = None
                 self.unreadable.emit(image, str(error))

@@ -60,9 +60,9 @@ class InstanceView(QObject):
         return self._bench.viewer.image(self.pane)
 
     def instances(self, image: int) -> tuple[KeypointSet, ...]:
-        """The instances of an image; none where they are damaged, which is told."""
+        """The instances of an image; none where they are damaged, which is told, or belong to another picture."""
         document = self._bench.document
-        if document is None or not image:
+        if document is None or not image or self._bench.viewer.other_picture(image):
             return ()
         try:
             return document.keypoints(image)

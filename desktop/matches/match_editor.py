@@ -97,7 +97,8 @@ class MatchEditor(QObject):
         """Read the matches of the pair anew."""
         document = self._session.document
         a, b = self.pair
-        shown = self.active and document is not None and a and b and a != b
+        other = self._bench.viewer.other_picture(a) or self._bench.viewer.other_picture(b)
+        shown = self.active and document is not None and a and b and a != b and not other
         self._matches = document.matches(a, b) if shown and document is not None else None
         self._show()
 
@@ -111,6 +112,7 @@ class MatchEditor(QObject):
             and a != b
             and self._bench.models.choice is not None
             and not document.read_only
+            and not (self._bench.viewer.other_picture(a) or self._bench.viewer.other_picture(b))
         )
 
     def _show(self) -> None:

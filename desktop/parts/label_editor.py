@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
 
+from counterpart.core.project.aside import WAYS_OUT
 from counterpart.core.project.document import Document
 from counterpart.core.project.model import BACKGROUND
 from counterpart.core.tools.clipboard import PartClip, copy_part, paste_part
@@ -95,6 +96,10 @@ class LabelEditor(QObject):
             self.refused.emit(f"The part {document.part(part).name} is hidden. Show it (V) to change it.")
             return False
         image = self._viewer.image(pane)
+        other = self._viewer.other_picture(image)
+        if other:
+            self.refused.emit(f"{other}. {WAYS_OUT}.")
+            return False
         draft = self._drafts.get(image)
         if draft is None:
             found = self._viewer.label_map(pane)

@@ -44,7 +44,7 @@ class PartsRoom(QObject):
         bench.layout.put_options(self.options)
         self.commands = PartCommands(bench.session, bench.viewer, self.panel, self)
         self.editor = LabelEditor(bench.session, bench.viewer, bench.canvas, lambda: self.commands.active, self)
-        self.features = ImageFeatures(bench.jobs, bench.scopes.refs, self)
+        self.features = ImageFeatures(bench.jobs, bench.scopes.refs, bench.viewer.content, self)
         self.wands = Wands(self.features, bench.side_jobs, self)
         self.regions = SnapRegions(self.features, bench.side_jobs, self)
         self.boundary = SmartBoundary(bench.session, bench.viewer, self.editor, bench.side_jobs, bench.settings, self)

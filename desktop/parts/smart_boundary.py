@@ -11,6 +11,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from counterpart.core.jobs import JobContext
+from counterpart.core.project.document import Document
 from counterpart.core.project.model import LabelMap, Labels
 from counterpart.core.tools.boundary import BoundaryParams, refine_boundary
 from counterpart.core.tools.draft import LabelDraft, LabelEdit
@@ -59,9 +60,11 @@ def refine_parts(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Asked:
-    """What was asked for, and of which labels."""
+    """What was asked for, and of which labels on which photograph."""
 
+    document: Document
     image: int
+    content: str
     labels: LabelMap
     title: str
 
@@ -124,8 +127,8 @@ class SmartBoundary(QObject):
         return True
 
     def _ask(self, parts: tuple[int, ...], title: str) -> None:
-        photo, found = self._viewer.photo(0), self._viewer.label_map(0)
-        if photo is None or found is None or not parts or not np.isin(found.labels, parts).any():
+        document, photo, found = self._session.document, self._viewer.photo(0), self._viewer.label_map(0)
+        if document is None or photo is None or found is None or not parts or not np.isin(found.labels, parts).any():
             self.refused.emit("There is nothing to refine: " + _why(parts))
             return
         params = BoundaryParams(self._settings.preferences.refine_method, band=band_for(photo.hw))
@@ -137,7 +140,7 @@ class SmartBoundary(QObject):
                 warm_up(("torch",))
             return refine_parts(rgb, labels, parts, params, locked, preserve=preserve, ctx=ctx)
 
-        asked = _Asked(self._viewer.image(0), found, title)
+        asked = _Asked(document, self._viewer.image(0), photo.sha256, found, title)
         self.says.emit(f"{title} … (Esc stops)")
         self._job = self._runner.ask(_SLOT, Job(title, refine), partial(self._answered, asked))
 
@@ -149,7 +152,7 @@ class SmartBoundary(QObject):
         edit: LabelEdit | None = outcome.result
         if outcome.failure is not None:
             self.refused.emit(outcome.failure.text)
-        elif document is None or not _unchanged(document.label_map(asked.image), asked.labels):
+        elif document is not asked.document or not self._unchanged(asked):
             self.refused.emit("The parts were changed meanwhile, so the boundaries were left. Refine them again.")
         elif edit is None:
             self.refused.emit(f"{asked.title}: there is nothing to change, it lies on the edges already.")
@@ -159,9 +162,11 @@ class SmartBoundary(QObject):
             return
         self.says.emit("")
 
-
-def _unchanged(now: LabelMap | None, then: LabelMap) -> bool:
-    return now is not None and np.array_equal(now.labels, then.labels)
+    def _unchanged(self, asked: _Asked) -> bool:
+        """Whether labels and photograph are still what they were."""
+        now = asked.document.label_map(asked.image)
+        content = self._viewer.content(asked.image) or asked.content  # it may have left memory since
+        return content == asked.content and now is not None and np.array_equal(now.labels, asked.labels.labels)
 
 
 def _why(parts: tuple[int, ...]) -> str:

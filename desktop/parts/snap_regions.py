@@ -10,6 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from counterpart.core.features.values import FeatureMap
 from counterpart.core.jobs import JobContext
 from counterpart.core.tools.clusters import ClusterParams, Clusters, find_clusters
 from counterpart.desktop.canvas.photo import Photo
@@ -31,20 +32,20 @@ class SnapRegions(QObject):
         runner: Finds the regions.
 
     Signals:
-        found: Image whose regions are there, or better than before.
+        found: Hash of the photograph whose regions are there, or better than before.
         says: A line for the status bar.
     """
 
-    found = Signal(int)
+    found = Signal(str)
     says = Signal(str)
 
     def __init__(self, features: ImageFeatures, runner: JobRunner, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._features, self._runner = features, runner
-        self._kept: OrderedDict[int, tuple[Clusters, bool]] = OrderedDict()
-        self._photos: dict[int, Photo] = {}
+        self._kept: OrderedDict[str, tuple[Clusters, bool]] = OrderedDict()
+        self._prepared: tuple[int, Photo] | None = None
         self._count = GRAINS[1]
-        self._asked: tuple[int, bool, int] | None = None
+        self._asked: tuple[str, bool, int] | None = None
         self._ahead = QTimer(self)
         self._ahead.setInterval(_AHEAD_MS)
         self._ahead.timeout.connect(self._work_ahead)
@@ -57,11 +58,11 @@ class SnapRegions(QObject):
     def clear(self) -> None:
         """Forget all regions."""
         self._kept.clear()
-        self._asked = self._rest = None
+        self._asked = self._rest = self._prepared = None
 
-    def get(self, image: int) -> Clusters | None:
-        """The regions of an image, None while there are none."""
-        kept = self._kept.get(image)
+    def get(self, photo: Photo | None) -> Clusters | None:
+        """The regions of a photograph, None while there are none."""
+        kept = None if photo is None else self._kept.get(photo.sha256)
         return kept[0] if kept is not None else None
 
     @property
@@ -74,24 +75,31 @@ class SnapRegions(QObject):
         if GRAINS[index] != self._count:
             self._count = GRAINS[index]
             self._kept.clear()
-            for image in tuple(self._photos):
-                self._ask(image)
+            self._ask()
 
     def prepare(self, image: int, photo: Photo) -> None:
         """Find the regions of an image before somebody paints."""
         if not image:
             return
-        self._photos = {image: photo}
+        self._prepared = (image, photo)
         self._features.prepare(image)
-        kept = self._kept.get(image)
-        if kept is None or (not kept[1] and self._features.get(image) is not None):
-            self._ask(image)
+        kept = self._kept.get(photo.sha256)
+        if kept is None or (not kept[1] and self._features_of(image, photo) is not None):
+            self._ask()
         else:
-            self._say(image)
+            self._say()
 
-    def _ask(self, image: int) -> None:
-        photo, features, count = self._photos[image], self._features.get(image), self._count
-        wanted = (image, features is not None, count)
+    def _features_of(self, image: int, photo: Photo) -> FeatureMap | None:
+        """The features of a photograph: not those of what has been put in its place."""
+        found = self._features.get(image)
+        return found if found is not None and found.image_sha256 == photo.sha256 else None
+
+    def _ask(self) -> None:
+        if self._prepared is None:
+            return
+        image, photo = self._prepared
+        features, count = self._features_of(image, photo), self._count
+        wanted = (photo.sha256, features is not None, count)
         if wanted == self._asked:  # asking again would begin anew
             return
         self._asked = wanted
@@ -99,13 +107,16 @@ class SnapRegions(QObject):
         def find(_engine: Any, _ctx: JobContext) -> Clusters:
             return find_clusters(photo.rgb, features, params=ClusterParams(count=count))
 
-        if self.get(image) is None:
+        if self.get(photo) is None:
             self.says.emit("Finding regions …")
         self._runner.ask(_SLOT, Job("Regions", find), partial(self._answered, wanted))
 
-    def _say(self, image: int) -> None:
-        kept = self._kept.get(image)
-        if image not in self._photos or kept is None:
+    def _say(self) -> None:
+        if self._prepared is None:
+            return
+        image, photo = self._prepared
+        kept = self._kept.get(photo.sha256)
+        if kept is None:
             return
         if kept[1]:
             self.says.emit("By features and colour")
@@ -118,29 +129,30 @@ class SnapRegions(QObject):
 
     @Slot(int)
     def _on_features(self, image: int) -> None:
-        if image in self._photos:
-            self._ask(image)
+        if self._prepared is not None and self._prepared[0] == image:
+            self._ask()
 
     @Slot(int, str)
     def _on_failed(self, image: int, _text: str) -> None:
-        self._say(image)
+        if self._prepared is not None and self._prepared[0] == image:
+            self._say()
 
-    def _answered(self, asked: tuple[int, bool, int], outcome: JobOutcome) -> None:
+    def _answered(self, asked: tuple[str, bool, int], outcome: JobOutcome) -> None:
         if asked != self._asked:
             return
         self._asked = None
         if outcome.failure is not None:
             self.says.emit(outcome.failure.text)
             return
-        image, by_features, _count = asked
-        self._kept[image] = (outcome.result, by_features)
-        self._kept.move_to_end(image)
+        content, by_features, _count = asked
+        self._kept[content] = (outcome.result, by_features)
+        self._kept.move_to_end(content)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
-        self._say(image)
+        self._say()
         self._rest = (outcome.result, iter(range(len(outcome.result))))
         self._ahead.start()
-        self.found.emit(image)
+        self.found.emit(content)
 
     @Slot()
     def _work_ahead(self) -> None:

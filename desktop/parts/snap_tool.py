@@ -46,7 +46,7 @@ class SnapTool(TipTool):
         return key if isinstance(key, int) else 0
 
     def _clusters(self, pane: int) -> Clusters | None:
-        return self._regions.get(self._image(pane))
+        return self._regions.get(self.canvas.panes[pane].photo)
 
     # The stroke -----------------------------------------------------------------------------------------------------
 
@@ -99,9 +99,10 @@ class SnapTool(TipTool):
             self._open, self._brush, self._waiting = False, None, []
             self._editor.abort(self._pane)
 
-    @Slot(int)
-    def _found(self, image: int) -> None:
-        if self._open and image == self._image(self._pane):
+    @Slot(str)
+    def _found(self, content: str) -> None:
+        photo = self.canvas.panes[self._pane].photo
+        if self._open and photo is not None and photo.sha256 == content:
             self._go_on()
 
     # What would be painted ------------------------------------------------------------------------------------------

@@ -60,9 +60,9 @@ class WandTool(ModedTool):
     def press(self, event: Pointer) -> None:
         if event.button != Qt.MouseButton.LeftButton or not event.inside or not self._editor.begin(event.pane):
             return
-        key = self.canvas.panes[event.pane].image_key
+        key = self.canvas.panes[event.pane].photo
         more = bool(event.modifiers & Qt.KeyboardModifier.ShiftModifier)
-        known = self._last[1] if more and self._last is not None and self._last[0] == key else ()
+        known = self._last[1] if more and self._last is not None and self._last[0] is key else ()
         self._seeds = (*known, event.xy)
         self._last = (key, self._seeds)
         self._mode = self.mode_for(event.modifiers)

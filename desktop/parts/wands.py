@@ -26,6 +26,7 @@ class WandRequest:
     """One question to the wand: which region belongs to some seeds at a tolerance (None: the wand suggests one)."""
 
     image: int
+    content: str
     seeds: tuple[XY, ...]
     tolerance: float | None
     near: float
@@ -65,8 +66,8 @@ class Wands(QObject):
     def __init__(self, features: ImageFeatures, runner: JobRunner, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._features, self._runner = features, runner
-        self._wands: OrderedDict[int, Wand] = OrderedDict()
-        self._selection: tuple[int, tuple[XY, ...], WandSelection] | None = None
+        self._wands: OrderedDict[str, Wand] = OrderedDict()
+        self._selection: tuple[str, tuple[XY, ...], WandSelection] | None = None
         self._wanted = 0
         features.arrived.connect(self._on_features)
         features.failed.connect(self._on_failed)
@@ -85,7 +86,9 @@ class Wands(QObject):
 
     @Slot(int)
     def _on_features(self, image: int) -> None:
-        self._wands.pop(image, None)
+        found = self._features.get(image)
+        if found is not None:
+            self._wands.pop(found.image_sha256, None)
         self._selection = None
         if image == self._wanted:
             self.says.emit("")
@@ -99,11 +102,13 @@ class Wands(QObject):
         self, image: int, photo: Photo, seeds: tuple[XY, ...], tolerance: float | None, near: float, *, final: bool
     ) -> None:
         """Ask for a region; `answered` brings it."""
-        request = WandRequest(image, seeds, tolerance, near, final)
+        request = WandRequest(image, photo.sha256, seeds, tolerance, near, final)
         features = self._features.get(image)
-        wand = self._wands.get(image)
+        if features is not None and features.image_sha256 != photo.sha256:
+            features = None  # of what has been put in its place
+        wand = self._wands.get(photo.sha256)
         old = self._selection
-        known = old[2] if old is not None and old[:2] == (image, seeds) else None
+        known = old[2] if old is not None and old[:2] == (photo.sha256, seeds) else None
 
         def select(_engine: Any, _ctx: JobContext) -> tuple[Wand, WandSelection, WandAnswer]:
             tool = wand if wand is not None else Wand(photo.rgb, features)
@@ -118,9 +123,9 @@ class Wands(QObject):
             self.says.emit(outcome.failure.text)
             return
         wand, selection, answer = outcome.result
-        self._wands[request.image] = wand
-        self._wands.move_to_end(request.image)
+        self._wands[request.content] = wand
+        self._wands.move_to_end(request.content)
         while len(self._wands) > KEPT:
             self._wands.popitem(last=False)
-        self._selection = (request.image, request.seeds, selection)
+        self._selection = (request.content, request.seeds, selection)
         self.answered.emit(answer)

@@ -52,6 +52,8 @@ class SaveWatch(QObject):
         self._session, self._banner, self._save_as, self._window = session, banner, save_as, parent
         self._missing = 0
         self._locate: Callable[[], object] | None = None
+        self._aside = 0
+        self._show_aside: Callable[[], object] | None = None
         self._dismissed: set[str] = set()
         self._failing = False
         self._retry = QTimer(self)
@@ -90,6 +92,13 @@ class SaveWatch(QObject):
         if count > self._missing:
             self._dismissed.discard("missing")
         self._missing, self._locate = count, locate
+        self.refresh()
+
+    def set_aside(self, count: int, show: Callable[[], object]) -> None:
+        """Say how many images' labels belong to other pictures than are there now, and what shows the first of them."""
+        if count > self._aside:
+            self._dismissed.discard("aside")
+        self._aside, self._show_aside = count, show
         self.refresh()
 
     @Slot(object)
@@ -153,6 +162,7 @@ class SaveWatch(QObject):
             self._read_only(document),
             self._in_memory(document),
             self._images_missing(),
+            self._images_aside(),
         )
         return next((said for said in found if said is not None and said.key not in self._dismissed), None)
 
@@ -196,6 +206,13 @@ class SaveWatch(QObject):
         noun = plural(self._missing, "image is", "images are")
         text = f"{self._missing:,} {noun} not where the project says. What was annotated on them is kept."
         return _Said("missing", "warning", text, (("Locate…", self._locate),))
+
+    def _images_aside(self) -> _Said | None:
+        if not self._aside or self._show_aside is None:
+            return None
+        noun = plural(self._aside, "image is another picture", "images are other pictures")
+        text = f"{self._aside:,} {noun} now, of another size. The labels were kept aside."
+        return _Said("aside", "warning", text, (("Show", self._show_aside),))
 
     def _dismiss(self, key: str) -> None:
         self._dismissed.add(key)

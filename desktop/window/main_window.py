@@ -169,6 +169,10 @@ class MainWindow(QMainWindow):
             lambda count: project.save_watch.set_missing(count, self.images.missing.locate)
         )
         self.images.missing.changed.connect(lambda _count: bench.actions.refresh())
+        self.images.replaced.changed.connect(
+            lambda count, first: project.save_watch.set_aside(count, lambda: self.images.panel.select(first))
+        )
+        self.images.replaced.anew.connect(self.explore.maps.forget)
         self.images.overlay_changed.connect(bench.actions.refresh)
         project.before_undo = self.judging.end_gesture
         project.dialogs.says.connect(bench.status.show_place)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from counterpart.core.folders import files_below, leads_up, walk_files
+from counterpart.core.folders import files_below, leads_up, stamp, walk_files
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links, pipes and sockets as POSIX has them")
 
@@ -120,3 +120,18 @@ def test_what_leads_up_contains_the_folder_it_is_in(tmp_path):
         (tmp_path / "a" / "b" / name).symlink_to(target)
         assert leads_up(tmp_path / "a" / "b" / name) is up
     assert not leads_up(tmp_path / "a" / "b")
+
+
+def test_a_stamp_changes_when_a_file_is_written_to_or_replaced(tmp_path):
+    file, other = tmp_path / "a", tmp_path / "b"
+    put(file, other)
+    before = stamp(file)
+    assert before == stamp(file)
+    for path in (file, other):
+        os.utime(path, (1, 1))
+    assert stamp(file) != before
+    old = stamp(file)
+    other.replace(file)  # of the same length and time
+    assert stamp(file) != old
+    assert stamp(tmp_path / "nowhere") is None
+    assert stamp("a\0b") is None

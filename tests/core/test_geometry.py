@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpart.core.errors import UsageError
-from counterpart.core.geometry import GridGeometry, fit_size, parse_size
+from counterpart.core.geometry import GridGeometry, fit_size, parse_size, rescaled_map, rescaled_xy
 
 geometries = st.builds(
     GridGeometry.plan,
@@ -294,3 +294,17 @@ def test_sampling_is_bilinear_between_four_tokens() -> None:
     both = geometry.sample(np.dstack([values, -values]), np.reshape(xy, (2, 4, 2)))
     assert both[..., 0].tolist() == np.reshape(expected, (2, 4)).tolist()
     assert both[..., 1].tolist() == (-np.reshape(expected, (2, 4))).tolist()
+
+
+def test_places_and_labels_keep_to_the_edges_when_an_image_is_scaled():
+    assert rescaled_xy([[-0.5, -0.5], [3.5, 1.5], [0, 0]], (2, 4), (6, 8)).tolist() == [
+        [-0.5, -0.5],
+        [7.5, 5.5],
+        [0.5, 1],
+    ]
+    assert rescaled_xy((1.0, np.nan), (2, 4), (4, 8)).tolist()[0] == 2.5
+    labels = np.array([[1, 2], [3, 4]], np.uint16)
+    assert rescaled_map(labels, (4, 4)).tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
+    assert rescaled_map(labels, (4, 4)).dtype == np.uint16
+    assert rescaled_map(np.arange(9).reshape(1, 9), (1, 3)).tolist() == [[1, 4, 7]]
+    assert rescaled_map(labels, (1, 1)).shape == (1, 1)

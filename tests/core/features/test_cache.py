@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from counterpart.core import temporaries
-from counterpart.core.features.cache import FeatureCache, _parts, cache_dir
+from counterpart.core.features.cache import FeatureCache, _parts, cache_dir, fingerprint
 from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.features.taps import FACETS, Tap
 from counterpart.core.features.values import FeatureMap, FeatureSpec
@@ -455,10 +455,30 @@ def test_a_digest_is_remembered_until_the_file_changes(tmp_path):
     file.write_bytes(b"one")
     cache, ref = FeatureCache(None), ImageRef(file, "a.png")
     assert cache.image_digest(ref) is None
-    cache.remember_digest(ref, "d" * 64)
+    cache.remember_digest(fingerprint(file), "d" * 64)
     assert cache.image_digest(ref) == "d" * 64
     file.write_bytes(b"longer")
     assert cache.image_digest(ref) is None
     gone = ImageRef(tmp_path / "gone.png", "gone.png")
-    cache.remember_digest(gone, "e" * 64)
+    cache.remember_digest(fingerprint(gone.path), "e" * 64)
     assert cache.image_digest(gone) is None
+
+
+def test_a_file_that_is_replaced_by_one_of_the_same_length_and_time_is_another(tmp_path):
+    file, other = tmp_path / "a.png", tmp_path / "b.png"
+    for path, data in ((file, b"one"), (other, b"two")):
+        path.write_bytes(data)
+        os.utime(path, (1_000_000, 1_000_000))
+    cache, ref = FeatureCache(None), ImageRef(file, "a.png")
+    cache.remember_digest(fingerprint(file), "d" * 64)
+    other.replace(file)
+    assert cache.image_digest(ref) is None
+
+
+def test_what_is_put_in_a_files_place_while_it_is_read_is_not_taken_for_it(tmp_path):
+    file = tmp_path / "a.png"
+    file.write_bytes(b"one")
+    cache, mark = FeatureCache(None), fingerprint(file)
+    file.write_bytes(b"longer")
+    cache.remember_digest(mark, "d" * 64)
+    assert cache.image_digest(ImageRef(file, "a.png")) is None
