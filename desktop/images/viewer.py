@@ -153,11 +153,12 @@ class Viewer(QObject):
         if document is None or not _has(document, image):
             return ""
         record, aside, photo = document.image(image), document.aside(image), self._photos.get(image)
-        now = aside.hw if aside is not None else photo.hw if photo is not None else record.hw
-        if now == record.hw and aside is None:
+        if aside is not None:
+            return other_picture(record.name, aside.hw, document.annotated_hw(image) or record.hw)
+        if photo is None or photo.hw == record.hw:
             return ""
-        was = document.annotated_hw(image)
-        return "" if was is None or was == now else other_picture(record.name, now, was)
+        was = document.annotated_hw(image)  # the project cannot be written, or does not know the file yet
+        return "" if was is None or was == photo.hw else other_picture(record.name, photo.hw, was)
 
     def prefetch(self, images: list[int]) -> None:
         """Read images that will probably be wanted next."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from counterpart.core.errors import UsageError
 from counterpart.core.project import commands
+from counterpart.core.project.aside import Replacement, aside_key
 from counterpart.core.project.commands import AddImages, AddPart, AddSkeleton, Command, Compound, NewImage, SetSettings
 from counterpart.core.project.document import Document
 from counterpart.core.project.history import History
@@ -100,6 +101,15 @@ def _replace_masks(s: Situation) -> commands.ReplaceMasks:
     block = np.ones((50, 45), np.uint16)
     results = {int(image): np.kron(s.rng.choice([0, *s.parts], (6, 6)), block) for image in chosen}
     return commands.ReplaceMasks(results, overwrite=s.chance(0.2), provenance=Provenance("parts"))
+
+
+def _take_replacement(s: Situation) -> Command:
+    """A photograph of another size comes, and its labels are scaled or given up; twice is there and back."""
+    image = s.image
+    hw = s.document.image(image).hw
+    now = Replacement(2 * HW[0], 2 * HW[1]) if hw == HW else Replacement(*HW)
+    replaced = SetSettings({aside_key(image): dataclasses.asdict(now)})
+    return Compound("replaced", [replaced, commands.TakeReplacements([image], scale=s.chance(0.8))])
 
 
 def _review(s: Situation) -> Command:
@@ -195,6 +205,7 @@ _COMMANDS: list[Callable[[Situation], Command]] = [
     *[_replace_masks] * 2,
     lambda s: commands.AcceptPredictions([s.image]),
     _review,
+    _take_replacement,
     lambda s: commands.MergeParts([s.part], s.part),
     lambda s: commands.DeleteParts([s.part]),
     _split_part,

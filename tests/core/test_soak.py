@@ -1,4 +1,4 @@
-"""Short variants of the long runs: an editor killed, random commands of every kind, damaged projects, spoilt files."""
+"""Short variants of the long runs: an editor killed, random commands, damaged projects, spoilt files, odd folders."""
 
 import sys
 from collections import Counter
@@ -8,7 +8,7 @@ import pytest
 
 from counterpart.core.project.document import Document
 from tests.core.project_tools import everything
-from tests.soak import commands, damage, imports, kill
+from tests.soak import commands, damage, folders, imports, kill
 
 
 def test_a_killed_editor_loses_nothing_that_was_shown_as_saved(tmp_path):
@@ -67,3 +67,10 @@ def test_spoilt_files_are_refused_by_name_or_read_and_never_crash(tmp_path, name
     results = imports.fuzz(tmp_path, name, 12, seed=3)
     assert sum(results.values()) == 12
     assert isinstance(results, Counter)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no text, and an alarm to end what hangs")
+def test_folders_are_searched_to_their_end_and_replaced_photographs_falsify_no_label(tmp_path):
+    report = folders.run(tmp_path, 1, seed=4)
+    assert report["folders"] == report["searched"] == 1
+    assert report["refused: aside"] > 0

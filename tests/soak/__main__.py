@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.soak import commands, damage, imports, kill
+from tests.soak import commands, damage, folders, imports, kill
 
 RUNS: dict[str, tuple[Callable[[Path, int, int], dict[str, object]], int]] = {
     "kill": (kill.run, 200),
     "commands": (commands.run, 10_000),
     "damage": (damage.run, 500),
     "imports": (imports.run, 300),
+    "folders": (folders.run, 300),
 }
 
 
@@ -24,7 +25,7 @@ def main() -> int:
     """Run one of them in a temporary folder; 0 when nothing was wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("name", choices=RUNS)
-    parser.add_argument("--count", type=int, help="kills, commands, damaged files, files of each format")
+    parser.add_argument("--count", type=int, help="kills, commands, damaged files, files of each format, folders")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     run, usual = RUNS[options.name]

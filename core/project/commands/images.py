@@ -185,9 +185,10 @@ class RelinkImages(Command):
 class NoteFacts(Command):
     """Write down what was learnt about image files. Not a step of the history, and no change to a person's work.
 
-    An annotated image whose file has another size in pixels now keeps its record, which its annotations belong to; what
-    lies in its place is noted beside it (see `core.project.aside`), and it is named in `outcome.skipped`. When the
-    old file is back, that ends. `outcome.changed` has the images whose files are others of the same size.
+    An annotated image whose file has another size in pixels now keeps its record, which its annotations belong to (also
+    where they were undone: they may be done again); what lies in its place is noted beside it (see
+    `core.project.aside`), and it is named in `outcome.skipped`. When the old file is back, that ends.
+    `outcome.changed` has the images whose files are others of the same size.
 
     Attributes:
         facts: Records with the facts filled in; of each, only size, hash, width, height and doubt are taken.
@@ -209,6 +210,8 @@ class NoteFacts(Command):
                 continue
             record = edit.image(fact.id)
             was = annotated_hw(edit, record)
+            if was is None and min(record.hw) > 0 and _annotated_lately(edit, fact.id):
+                was = record.hw  # undone, but it may be done again
             if was is not None and min(fact.hw) > 0 and fact.hw != was:
                 self._put_aside(edit, fact, was)
                 continue
@@ -233,6 +236,11 @@ class NoteFacts(Command):
         edit.put("settings", (aside_key(fact.id),), setting_row(asdict(now)))
         edit.put_image(dataclasses.replace(record, doubt=fact.doubt))
         self.outcome.skipped.append((fact.id, other_picture(record.name, now.hw, was)))
+
+
+def _annotated_lately(edit: Edit, image: int) -> bool:
+    """Whether labels, points or matches of an image changed since the project was opened."""
+    return any(edit.changed_since(kind, image, 0) for kind in ("labels", "keypoints", "matches"))
 
 
 @dataclass(eq=False)

@@ -130,6 +130,25 @@ def test_an_image_without_annotations_takes_any_size(document, folder):
     assert document.image(3).hw == NEW
 
 
+def test_what_was_undone_can_be_done_again_on_the_picture_that_it_belongs_to(document, folder):
+    photograph(folder / "new.png")
+    document.add_images(find_images([folder]))
+    learn(document)
+    history = History(document)
+    history.push(Paint(3, 1, (0, 0, 9, 9), np.ones((9, 9), np.bool_)))
+    history.undo()
+    photograph(folder / "new.png", NEW)
+    assert [image for image, _ in learn(document).skipped] == [3]
+    history.redo()
+    assert document.label_map(3).hw == document.image(3).hw == OLD
+    history.undo()
+    history.push(TakeReplacements([3], scale=False))
+    assert document.image(3).hw == NEW
+    history.undo()
+    history.redo()
+    assert document.image(3).hw == NEW
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -53,7 +53,7 @@ def grabbed(window):
 def test_a_click_paints_the_whole_region_under_it_and_no_other(qtbot, snapping):
     x, y = middle(bright(snapping))
     drag(qtbot, snapping, [(x, y)])
-    clusters = snapping.parts.regions.get(snapping.images.panel.current)
+    clusters = snapping.parts.regions.get(snapping.bench.canvas.panes[0].photo)
     region = clusters.region(int(clusters.at((x, y))))
     painted = labels(snapping) > 0
     assert painted.sum() == region.area > 10
@@ -96,7 +96,7 @@ def test_what_would_be_painted_is_shown_under_the_pointer(qtbot, snapping):
     x, y = middle(bright(snapping))
     qtbot.mouseMove(snapping.bench.canvas, at(snapping, x, y))
     shown = np.abs(grabbed(snapping) - bare).sum(axis=-1) > 10
-    clusters = snapping.parts.regions.get(snapping.images.panel.current)
+    clusters = snapping.parts.regions.get(snapping.bench.canvas.panes[0].photo)
     region = clusters.region(int(clusters.at((x, y))))
     scale = snapping.bench.canvas.panes[0].view.scale
     assert shown.sum() > 0.7 * region.area * scale**2
@@ -116,11 +116,11 @@ def test_a_wide_tip_adopts_what_it_covers(qtbot, snapping):
 
 
 def test_finer_regions_are_smaller(qtbot, snapping):
-    image = snapping.images.panel.current
-    medium = len(snapping.parts.regions.get(image))
+    photo = snapping.bench.canvas.panes[0].photo
+    medium = len(snapping.parts.regions.get(photo))
     snapping.parts.options.grain._group.button(0).click()
-    qtbot.waitUntil(lambda: snapping.parts.regions.get(image) is not None, timeout=20_000)
-    assert len(snapping.parts.regions.get(image)) > 1.5 * medium
+    qtbot.waitUntil(lambda: snapping.parts.regions.get(photo) is not None, timeout=20_000)
+    assert len(snapping.parts.regions.get(photo)) > 1.5 * medium
     assert GRAINS[0] > GRAINS[1] > GRAINS[2]
 
 
@@ -163,7 +163,7 @@ def test_where_features_fail_the_bar_says_why_and_colour_goes_on(qtbot, make_win
     qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None)
     window.bench.toolbox.choose("snap")
     qtbot.waitUntil(lambda: "weights are gone" in window.parts.options.hint.toolTip(), timeout=20_000)
-    assert window.parts.regions.get(window.images.panel.current) is not None
+    assert window.parts.regions.get(window.bench.canvas.panes[0].photo) is not None
 
 
 # The smart boundary ---------------------------------------------------------------------------------------------------
