@@ -369,6 +369,17 @@ def mutate(args: argparse.Namespace, rest: list[str]) -> int:
     return run([str(PYTHON), "-m", "tests.mutation", *rest], cwd=ROOT)
 
 
+def audit(args: argparse.Namespace, rest: list[str]) -> int:
+    """Lists known holes in the versions that are required, locked and installed. Needs no network."""
+    python = str(PYTHON) if PYTHON.exists() else sys.executable
+    return run([python, "-m", "tests.audit", *rest], cwd=ROOT)
+
+
+def lock(args: argparse.Namespace, rest: list[str]) -> int:
+    """Writes the versions installed in `.venv` to constraints.txt."""
+    return audit(args, ["--lock", *rest])
+
+
 def setup(args: argparse.Namespace, rest: list[str]) -> int:
     """Only sets up; the command line is ready afterwards."""
     say(f"Ready: {tool('counterpart')}")
@@ -393,7 +404,10 @@ def report(codes: dict[str, int]) -> int:
     return int(any(codes.values()))
 
 
-COMMANDS = {"demo": demo, "test": test, "lint": lint, "mutate": mutate, "setup": setup}
+COMMANDS = {
+    "demo": demo, "test": test, "lint": lint, "mutate": mutate, "setup": setup, "audit": audit, "lock": lock,
+}  # fmt: skip
+AS_INSTALLED = ("audit", "lock")  # they look at what is there
 
 
 def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -401,7 +415,7 @@ def parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         prog="dev.py",
         description="Sets Counterpart up in .venv beside this file, then runs it.",
-        epilog="Further arguments go to `counterpart demo`, to pytest, or to `python -m tests.mutation`.",
+        epilog="Further arguments go to `counterpart demo`, to pytest, to `python -m tests.mutation` or `tests.audit`.",
     )
     parser.add_argument(
         "command",
@@ -428,6 +442,8 @@ def main(argv: list[str]) -> int:
         return 2
     try:
         ensure_python()
+        if args.command in AS_INSTALLED:
+            return COMMANDS[args.command](args, rest)
         ensure_venv()
         extras = [name for name in args.extras.split(",") if name]
         ensure_installed(EXTRAS[args.command] + extras, args.torch_index)
