@@ -36,6 +36,7 @@ class AnnotatedImage:
         keypoints: Its instances, by the dataset's skeleton ids.
         state: Review state.
         placed: What became of its name, where it was read from a file.
+        picture: Gives the photograph itself, encoded, where only the file of annotations has it.
     """
 
     name: str
@@ -46,13 +47,18 @@ class AnnotatedImage:
     keypoints: tuple[KeypointSet, ...] = ()
     state: ImageState = "todo"
     placed: Placed | None = None
+    picture: Callable[[], bytes] | None = None
 
     @classmethod
     def at(
-        cls, placed: Placed, labels: PackedLabels | None = None, keypoints: tuple[KeypointSet, ...] = ()
+        cls,
+        placed: Placed,
+        labels: PackedLabels | None = None,
+        keypoints: tuple[KeypointSet, ...] = (),
+        picture: Callable[[], bytes] | None = None,
     ) -> AnnotatedImage:
         """What was read for a photograph; labels and points are in its own upright frame."""
-        return cls(placed.name, placed.hw, placed.image, placed.file, labels, keypoints, placed=placed)
+        return cls(placed.name, placed.hw, placed.image, placed.file, labels, keypoints, placed=placed, picture=picture)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +12,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from counterpart.core.errors import FormatError, UsageError
+from counterpart.core.files import output_errors, write_bytes
 from counterpart.core.formats.base import AnnotatedImage, Dataset, ImportReport, NamedMatches
 from counterpart.core.formats.earlier import Earlier, pair_instances
 from counterpart.core.formats.naming import safe_name
+from counterpart.core.formats.pictures import picture_suffix
 from counterpart.core.formats.source import Source
 from counterpart.core.formats.table import format_named
 from counterpart.core.jobs import JobContext
@@ -95,10 +98,41 @@ def plan_import(
     for number, image in enumerate(dataset.images):
         ctx.step(number, len(dataset.images), f"Reading {image.name}")
         images.append(image)
-    usable = _joined(images, report)
+    usable = _with_pictures(_joined(images, report), project.path, report)
     kept = {_identity(image): image for image in usable}
     names = {_given(image): kept[_identity(image)] for image in images if _identity(image) in kept}
     return ImportAnnotations(dataclasses.replace(dataset, images=usable), report, overwrite, names)
+
+
+def _with_pictures(
+    images: Sequence[AnnotatedImage], project: Path | None, report: ImportReport
+) -> list[AnnotatedImage]:
+    """The images, with a place for each photograph that only the annotations carry: in a folder beside the project."""
+    found, taken = [], set[Path]()
+    for image in images:
+        if image.picture is None or image.id or image.file is not None:
+            found.append(image)
+            continue
+        if project is None:
+            report.skipped.append((image.name, "its picture is in the annotations alone; save the project first"))
+            continue
+        data = image.picture()
+        name = PurePosixPath(safe_name(image.name) + picture_suffix(data, report.path))
+        place, number = project.parent / f"{project.stem} pictures" / name, 2
+        while place in taken or not _may_hold(place, data):
+            place = place.with_name(f"{name.stem} {number}{name.suffix}")
+            number += 1
+        taken.add(place)
+        found.append(dataclasses.replace(image, name=str(name), file=place))
+    return found
+
+
+def _may_hold(place: Path, data: bytes) -> bool:
+    """Whether nothing is at a place, or what would be put there."""
+    try:
+        return place.read_bytes() == data if place.is_file() else not os.path.lexists(place)
+    except OSError:
+        return False
 
 
 def _identity(image: AnnotatedImage) -> int | str | Path:
@@ -165,12 +199,14 @@ class ImportAnnotations(Command):
         report: What was read and, once it was applied, what was taken over.
         overwrite: Whether it replaces what a person drew or placed.
         names: The image that each name in the file means, where matches need it.
+        rehearsed: Whether it is only tried out: pictures that the annotations carry are not put into files then.
     """
 
     dataset: Dataset
     report: ImportReport
     overwrite: bool = False
     names: Mapping[str, AnnotatedImage] = field(default_factory=dict)
+    rehearsed: bool = False
 
     @property
     def text(self) -> str:
@@ -214,6 +250,10 @@ class ImportAnnotations(Command):
                 ids[image.id] = image.id
             elif image.file is not None:
                 new[image.file] = image
+                if image.picture is not None and not self.rehearsed and not image.file.exists():
+                    with output_errors(image.file):
+                        image.file.parent.mkdir(parents=True, exist_ok=True)
+                    write_bytes(image.file, image.picture())
             elif image.name in names:
                 ids[image.name] = names[image.name]
         if new:

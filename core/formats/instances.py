@@ -78,3 +78,18 @@ def skeleton_for(names: Sequence[str], source: Source, name: str, error: FormatE
         if error is None:
             raise
         raise error from None
+
+
+def in_one_order(groups: Sequence[Sequence[str]]) -> list[str]:
+    """One order of keypoints for instances that have some of them each: that of the fullest, the first of these.
+
+    What it lacks comes after the name that precedes it where it occurs.
+    """
+    order: list[str] = []
+    for names in sorted(groups, key=len, reverse=True):
+        place = 0
+        for name in names:
+            if name not in order:
+                order.insert(place, name)
+            place = order.index(name) + 1
+    return order

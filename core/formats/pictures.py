@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from counterpart.core.errors import FormatError, ImageError
-from counterpart.core.images.decoding import opened
+from counterpart.core.images.decoding import ORIENTATION, opened
+from counterpart.core.images.orientation import SIDEWAYS, known_orientation
 from counterpart.core.project.model import Labels, PartLabel
 from counterpart.core.project.palette import Colour
 
@@ -72,3 +73,27 @@ def read_label_picture(data: bytes, path: Path) -> Labels:
         raise FormatError("the picture's values are no labels", path=path, hint="Labels are 0 to 65535")
     out: Labels = values.astype(np.uint8 if not values.size or int(values.max()) < 256 else np.uint16)
     return out
+
+
+def picture_size(data: bytes, path: Path) -> tuple[int, int]:
+    """Upright (height, width) of an encoded photograph that a file carries in itself.
+
+    Raises:
+        FormatError: It is no picture, or damaged.
+    """
+    try:
+        with opened(io.BytesIO(data), path) as image:
+            sideways = known_orientation(image.getexif().get(ORIENTATION)) in SIDEWAYS
+            return (image.width, image.height) if sideways else (image.height, image.width)
+    except ImageError as error:
+        raise FormatError(f"the picture in it: {error.what}", path=path, hint="Export it again") from None
+
+
+def picture_suffix(data: bytes, path: Path) -> str:
+    """The suffix for an encoded photograph.
+
+    Raises:
+        ImageError: It cannot be read.
+    """
+    with opened(io.BytesIO(data), path) as image:
+        return {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif"}.get(str(image.format), f".{str(image.format).lower()}")

@@ -74,7 +74,7 @@ def preview_import(
 def rehearse_import(document: Document, command: ImportAnnotations) -> ImportPreview:
     """What a planned import would do to a project; neither is changed."""
     report = copy.deepcopy(command.report)  # the trial adds to its lists
-    trial = ImportAnnotations(command.dataset, report, command.overwrite, command.names)
+    trial = ImportAnnotations(command.dataset, report, command.overwrite, command.names, rehearsed=True)
     diff = document.rehearse(trial)
     preview = ImportPreview(
         trial.report, len(command.dataset.image_names()), overwrite=command.overwrite, empty=not diff

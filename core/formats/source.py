@@ -33,6 +33,7 @@ _ANNOTATION_FOLDERS = frozenset(
     ("annotations", "annotation", "labels", "label", "json", "jsons", "xml", "segmentationclass", "masks", "mask", "gt")
 )
 """Folders of annotations alone: the images lie beside such a folder, not in it."""
+_SEVERAL = "several images are called so"
 _LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?=.)")
 _DRIVE = re.compile(r"^[a-zA-Z]:(?=/)")
 
@@ -91,6 +92,7 @@ class Source:
         declared: tuple[int, int] | None = None,
         extent: tuple[float, float] | None = None,
         bare: bool = False,
+        carried: tuple[int, int] | None = None,
     ) -> Placed:
         """The photograph that a record is about, and how the record lies on it.
 
@@ -103,9 +105,14 @@ class Source:
             declared: (height, width) that the record gives for the image or its mask has; None where it gives none.
             extent: Largest x and y of the record's places; see `placed.fit`.
             bare: Whether the name has no suffix, as that of a label file or of a mask has none of the image's.
+            carried: Upright (height, width) of the picture that the annotation itself carries: it is the photograph
+                where there is no other.
         """
         number, file, sure, problem = self._find(name, (self.root, beside, *folders, *self._named), bare=bare)
         given = declared if declared is not None and min(declared) > 0 else None
+        if problem and carried is not None and not problem.startswith(_SEVERAL):
+            given, turn, note, problem = fit(given or carried, carried, UPRIGHT, extent)
+            return Placed(name, name, hw=carried, declared=given, turn=turn, problem=problem, note=note)
         if problem:
             return Placed(name, name, hw=given or (0, 0), declared=given or (0, 0), problem=problem)
         called = name
@@ -375,7 +382,7 @@ def _one_word(name: str) -> str:
 
 def _several(names: Iterable[str]) -> str:
     shown = sorted(set(names))
-    return f"several images are called so: {', '.join(shown[:3])}"
+    return f"{_SEVERAL}: {', '.join(shown[:3])}"
 
 
 def _files_below(folders: Sequence[Path]) -> Iterator[Path]:

@@ -12,7 +12,8 @@ from counterpart.core.formats.cvat import read_cvat, write_cvat
 from counterpart.core.formats.davis import read_davis, write_davis
 from counterpart.core.formats.deeplabcut import read_deeplabcut, write_deeplabcut
 from counterpart.core.formats.indexed_png import read_indexed_png, write_indexed_png
-from counterpart.core.formats.labelme import read_labelme, write_labelme
+from counterpart.core.formats.labelme import write_labelme
+from counterpart.core.formats.labelme_reading import read_labelme
 from counterpart.core.formats.matches_json import read_matches, write_matches
 from counterpart.core.formats.npz import read_npz, write_npz
 from counterpart.core.formats.sleap import read_sleap, write_sleap

@@ -324,4 +324,4 @@ def test_points_that_nobody_grouped_become_instances_one_after_the_other(samples
     first, second = document.keypoints(1)
     assert first.xy.tolist() == [[0.5, 4.5], [1.5, 4.5]]
     assert second.present.tolist() == [True, False]
-    assert report.lost == [("a.jpg", "shapes[3]: a shape of type line")]
+    assert report.lost == [("x.json", "1 shapes of type line")]

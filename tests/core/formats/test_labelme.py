@@ -9,7 +9,10 @@ import pytest
 from PIL import Image
 
 from counterpart.core.errors import FormatError
+from counterpart.core.formats import import_into, preview_import
 from counterpart.core.formats.base import AnnotatedImage, Dataset
+from counterpart.core.jobs import silent
+from counterpart.core.project.document import Document
 from counterpart.core.project.model import PartLabel
 from counterpart.core.project.points import KeypointSet, Skeleton
 from counterpart.core.project.tiles import pack_labels
@@ -87,16 +90,41 @@ def test_a_mask_lies_within_the_image(tmp_path, corner, inside):
     if inside:
         np.testing.assert_array_equal(image.labels.unpack(), block(y, x, y + 2, x + 3))
     else:
-        assert image is None
-        assert report.skipped == [("a.jpg", "shapes[0]: the mask reaches outside the image")]
+        assert image.labels is None
+        assert report.lost == [("a.jpg", "shapes[0]: the mask reaches outside the image")]
 
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("kind", ["mask", "rectangle", "circle"])
-def test_shapes_of_two_points_have_two(tmp_path, kind, count):
-    image, _, report = read(tmp_path, shape("wing", [[3, 2], [9, 6], [5, 5]][:count], kind, mask=png([[1]])))
-    assert image is None
-    assert report.skipped == [("a.jpg", f"shapes[0]: a {kind} has 2 points, found {count}")]
+def test_a_shape_with_too_few_or_too_many_points_is_named_and_costs_no_other(tmp_path, kind, count):
+    bad = shape("wing", [[3, 2], [9, 6], [5, 5]][:count], kind, mask=png([[1]]))
+    image, dataset, report = read(tmp_path, bad, shape("body", [[3, 2], [9, 6]], "rectangle"))
+    np.testing.assert_array_equal(image.labels.unpack(), block(2, 3, 6, 9))
+    assert [part.name for part in dataset.parts] == ["body"]
+    assert report.lost == [("a.jpg", f"shapes[0]: a {kind} has 2 points, found {count}")]
+    assert report.skipped == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"label": "", "points": [[1, 1]]}, "shapes[0].label: expected a text"),
+        ({"points": [[1, 1]]}, "shapes[0]: the field 'label' is missing"),
+        ({"label": "a"}, "shapes[0]: the field 'points' is missing"),
+        ({"label": "a", "points": [[1, 1]], "shape_type": "polygon"}, "shapes[0]: a polygon has at least 3 points"),
+        ({"label": "a", "points": [[1, None], [2, 2], [3, 1]]}, "shapes[0].points[0][1]: expected a number"),
+        ("nothing", "shapes[0]: expected an object"),
+        (shape("a", [[1, 1], [2, 2]], "mask", mask="AAAA"), "shapes[0]: this is not a picture"),
+        (shape("a", [[1, 1], [2, 2]], "mask"), "shapes[0]: the field 'mask' is missing"),
+    ],
+)
+def test_a_bad_shape_is_named_and_costs_no_other(tmp_path, bad, words):
+    image, _, report = read(tmp_path, bad, shape("nose", [[2, 2]], "point"), shape("w", [[3, 2], [9, 6]], "rectangle"))
+    assert sum(image.labels.areas.values()) == 24
+    assert len(image.keypoints) == 1
+    ((name, what),) = report.lost
+    assert name == "a.jpg"
+    assert what.startswith(words) or (words.startswith("shapes[0]: this is") and words[11:] in what)
 
 
 def test_later_shapes_cover_earlier_ones_and_every_covered_pixel_counts(tmp_path):
@@ -126,7 +154,7 @@ def test_one_pixel_of_overlap_is_said_and_none_is_not(tmp_path):
 def test_shapes_that_are_no_areas_are_named_and_an_image_without_any_has_no_mask(tmp_path):
     image, _, report = read(tmp_path, shape("axis", [[0, 0], [1, 1]], "line"))
     assert image.labels is None
-    assert report.lost == [("a.jpg", "shapes[0]: a shape of type line")]
+    assert report.lost == [("a.json", "1 shapes of type line")]
 
 
 # Sizes and names
@@ -167,7 +195,7 @@ def test_in_a_folder_names_are_relative_to_it_and_other_files_lie_about_in_peace
     read(tmp_path, shape("wing", [[0, 0], [1, 1]], "rectangle"), name="sub/b.json")
     read(tmp_path, shape("body", [[0, 0], [2, 1]], "rectangle"), shape("wing", [[3, 0], [4, 1]], "rectangle"))
     (tmp_path / "notes.json").write_text('{"version": 1}')
-    (tmp_path / "broken.json").write_text('{"shapes": [{"label": ""}]}')
+    (tmp_path / "broken.json").write_text('{"shapes": [{"label": ""')
     dataset, report = format_tools.read("labelme", tmp_path, SOURCE)
     assert [image.name for image in dataset.images] == ["a.jpg", "sub/b.jpg"]
     assert [(part.id, part.name) for part in dataset.parts] == [(1, "body"), (2, "wing")]
@@ -218,8 +246,116 @@ def test_points_that_nobody_grouped_begin_another_instance_with_the_second_of_a_
 
 def test_a_point_is_one(tmp_path):
     image, _, report = read(tmp_path, shape("nose", [[1, 1], [2, 2]], "point"))
-    assert image is None
-    assert report.skipped == [("a.jpg", "shapes[0]: a point has 1 point, found 2")]
+    assert image.keypoints == ()
+    assert report.lost == [("a.jpg", "shapes[0]: a point has 1 point, found 2")]
+
+
+def test_two_kinds_of_animal_are_two_skeletons_and_the_box_of_a_group_names_the_kind(tmp_path):
+    def animal(group, kind, *names):
+        points = [shape(name, [[group + 1, at + 1]], "point", group_id=group) for at, name in enumerate(names)]
+        return [*points, shape(kind, [[0, 0], [9, 9]], "rectangle", group_id=group)] if kind else points
+
+    shapes = animal(1, "fly", "tail") + animal(2, "bee", "head", "sting", "tail") + animal(3, "fly", "head", "wing")
+    shapes += animal(4, "", "sting") + animal(5, "", "head") + animal(6, "fly", "head", "tail", "wing")
+    image, dataset, _ = read(tmp_path, *shapes)
+    names = {one.id: (one.name, one.names) for one in dataset.skeletons}
+    assert list(names.values()) == [
+        ("fly", ("head", "tail", "wing")),  # as the fullest has them
+        ("bee", ("head", "sting", "tail")),
+        ("object", ("head",)),  # may be of either
+    ]
+    assert [names[one.skeleton][0] for one in image.keypoints] == ["fly", "bee", "fly", "bee", "object", "fly"]
+    assert image.keypoints[2].visibility.tolist() == [2, 0, 2]
+
+
+def test_a_point_that_a_program_marks_as_hidden_is_occluded(tmp_path):
+    marks = ({"flags": {"Occluded": True}}, {"flags": {"hidden": True}}, {"difficult": True}, {"difficult": False}, {})
+    shapes = [shape(f"p{at}", [[1, 1]], "point", group_id=1, **mark) for at, mark in enumerate(marks)]
+    assert read(tmp_path, *shapes)[0].keypoints[0].visibility.tolist() == [1, 1, 1, 2, 2]
+
+
+def test_what_cannot_be_kept_is_said_once_for_each_kind(tmp_path):
+    box = [[0, 0], [2, 2]]
+    shapes = [
+        shape("a", box, "rectangle", flags={"torn": True, "old": False}, group_id=4),
+        shape("a", box, "rectangle", flags={"torn": True}, description="x", attributes={"a": 1}, difficult=True),
+        shape("b", [[0, 0], [1, 1], [2, 2]], "linestrip", flags={}, attributes={}, kie_linking=[], description=""),
+        shape("p", [[1, 1]], "point", flags={"occluded": True}, group_id=4),
+    ]
+    *_, report = read(tmp_path, *shapes, flags={"bad": True})
+    assert [what for _, what in report.lost] == [
+        "1 images with flags of their own",
+        "1 shapes marked as difficult",
+        "1 shapes of type linestrip",
+        "1 shapes with a description",
+        "1 shapes with attributes or links",
+        "2 shapes with flags",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["rectangle", "rotation", "quadrilateral", "oriented_rectangle"])
+def test_a_shape_of_four_corners_is_what_lies_between_them(tmp_path, kind):
+    image, *_ = read(tmp_path, shape("w", [[3, 2], [9, 2], [9, 6], [3, 6]], kind, direction=0.5))
+    np.testing.assert_array_equal(image.labels.unpack(), block(2, 3, 6, 9))
+
+
+def test_a_file_without_shape_types_has_polygons_and_single_points(tmp_path):
+    old = [
+        {"label": "w", "points": [[3, 2], [9, 2], [9, 6], [3, 6]], "line_color": None, "fill_color": None},
+        {"label": "nose", "points": [[4, 4]]},
+    ]
+    image, *_ = read(tmp_path, *old, imageHeight=..., imageWidth=..., lineColor=[0, 255, 0, 128])
+    np.testing.assert_array_equal(image.labels.unpack(), block(2, 3, 6, 9))
+    np.testing.assert_allclose(image.keypoints[0].xy, [[3.5, 3.5]])
+
+
+# Photographs that only the file itself has
+
+
+def carrying(folder, hw=(10, 20), kind="PNG", **fields):
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((*hw, 3), 90, np.uint8)).save(buffer, kind)
+    box = shape("w", [[2, 2], [8, 6]], "rectangle")
+    data = {"shapes": [box], "imagePath": "gone.png", "imageData": base64.b64encode(buffer.getvalue()).decode()}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "x.json").write_text(json.dumps({**data, **fields}))
+    return buffer.getvalue()
+
+
+def test_an_embedded_picture_becomes_a_file_beside_the_project(tmp_path):
+    data = carrying(tmp_path / "ann", kind="JPEG")
+    with Document.new(tmp_path / "p" / "flies.counterpart") as document:
+        _, preview = preview_import(document, tmp_path / "ann", "labelme", silent())
+        assert len(preview.report.added_images) == 1
+        assert not (tmp_path / "p" / "flies pictures").exists()
+        import_into(document, tmp_path / "ann", "labelme", silent())
+        (record,) = document.images()
+        assert document.image_path(record.id) == tmp_path / "p" / "flies pictures" / "x.jpg"
+        assert document.image_path(record.id).read_bytes() == data
+        assert record.hw == (10, 20)
+        assert document.packed_labels(record.id).areas == {1: 24}
+        revision = document.revision
+        import_into(document, tmp_path / "ann", "labelme", silent())
+        assert (document.revision, len(list(document.images()))) == (revision, 1)
+
+
+def test_no_file_is_overwritten_by_an_embedded_picture(tmp_path):
+    carrying(tmp_path / "ann" / "a"), carrying(tmp_path / "ann" / "b", hw=(11, 20))
+    (tmp_path / "flies pictures" / "a").mkdir(parents=True)
+    (tmp_path / "flies pictures" / "a" / "x.png").write_text("mine")
+    with Document.new(tmp_path / "flies.counterpart") as document:
+        import_into(document, tmp_path / "ann", "labelme", silent())
+        files = [document.image_path(record.id).name for record in document.images()]
+    assert sorted(files) == ["x 2.png", "x.png"]
+    assert (tmp_path / "flies pictures" / "a" / "x.png").read_text() == "mine"
+
+
+def test_an_embedded_picture_that_is_damaged_costs_its_own_record(tmp_path):
+    carrying(tmp_path / "a")
+    carrying(tmp_path / "b", imageData="AAAA")
+    dataset, report = format_tools.read("labelme", tmp_path, format_tools.source_of({}))
+    assert [image.name for image in dataset.images] == ["a/x"]
+    assert [name for name, _ in report.skipped] == ["b/x.json"]
 
 
 # Writing
@@ -289,3 +425,31 @@ def test_the_image_is_named_as_it_is_found_from_the_json(tmp_path):
     photo = tmp_path / "photos" / "a.jpg"
     data, _ = written(tmp_path, AnnotatedImage("a.jpg", HW, file=photo, labels=labels))
     assert data["imagePath"] == "../photos/a.jpg"
+
+
+def test_an_export_comes_back_in_every_respect(tmp_path):
+    """Order and colours of parts, lines and absent points of skeletons, kinds, boxes without points."""
+    dog = Skeleton(("nose", "ear", "tail"), ((0, 2), (0, 1)), name="dog", id=1)
+    cat = Skeleton(("nose", "tail"), (), name="cat", id=2)
+    nan = [np.nan, np.nan]
+    instances = (
+        KeypointSet.make([nan, [3, 4], [5, 6]], [0, 1, 2], skeleton=1),
+        KeypointSet.make([[7, 7], [8, 8]], box=(1.5, 1.5, 10, 12), skeleton=2),
+        KeypointSet.make([nan, nan], [0, 0], box=(2.5, 1.5, 3, 3), skeleton=2),
+        KeypointSet.make([[7, 2], nan, nan], [2, 0, 0], skeleton=1),
+    )
+    parts = (PartLabel(1, "wing", (255, 0, 0), 0), PartLabel(3, "cat", (0, 255, 0), 1))
+    labels = pack_labels(block(0, 0, 2, 2, 3) + block(5, 5, 7, 7))
+    dataset = Dataset(parts, (dog, cat), [AnnotatedImage("a.jpg", HW, labels=labels, keypoints=instances)])
+    format_tools.write("labelme", dataset, tmp_path / "out")
+    back, report = format_tools.read("labelme", tmp_path / "out", SOURCE)
+    assert report.lost == report.skipped == []
+    assert [(part.name, tuple(part.colour)) for part in back.parts] == [("wing", (255, 0, 0)), ("cat", (0, 255, 0))]
+    assert [(one.name, one.names, one.edges) for one in back.skeletons] == [
+        ("dog", dog.names, dog.edges),
+        ("cat", cat.names, ()),
+    ]
+    assert len(back.images[0].keypoints) == 4
+    for a, b in zip(instances, back.images[0].keypoints, strict=True):
+        assert (a.skeleton, a.box, a.visibility.tolist()) == (b.skeleton, b.box, b.visibility.tolist())
+        np.testing.assert_allclose(a.xy, b.xy)
