@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -22,6 +21,7 @@ from counterpart.desktop.explore.explore_jobs import ExploreParams, ViewKind
 from counterpart.desktop.explore.point_colours import Colouring
 from counterpart.desktop.explore.scatter import Scatter
 from counterpart.desktop.images.scopes import Scope
+from counterpart.desktop.jobs.run_button import RunButton
 from counterpart.desktop.widgets.buttons import icon_button
 from counterpart.desktop.widgets.icons import icon
 from counterpart.desktop.widgets.labels import field_label, heading, line, muted
@@ -100,7 +100,7 @@ class ExplorePanel(QWidget):
         self.opacity.set_value(80)
         self.scatter = Scatter()
         self.note = muted(wrap=True, small=True)
-        self.button = QPushButton()
+        self.button = RunButton()
         self.button.setObjectName("primary")
         self.button.setIcon(icon("run", colours().on_accent))
         self.save_button = icon_button("export", "Save what is shown as files…", quiet=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,8 @@ class Explorer(QObject):
         panel.run_wanted.connect(self.run)
         panel.changed.connect(self._again)
         panel.kind_changed.connect(self._kind_changed)
+        panel.button.follow(bench.jobs, self._asks)
+        panel.changed.connect(panel.button.look)
         panel.colour_changed.connect(self._recolour)
         panel.opacity_changed.connect(self._show)
         panel.save_wanted.connect(self.ask_save)
@@ -141,17 +144,25 @@ class Explorer(QObject):
             return None
         return ExploreRequest(choice, self._bench.scopes.refs(images), self._panel.params)
 
+    def _asks(self) -> Hashable:
+        """What the panel says, as a job asks it."""
+        choice = self._bench.models.choice
+        images = self._bench.scopes.images(self._panel.scope_name) if self._bench.document is not None else []
+        return (
+            ("explore", id(self._bench.document), choice, tuple(images), repr(self._panel.params)) if images else None
+        )
+
     @Slot()
     def run(self) -> None:
         """Compute what the panel says. What is still being computed for it is given up."""
         request = self._request()
-        if request is None:
+        if request is None or self._bench.jobs.doing(self._asks()) is not None:
             return
         if self._job is not None:
             self._bench.jobs.cancel(self._job)
         forming = self._formed.emit if request.params.kind == "tsne" else None
         self._panel.note.setText("Computing …")
-        job = Job(self._panel.button.text(), explore_job(request, forming), "explore")
+        job = Job(self._panel.button.text(), explore_job(request, forming), "explore", self._asks())
         self._job = job
         self._bench.jobs.submit(
             job,
@@ -178,7 +189,8 @@ class Explorer(QObject):
             text = f"{counted(len(outcome.result.files), 'file')} written to {folder}."
             self._bench.messages.tell("info", text)
 
-        self._bench.jobs.submit(Job("Saving pictures", save_job(self._found, folder), "explore files"), told)
+        asks = ("explore files", id(self._found), folder)
+        self._bench.jobs.submit(Job("Saving pictures", save_job(self._found, folder), "explore files", asks), told)
 
     # Answers ------------------------------------------------------------------------------------------------
 

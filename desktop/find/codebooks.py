@@ -114,7 +114,8 @@ class Codebooks(QObject):
             self._tell("warning", f"No image has the part {known.name}.")
             return
         refs = {image: document.image_ref(image) for image in labels}
-        job = Job(f"Splitting {known.name}", split_job(choice, refs, labels, part), "split")
+        asks = ("split", id(document), document.revision, part)
+        job = Job(f"Splitting {known.name}", split_job(choice, refs, labels, part), "split", asks)
         self._bench.jobs.submit(job, partial(self._was_split, document, document.revision, part))
 
     def _was_split(self, document: Document, revision: int, part: int, outcome: JobOutcome) -> None:
@@ -194,5 +195,6 @@ class Codebooks(QObject):
         title = f"Apply {file.stem}"
         request = MaskRequest(choice, codebook, self._bench.scopes.refs(images))
         ticket = Ticket(document, document.revision, tuple(images), title)
-        job = Job(title, mask_job(_find_known)(request), "codebook")
+        asks = ("codebook", id(document), file, tuple(images))
+        job = Job(title, mask_job(_find_known)(request), "codebook", asks)
         self._bench.jobs.submit(job, partial(self._runs.take_over, ticket))

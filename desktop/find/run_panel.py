@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from counterpart.desktop.images.scopes import SCOPES, Scope, Scopes
 from counterpart.desktop.jobs.backend import ModelEntry
+from counterpart.desktop.jobs.run_button import RunButton
 from counterpart.desktop.jobs.task import TaskSpec, starting_values
 from counterpart.desktop.shell.settings import Settings
 from counterpart.desktop.widgets.form import Form, get_field, replace_fields
@@ -67,7 +68,7 @@ class RunPanel(QWidget):
         self.notice = Notice()
         self.preview = PreviewLine()
         self.preview.dropped.connect(self.preview_dropped)
-        self.button = QPushButton()
+        self.button = RunButton()
         self.button.setObjectName("primary")
         self.button.setIcon(icon("run", colours().on_accent))
         self.more = QToolButton()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -70,6 +70,9 @@ class Runs(QObject):
         self.others: dict[str, StartTask] = {}
         self._codebook: tuple[Document, Codebook, tuple[int, ...]] | None = None
         panel.run_wanted.connect(self.run)
+        panel.button.follow(bench.jobs, self._asks)
+        panel.params_changed.connect(panel.button.look)
+        panel.scope.currentIndexChanged.connect(panel.button.look)
 
     def clear(self) -> None:
         """The project is closing: let go of it."""
@@ -112,8 +115,20 @@ class Runs(QObject):
             return
         request = MaskRequest(choice, params, bench.scopes.refs(images), self.known_parts(document))
         ticket = Ticket(document, document.revision, tuple(images), spec.verb, request)
-        job = Job(spec.verb, self._jobs[spec.id](request), spec.id)
+        job = Job(spec.verb, self._jobs[spec.id](request), spec.id, self._asks())
         bench.jobs.submit(job, partial(self.take_over, ticket))
+
+    def _asks(self) -> Hashable:
+        """What the panel says, as a job that gives masks asks it; None where it says nothing of the kind."""
+        document, spec = self._bench.document, self._panel.spec
+        if document is None or spec.id in self.others:
+            return None
+        try:
+            params = repr(self._panel.params())
+        except CounterpartError:
+            return None
+        images = tuple(self._bench.scopes.images(self._panel.scope_name))
+        return (spec.id, id(document), self._bench.models.choice, params, images)
 
     def known_parts(self, document: Document) -> Codebook | None:
         """The parts found last, by the names that they have now: a person's names and colours come back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ class Job:
         title: What is being done, for the status bar.
         fn: See `JobFunction`.
         kind: Short name of the kind of job, `parts`.
+        asks: All that it depends on, in a comparable form: while a job that asks the same runs or waits, no second one
+            is queued. None for what may be asked twice.
         number: Unique number, in order of creation.
         token: Cancels the job.
     """
@@ -32,6 +34,7 @@ class Job:
     title: str
     fn: JobFunction
     kind: str = ""
+    asks: Hashable = None
     number: int = field(default_factory=lambda: next(_numbers))
     token: CancelToken = field(default_factory=CancelToken)
 

@@ -33,6 +33,7 @@ class JobDisplay(QObject):
         runner.started.connect(self._started)
         runner.progressed.connect(self._progressed)
         runner.failed.connect(self.tell_failure)
+        runner.refused.connect(self._refused)
         runner.ended.connect(self._ended)
 
     @Slot()
@@ -58,6 +59,13 @@ class JobDisplay(QObject):
             TroubleDialog(f"{job.title} failed", failure.text, failure.details, self._window).open()
         else:
             self._tell("error", f"{job.title}: {failure.text}")
+
+    @Slot(object)
+    def _refused(self, job: Job) -> None:
+        """A button was pressed twice."""
+        same = self._runner.doing(job.asks)
+        runs = "runs" if same is self._runner.current else "waits for its turn"
+        self._tell("info", f"{job.title}: this {runs} already. The status bar can cancel it.")
 
     @Slot(object, object)
     def _ended(self, _job: Job, _outcome: JobOutcome) -> None:

@@ -25,7 +25,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -178,8 +178,12 @@ class JobRunner(QObject):
         progressed: A job, and how far it is.
         failed: A job and why, where nobody said what is to follow on a failure.
         ended: A job and how it ended, after what follows on it.
+        refused: A job that was not queued, since the same runs or waits already.
+        changed: What runs and waits is another now.
     """
 
+    refused = Signal(object)
+    changed = Signal()
     started = Signal(object)
     progressed = Signal(object, object)
     failed = Signal(object, object)
@@ -233,7 +237,7 @@ class JobRunner(QObject):
         ended: Callable[[JobOutcome], object] | None = None,
         progressed: Callable[[Progress], object] | None = None,
     ) -> Job:
-        """Queue a job.
+        """Queue a job, unless one that asks the same runs or waits: that one is what was wanted.
 
         Args:
             job: What to do.
@@ -243,14 +247,27 @@ class JobRunner(QObject):
             progressed: Called with how far it is, at most ten times a second.
 
         Returns:
-            The job.
+            The job, or the one that asks the same; what was to follow on this one is dropped then.
         """
         if self._closing:
             return job
+        same = self.doing(job.asks)
+        if same is not None:
+            self.refused.emit(job)
+            return same
         self._next_by_job[job.number] = _Next(done, failed, ended, progressed)
         self._queue.append(job)
         self._next()
+        self.changed.emit()
         return job
+
+    def doing(self, asks: Hashable) -> Job | None:
+        """The job that asks for something and runs or waits, not cancelled; None for none, and for None."""
+        if asks is None:
+            return None
+        running = () if self._current is None else (self._current,)
+        alike = (job for job in (*running, *self._queue) if job.asks == asks)
+        return next((job for job in alike if not job.token.cancelled), None)
 
     def ask(self, slot: str, job: Job, answered: Callable[[JobOutcome], object] | None = None) -> Job:
         """Make an interactive request: it replaces what the slot holds.
@@ -282,6 +299,8 @@ class JobRunner(QObject):
         if job in self._queue:
             self._queue.remove(job)
             self._follow(job, JobOutcome(cancelled=True))
+        else:
+            self.changed.emit()
 
     def cancel_all(self) -> None:
         """Cancel what runs and what waits."""
@@ -343,6 +362,7 @@ class JobRunner(QObject):
         if following.ended is not None and _wanted(following.ended):
             following.ended(outcome)
         self.ended.emit(job, outcome)
+        self.changed.emit()
 
     @Slot(object, object)
     def _on_answered(self, job: Job, outcome: JobOutcome) -> None:

@@ -137,7 +137,7 @@ class Models(QObject):
 
     def install(self, name: str) -> None:
         """Fetch a model; the person has agreed to it."""
-        job = Job(f"Installing {name}", install_job(name), "install")
+        job = Job(f"Installing {name}", install_job(name), "install", ("install", name))
         self._runner.submit(job, lambda _outcome: self._installed(name))
 
     def ask_import(self, name: str) -> None:
@@ -150,7 +150,7 @@ class Models(QObject):
 
     def import_file(self, file: Path, name: str) -> None:
         """Take a model's weights from a file."""
-        job = Job(f"Importing {file.name}", import_job(file, name, name), "install")
+        job = Job(f"Importing {file.name}", import_job(file, name, name), "install", ("import", file))
         self._runner.submit(job, lambda _outcome: self._installed(name))
 
     def _installed(self, name: str) -> None:

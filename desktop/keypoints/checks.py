@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.keypoints.project_keypoints import CheckedPoint, Snapshot
     from counterpart.core.pipeline.keypoints.transfer import TransferJob
 
+_CHECK, _MEASURE = "check keypoints", "measure keypoints"
 _REFRESH_MS = 60
 _ENOUGH = 8
 """Images from which on what a check finds odd mostly is."""
@@ -75,6 +76,8 @@ class Checks(QObject):
         self._queue.swap_wanted.connect(self._swap)
         self._queue.remove_wanted.connect(self._remove)
         self._queue.check_wanted.connect(self.check)
+        self._queue.check_button.follow(bench.jobs, lambda: self._asks(_CHECK))
+        self._quality.button.follow(bench.jobs, lambda: self._asks(_MEASURE))
         self._quality.measure_wanted.connect(self.measure)
 
     def _image_name(self, image: int) -> str:
@@ -217,12 +220,12 @@ class Checks(QObject):
     @Slot()
     def check(self) -> None:
         """Look for odd ones among the confirmed points."""
-        self._submit("Check keypoints", "check keypoints", self.make_check, self._take_checks)
+        self._submit("Check keypoints", _CHECK, self.make_check, self._take_checks)
 
     @Slot()
     def measure(self) -> None:
         """Predict every confirmed image from the others."""
-        self._submit("Measure keypoints", "measure keypoints", self.make_evaluation, self._take_quality)
+        self._submit("Measure keypoints", _MEASURE, self.make_evaluation, self._take_quality)
 
     def _submit(
         self,
@@ -251,7 +254,15 @@ class Checks(QObject):
         from counterpart.core.pipeline.keypoints.project_keypoints import snapshot
 
         params = transfer_params(self._bench.settings, choice.name)
-        self._bench.jobs.submit(Job(title, make(choice, snapshot(document, skeleton), params), kind), done)
+        job = Job(title, make(choice, snapshot(document, skeleton), params), kind, self._asks(kind))
+        self._bench.jobs.submit(job, done)
+
+    def _asks(self, kind: str) -> Hashable:
+        """What a job on the confirmed points asks now."""
+        document, skeleton, choice = self._bench.document, self._index.skeleton, self._bench.models.choice
+        if document is None or skeleton is None:
+            return None
+        return kind, id(document), document.revision, skeleton.id, choice
 
     def _take_checks(self, found: list[CheckedPoint]) -> None:
         self._checks = {(each.instance, each.index): each for each in found}

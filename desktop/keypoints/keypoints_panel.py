@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from counterpart.core.project.points import KeypointSet, Origin, Skeleton
+from counterpart.desktop.jobs.run_button import RunButton
 from counterpart.desktop.keypoints.keypoints_model import COLOUR, NAME, SCORE, STATE, KeypointsModel
 from counterpart.desktop.widgets.buttons import icon_button
 from counterpart.desktop.widgets.empty_state import EmptyState
@@ -77,7 +78,7 @@ class KeypointsPanel(QWidget):
         self.gain.hide()
         self.again = QCheckBox("Again after each confirmation")
         self.again.setToolTip("Each image that is confirmed helps at once with those that are not")
-        self.transfer_button = QPushButton("Transfer")
+        self.transfer_button = RunButton("Transfer")
         self._active, self._chosen_index = 0, -1
         self._layout()
         self._connect()

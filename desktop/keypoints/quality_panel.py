@@ -11,13 +11,13 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
-    QPushButton,
     QStackedLayout,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
+from counterpart.desktop.jobs.run_button import RunButton
 from counterpart.desktop.keypoints.queue_model import Bar
 from counterpart.desktop.widgets.empty_state import EmptyState
 from counterpart.desktop.widgets.labels import line, muted
@@ -108,7 +108,7 @@ class QualityPanel(QWidget):
         )
         self.summary = muted(wrap=True, small=True)
         self.why = muted(wrap=True, small=True)
-        self.button = QPushButton("Measure")
+        self.button = RunButton("Measure")
         body = QWidget()
         self._stack = QStackedLayout(body)
         self._stack.addWidget(self.table)

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QHeaderView,
-    QPushButton,
     QStackedLayout,
     QTableView,
     QVBoxLayout,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from counterpart.core.pipeline.keypoints.doubt import Doubt, Reason
+from counterpart.desktop.jobs.run_button import RunButton
 from counterpart.desktop.keypoints.queue_model import DOUBT, IMAGE, POINT, REASON, Bar, QueueModel
 from counterpart.desktop.widgets.buttons import icon_button
 from counterpart.desktop.widgets.empty_state import EmptyState
@@ -68,7 +68,7 @@ class QueuePanel(QWidget):
         self.remove_button = icon_button("trash", "Take the point away", quiet=True)
         self.summary = muted(small=True)
         self.checked = muted("Confirmed points have not been checked.", wrap=True, small=True)
-        self.check_button = QPushButton("Check confirmed points")
+        self.check_button = RunButton("Check confirmed points")
         self._layout()
         self._connect()
         self.set_rows(())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from counterpart.core.pipeline.keypoints.project_keypoints import PointTransfer, Snapshot
     from counterpart.core.pipeline.keypoints.transfer import TransferJob
 
+_TRANSFER = "Transfer keypoints"
 _LEAST_LANDMARKS = 3
 
 
@@ -68,6 +69,7 @@ class Transfers(QObject):
         self._bench, self._panel, self._index, self._notes, self._scope = bench, panel, index, notes, scope
         self.make: MakeTransferJob = transfer_job
         panel.transfer_wanted.connect(self.start)
+        panel.transfer_button.follow(bench.jobs, lambda: self._asks(_TRANSFER))
 
     # What there is to do ------------------------------------------------------------------------------------------
 
@@ -112,7 +114,7 @@ class Transfers(QObject):
         if made is None:
             return False
         points, targets, ticket = made
-        self._submit("Transfer keypoints", self.make(choice, points, targets, params), ticket)
+        self._submit(_TRANSFER, self.make(choice, points, targets, params), ticket)
         return True
 
     @Slot()
@@ -134,7 +136,17 @@ class Transfers(QObject):
         return True
 
     def _submit(self, title: str, fn: TransferFunction, ticket: _Ticket) -> None:
-        self._bench.jobs.submit(Job(title, fn, KEYPOINTS.id), partial(self._take_over, ticket))
+        # What starts by itself after a confirmation is never a second press.
+        asks = None if ticket.again else self._asks(title)
+        self._bench.jobs.submit(Job(title, fn, KEYPOINTS.id, asks), partial(self._take_over, ticket))
+
+    def _asks(self, title: str) -> Hashable:
+        """What a transfer depends on: all that was done to the project, the skeleton, model, parameters and images."""
+        document, skeleton, choice = self._bench.document, self._index.skeleton, self._bench.models.choice
+        if document is None or skeleton is None or choice is None:
+            return None
+        params = repr(transfer_params(self._bench.settings, choice.name))
+        return title, id(document), document.revision, skeleton.id, choice, params, tuple(self._scope())
 
     def _made(
         self, images: Sequence[int], *, again: bool = False

@@ -180,7 +180,8 @@ class Learner(QObject):
         self.drop()
         title = f"Update parts from {counted(len(request.given), 'image')}"
         ticket = Ticket(document, document.revision, request.wanted, title)
-        job = Job(title, apply_job(self._questions.memory, request), "learn keep")
+        asks = ("learn keep", id(document), document.revision)
+        job = Job(title, apply_job(self._questions.memory, request), "learn keep", asks)
         self._bench.jobs.submit(job, partial(self._kept, ticket))
 
     def _kept(self, ticket: Ticket, outcome: JobOutcome) -> None:

@@ -96,3 +96,24 @@ def test_masks_for_a_project_that_was_closed_are_not_put_into_the_next(qtbot, ro
     jobs.gate.set()
     qtbot.waitUntil(lambda: not bench.jobs.busy)
     assert "no longer open" in bench.layout.notice.text
+
+
+def test_a_second_press_never_queues_the_same_run_and_other_parameters_are_another_one(qtbot, room, bench, jobs):
+    jobs.gate.clear()
+    qtbot.mouseClick(room.panel.button, LEFT)
+    assert room.panel.button.text() == "Find parts …"
+    assert not room.panel.button.isEnabled()
+    qtbot.mouseClick(room.panel.button, LEFT)
+    bench.actions["run"].trigger()
+    assert bench.jobs.waiting == ()
+    room.panel.choose_task("object")
+    assert room.panel.button.isEnabled()
+    bench.actions["run"].trigger()
+    bench.actions["run"].trigger()
+    assert len(bench.jobs.waiting) == 1
+    room.panel.choose_task("parts")
+    assert not room.panel.button.isEnabled()
+    jobs.gate.set()
+    qtbot.waitUntil(lambda: not bench.jobs.busy, timeout=10_000)
+    assert room.panel.button.text() == "Find parts"
+    assert room.panel.button.isEnabled()

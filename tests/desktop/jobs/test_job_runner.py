@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject
 from counterpart.core.errors import UsageError
 from counterpart.desktop.jobs.job import Job
 from counterpart.desktop.jobs.job_runner import JobRunner
+from counterpart.desktop.jobs.run_button import RunButton
 
 
 class Engine:
@@ -253,3 +254,57 @@ def test_shutting_down_during_a_job_ends_the_thread_and_closes_the_engine_there(
     assert runner.shutdown(10_000)
     assert engines[0].closed_on == engines[0].thread
     assert runner.shutdown(10_000)
+
+
+def test_a_job_that_asks_the_same_is_not_queued_while_the_first_runs_or_waits(qtbot, runner, ends):
+    gate = threading.Event()
+    refused = []
+    runner.refused.connect(refused.append)
+    first = runner.submit(Job("first", lambda _engine, _ctx: gate.wait(10), asks=("find", 4)))
+    other = runner.submit(Job("other", lambda _engine, _ctx: "other", asks=("find", 5)))
+    again = Job("first again", lambda _engine, _ctx: "twice", asks=("find", 4))
+    assert runner.submit(again) is first
+    assert runner.submit(Job("other again", lambda _engine, _ctx: "twice", asks=("find", 5))) is other
+    assert [job.title for job in refused] == ["first again", "other again"]
+    assert runner.waiting == (other,)
+    plain = [runner.submit(Job("plain", lambda _engine, _ctx: None)) for _ in range(2)]
+    assert runner.waiting == (other, *plain)
+    gate.set()
+    qtbot.waitUntil(lambda: not runner.busy)
+    assert [job.title for job, _, _ in ends] == ["first", "other", "plain", "plain"]
+    assert runner.submit(again) is again
+    qtbot.waitUntil(lambda: not runner.busy)
+
+
+def test_what_was_cancelled_may_be_asked_again_at_once(qtbot, runner):
+    def run(_engine, ctx):
+        while True:
+            ctx.step(0, 1)
+
+    first = runner.submit(Job("first", run, asks="same"))
+    runner.cancel(first)
+    second = Job("second", lambda _engine, _ctx: "done", asks="same")
+    assert runner.submit(second) is second
+    qtbot.waitUntil(lambda: not runner.busy)
+
+
+def test_a_button_shows_that_its_job_runs_and_cannot_be_pressed_then(qtbot, runner):
+    gate, asked = threading.Event(), ["parts"]
+    button = RunButton("Find")
+    qtbot.addWidget(button)
+    button.setToolTip("Finds")
+    button.follow(runner, lambda: asked[0])
+    assert (button.text(), button.isEnabled(), button.toolTip()) == ("Find", True, "Finds")
+    runner.submit(Job("find", lambda _engine, _ctx: gate.wait(10), asks="parts"))
+    assert (button.text(), button.isEnabled()) == ("Find …", False)
+    assert "runs already" in button.toolTip()
+    button.setEnabled(True)
+    assert not button.isEnabled()
+    asked[0] = "object"
+    button.look()
+    assert (button.text(), button.isEnabled(), button.toolTip()) == ("Find", True, "Finds")
+    button.setEnabled(False)
+    asked[0] = "parts"
+    gate.set()
+    qtbot.waitUntil(lambda: not runner.busy)
+    assert (button.text(), button.isEnabled()) == ("Find", False)
