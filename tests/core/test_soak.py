@@ -8,7 +8,7 @@ import pytest
 
 from counterpart.core.project.document import Document
 from tests.core.project_tools import everything
-from tests.soak import commands, damage, folders, imports, kill
+from tests.soak import bits, commands, damage, folders, imports, kill
 
 
 def test_a_killed_editor_loses_nothing_that_was_shown_as_saved(tmp_path):
@@ -74,3 +74,10 @@ def test_folders_are_searched_to_their_end_and_replaced_photographs_falsify_no_l
     report = folders.run(tmp_path, 1, seed=4)
     assert report["folders"] == report["searched"] == 1
     assert report["refused: aside"] > 0
+
+
+def test_damaged_features_are_never_used_and_damaged_checkpoints_are_refused_or_whole(tmp_path, monkeypatch):
+    monkeypatch.setenv("COUNTERPART_MODELS", str(tmp_path / "models"))  # given back afterwards
+    report = bits.run(tmp_path, 25, seed=1)
+    assert report["damaged"] == 25
+    assert report["cache: computed again"] > 0

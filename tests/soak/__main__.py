@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.soak import commands, damage, folders, imports, kill
+from tests.soak import bits, commands, damage, folders, imports, kill
 
 RUNS: dict[str, tuple[Callable[[Path, int, int], dict[str, object]], int]] = {
     "kill": (kill.run, 200),
     "commands": (commands.run, 10_000),
     "damage": (damage.run, 500),
     "imports": (imports.run, 300),
+    "bits": (bits.run, 1_000),
     "folders": (folders.run, 300),
 }
 
