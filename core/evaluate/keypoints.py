@@ -123,12 +123,15 @@ def read_groups(path: Path, root: Path | None, ctx: JobContext) -> list[Group]:
     from counterpart.core.formats.coco_keypoints import read_coco_keypoints
     from counterpart.core.formats.source import Source
 
-    dataset = read_coco_keypoints(path, Source(root=root), ctx, ImportReport("coco-keypoints", path))
+    dataset = read_coco_keypoints(path, Source(path=path, root=root), ctx, ImportReport("coco-keypoints", path))
     found: dict[int, list[Annotated]] = {}
     for image in dataset.images:
         if image.file is None:
             hint = "Give the folder of the images with --root"
             ctx.fail(ImageError("the image of an annotation is missing", path=image.name, hint=hint))
+            continue
+        if image.placed is not None and image.placed.problem:
+            ctx.fail(ImageError(image.placed.problem, path=image.name, hint="Correct the file, or its photograph"))
             continue
         try:
             image_hw = image_size(image.file)

@@ -40,7 +40,7 @@ def read_templates(
     from counterpart.core.formats.coco_keypoints import read_coco_keypoints
     from counterpart.core.formats.source import Source
 
-    dataset = read_coco_keypoints(path, Source(root=root), ctx, ImportReport("coco-keypoints", path))
+    dataset = read_coco_keypoints(path, Source(path=path, root=root), ctx, ImportReport("coco-keypoints", path))
     used = {points.skeleton for image in dataset.images for points in image.keypoints if points.present.any()}
     choices = [s for s in dataset.skeletons if s.id in used and category in {None, s.name}]
     if len(choices) != 1:
@@ -58,6 +58,9 @@ def read_templates(
         if image.file is None:
             hint = "Give the folder of the images with --root"
             ctx.fail(ImageError("the image of a template is missing", path=image.name, hint=hint))
+            continue
+        if image.placed is not None and image.placed.problem:
+            ctx.fail(ImageError(image.placed.problem, path=image.name, hint="Correct the file, or its photograph"))
             continue
         try:
             hw = image_size(image.file)

@@ -93,7 +93,7 @@ def _read(
     from counterpart.core.formats.coco_keypoints import read_coco_keypoints
     from counterpart.core.formats.source import Source
 
-    dataset = read_coco_keypoints(path, Source(), ctx, ImportReport("coco-keypoints", path))
+    dataset = read_coco_keypoints(path, Source(path=path), ctx, ImportReport("coco-keypoints", path))
     used = {points.skeleton for image in dataset.images for points in image.keypoints if points.present.any()}
     choices = [one for one in dataset.skeletons if one.id in used and category in {None, one.name}]
     if len(choices) != 1:
