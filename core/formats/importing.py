@@ -140,6 +140,12 @@ def _identity(image: AnnotatedImage) -> int | str | Path:
     return image.id or image.file or image.name
 
 
+def _brings(image: AnnotatedImage) -> bool:
+    """Whether there is anything to take over: an image alone, a box, an empty mask is nothing."""
+    labelled = image.labels is not None and bool(image.labels.areas)
+    return labelled or any(points.present.any() for points in image.keypoints)
+
+
 def _given(image: AnnotatedImage) -> str:
     """The name of an image as the file has it."""
     return image.name if image.placed is None else image.placed.given
@@ -218,14 +224,17 @@ class ImportAnnotations(Command):
         Raises:
             FormatError: Everything in the file had to be left out; the first reason is given.
         """
-        if not self.dataset.images and not self.dataset.matches and self.report.skipped:
-            name, reason = self.report.skipped[0]
-            more = len(self.report.skipped) - 1
-            raise FormatError(
-                f"nothing in it could be taken over: {name}: {reason}" + (f" (and {more} more)" if more else ""),
-                path=self.report.path,
-                hint="Name the folder of the images as the root, or open the images first",
-            )
+        if self.dataset.matches or any(_brings(image) for image in self.dataset.images):
+            return
+        if not self.report.skipped:
+            raise FormatError("there is nothing in it to take over", path=self.report.path, hint="Is it the right one?")
+        name, reason = self.report.skipped[0]
+        more = len(self.report.skipped) - 1
+        raise FormatError(
+            f"nothing in it could be taken over: {name}: {reason}" + (f" (and {more} more)" if more else ""),
+            path=self.report.path,
+            hint="Name the folder of the images as the root, or open the images first",
+        )
 
     def release(self) -> None:
         self.dataset = Dataset()
@@ -243,12 +252,14 @@ class ImportAnnotations(Command):
     def _images(self, edit: Edit) -> dict[int | str | Path, int]:
         """Id of each image; those that are not in the project are added."""
         names = {record.name: record.id for record in edit.images.values()}
+        matched = {name for pair in self.dataset.matches for name in (pair.name_a, pair.name_b)}
+        wanted = {_identity(self.names[name]) for name in matched if name in self.names}
         ids: dict[int | str | Path, int] = {}
         new: dict[Path, AnnotatedImage] = {}
         for image in self.dataset.images:
             if image.id:
                 ids[image.id] = image.id
-            elif image.file is not None:
+            elif image.file is not None and (_brings(image) or image.file in wanted):
                 new[image.file] = image
                 if image.picture is not None and not self.rehearsed and not image.file.exists():
                     with output_errors(image.file):

@@ -206,8 +206,19 @@ class Source:
             return number
         lasts = (_parts(reading)[-1], _parts(file.name)[-1])
         named = {number for last in lasts for number in self._in_project.named(last, bare=True)}
-        alike = [number for number in named if isinstance(number, int) and self._is_copy(file, number)]
+        alike = [
+            number
+            for number in named
+            if isinstance(number, int) and self._may_be_copied(reading, number) and self._is_copy(file, number)
+        ]
         return alike[0] if len(alike) == 1 else 0
+
+    def _may_be_copied(self, reading: str, number: int) -> bool:
+        """Whether an image can lie in the named folders once more. Frames of two films may be equal to the last bit."""
+        own = self._files.get(number)
+        if own is not None and any(Path(os.path.realpath(own)).is_relative_to(folder) for folder in self._inside):
+            return False
+        return self._in_project.may_be(_parts(reading), number)
 
     def _is_copy(self, file: Path, number: int) -> bool:
         """Whether a file has the content of an image; where that one is missing, by what is known of it."""
@@ -292,6 +303,12 @@ class _Ends:
         if exact:
             return exact
         return self._by_stem.get(last, []) or ([] if bare else self._by_stem.get(_stem(last), []))
+
+    def may_be(self, parts: Parts, image: int | Path) -> bool:
+        """Whether no folder that tells says that a name is another image's."""
+        told = max(_agreement(parts, path)[0] for path in self._paths[image])
+        whole = min(len(_telling(path)) for path in self._paths[image])
+        return told >= min(len(_telling(parts)), whole)
 
     def longest(self, parts: Parts, *, bare: bool) -> tuple[list[int | Path], int]:
         """The images whose path has the longest end in common with a name, and its length.

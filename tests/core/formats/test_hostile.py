@@ -94,8 +94,8 @@ def test_runs_whose_sum_overflows_to_the_right_size_are_refused(document, tmp_pa
             }
         )
     )
-    report = import_into(document, path, "coco", silent())
-    assert "annotations[0].segmentation.counts: a run of" in report.skipped[0][1]
+    with pytest.raises(FormatError, match=r"taken over: a\.jpg: annotations\[0\]\.segmentation\.counts: a run of"):
+        import_into(document, path, "coco", silent())
 
 
 def packed_npz(path, name, heading, zeros):
