@@ -18,6 +18,7 @@ from counterpart.core.features.cache import FeatureCache, fingerprint
 from counterpart.core.features.feature_set import FeatureSet
 from counterpart.core.features.values import FeatureMap, FeatureSpec
 from counterpart.core.geometry import GridGeometry
+from counterpart.core.images.decoding import open_source
 from counterpart.core.images.reading import ImageRef, read_image, resize_rgb
 from counterpart.core.jobs import JobContext, silent
 
@@ -260,9 +261,9 @@ def _cached(ref: ImageRef, spec: FeatureSpec, cache: FeatureCache | None) -> Fea
 
 def _file_digest(path: Path) -> str | None:
     try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
-    except OSError:
+        with open_source(path, whole=False) as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()  # type: ignore[arg-type]
+    except (ImageError, OSError):
         return None
 
 

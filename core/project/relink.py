@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from counterpart.core.errors import CounterpartError, ImageError
+from counterpart.core.folders import stamp
+from counterpart.core.images.decoding import open_source
 from counterpart.core.images.finding import search_images
 from counterpart.core.images.reading import image_size
 from counterpart.core.jobs import JobContext
@@ -90,10 +92,12 @@ def learn_facts(items: Iterable[tuple[ImageRecord, Path]], ctx: JobContext) -> l
     for number, (record, file) in enumerate(todo):
         ctx.step(number, len(todo), f"Reading {record.name}")
         try:
+            before = stamp(file)
             height, width = image_size(file)
-            facts.append(
-                dataclasses.replace(record, size_bytes=_size(file), sha256=_hash(file, ctx), height=height, width=width)
-            )
+            sha256 = _hash(file, ctx)
+            if before is None or stamp(file) != before:  # size and hash may be of two pictures
+                raise ImageError("the file changed while it was read", path=file, hint="Look again when it is written")
+            facts.append(dataclasses.replace(record, size_bytes=before[0], sha256=sha256, height=height, width=width))
         except CounterpartError as error:
             ctx.fail(error)
     return facts
@@ -115,7 +119,7 @@ def _same_content(sha256: str, files: Sequence[Path], hashes: dict[Path, str], c
 def _hash(file: Path, ctx: JobContext) -> str:
     digest = hashlib.sha256()
     try:
-        with file.open("rb") as handle:
+        with open_source(file, whole=False) as handle:  # a pipe may have taken its place
             while chunk := handle.read(_CHUNK):
                 ctx.check()
                 digest.update(chunk)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from counterpart.core.errors import ImageError
 from counterpart.core.features.cache import FeatureCache, fingerprint
 from counterpart.core.features.values import FeatureMap, FeatureSpec
+from counterpart.core.images.decoding import open_source
 from counterpart.core.images.reading import ImageRef, read_image
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.points import Box
@@ -138,9 +139,9 @@ class _Pending:
 def _file_digest(ref: ImageRef, cache: FeatureCache) -> str:
     mark = fingerprint(ref.path)
     try:
-        with ref.path.open("rb") as handle:
-            digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    except OSError:
+        with open_source(ref.path, whole=False) as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()  # type: ignore[arg-type]
+    except (ImageError, OSError):
         return read_image(ref.path).sha256  # which says what is wrong
     cache.remember_digest(mark, digest)
     return digest

@@ -1,6 +1,7 @@
 """From image files to features: what fails fails alone, what is cached is not computed, nothing depends on batching."""
 
 import dataclasses
+import os
 
 import numpy as np
 import pytest
@@ -127,6 +128,26 @@ def test_images_that_cannot_be_used_are_named_and_the_others_are_done(encoder, p
     assert sorted(found) == [1, 3]
     assert {failure.path for failure in ctx.failures} == {text, cut, absent}
     assert all(isinstance(failure, ImageError) for failure in ctx.failures)
+
+
+def test_an_image_that_is_another_picture_now_is_left_out_by_name_cached_or_not(encoder, pictures, tmp_path):
+    known = [dataclasses.replace(ref, hw=read_image(ref.path).hw) for ref in pictures[:2]]
+    known[0] = dataclasses.replace(known[0], hw=(7, 9))
+    cache, spec = FeatureCache(tmp_path / "cache"), encoder.spec([TOKEN], 8, 48)
+    for _ in range(2):
+        ctx = JobContext()
+        assert list(dict(extract(known, spec, encoder, ctx, cache))) == [1]
+        assert [failure.path for failure in ctx.failures] == [known[0].path]
+        assert "it is another picture now" in ctx.failures[0].what
+        dict(extract(pictures[:1], spec, encoder, JobContext(), cache))  # somebody else's project knows it
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes as POSIX has them")
+def test_a_pipe_in_the_place_of_an_image_is_named_and_not_waited_for(encoder, pictures, tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    ctx, refs = JobContext(), [ImageRef(tmp_path / "pipe.jpg", "pipe.jpg"), pictures[0]]
+    assert list(dict(extract(refs, encoder.spec([TOKEN], 8, 48), encoder, ctx, FeatureCache(None)))) == [1]
+    assert [failure.path for failure in ctx.failures] == [tmp_path / "pipe.jpg"]
 
 
 def test_extreme_shapes_get_features(encoder, tmp_path):

@@ -1,6 +1,7 @@
 """Images that moved are found by what is in them."""
 
 import dataclasses
+import os
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from counterpart.core.errors import JobCancelledError
 from counterpart.core.images.finding import find_images
 from counterpart.core.images.reading import read_image
 from counterpart.core.jobs import CancelToken, JobContext, silent
+from counterpart.core.project import relink
 from counterpart.core.project.commands import RelinkImages
 from counterpart.core.project.document import Document
 from counterpart.core.project.model import ImageRecord
@@ -97,3 +99,23 @@ def test_a_name_is_the_same_name_in_other_letters(tmp_path, noted, lies_as):
     record = ImageRecord(1, noted, f"photos/{noted}")
     Image.new("RGB", (4, 3)).save(tmp_path / lies_as)
     assert find_moved([record], tmp_path, silent()).guesses == {1: tmp_path / lies_as}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes as POSIX has them")
+def test_a_pipe_in_the_place_of_an_image_is_named_and_not_waited_for(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "a.png")
+    ctx = silent()
+    monkeypatch.setattr(relink, "image_size", lambda _file: (1, 1))  # as if it came right after the header was read
+    assert learn_facts([(ImageRecord(1, "a.png"), tmp_path / "a.png")], ctx) == []
+    assert [error.what for error in ctx.failures] == ["this is a pipe, not an image"]
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_not_noted_as_half_of_each(photos, monkeypatch):
+    def replaced(file):
+        (photos / "b.png").replace(file)
+        return 20, 30
+
+    monkeypatch.setattr(relink, "image_size", replaced)
+    ctx = silent()
+    assert learn_facts([(ImageRecord(1, "a.png"), photos / "a.png")], ctx) == []
+    assert [error.what for error in ctx.failures] == ["the file changed while it was read"]
