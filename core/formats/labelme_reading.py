@@ -390,7 +390,10 @@ def _pasted(shape: _Shape, hw: tuple[int, int]) -> tuple[NDArray[np.bool_], int,
         data = base64.b64decode(node["mask"].text(), validate=False)
     except (binascii.Error, ValueError):
         raise node["mask"].error("the mask is damaged") from None
-    picture = read_label_picture(data, node.path) > 0
+    try:
+        picture = read_label_picture(data, node.path) > 0
+    except FormatError as error:
+        raise node["mask"].error(error.what) from None
     left, top = (round(float(value)) for value in shape.xy.min(axis=0))
     if top < 0 or left < 0 or top + picture.shape[0] > hw[0] or left + picture.shape[1] > hw[1]:
         raise node.error("the mask reaches outside the image")

@@ -128,6 +128,31 @@ class Source:
         given, turn, note, problem = fit(given, hw, turn, extent)
         return Placed(name, called, number, file, hw, given, turn, sure, problem, note)
 
+    def sequences(self, folders: Sequence[Path], title: str) -> Iterator[list[str]]:
+        """The images that may be the frames of a film, in their natural order: names for `place`.
+
+        The project's first, those in a folder that is called like the film before all of them; then the files of the
+        folders that a person named or that are given.
+
+        Args:
+            folders: Where the format keeps its images.
+            title: The film's name without suffix; may be empty.
+        """
+        from natsort import natsorted  # slow to import, and only films ask
+
+        names = [record.name for record in self._records.values()]
+        inner: dict[str, list[str]] = {}
+        for name in names:
+            inner.setdefault(name.rpartition("/")[0], []).append(name)
+        titled = [inside for folder, inside in inner.items() if title and folder.rpartition("/")[2] == title]
+        yield from (natsorted(inside) for inside in (*titled, names, *inner.values()) if inside)
+        places = [folder for folder in (self.root, *folders, *self._named) if folder is not None]
+        for folder in dict.fromkeys((*(place / title for place in places if title), *places)):
+            files = [file for found in self._listing(folder).values() for file in found]
+            usable = [file for file in files if os.path.realpath(file) not in self._labels and self._may_be_read(file)]
+            if usable:
+                yield natsorted(str(file.absolute()) for file in usable)
+
     def pass_over(self, files: Iterable[Path]) -> None:
         """Say which files are pictures of labels: they are no photographs, whatever they are called."""
         self._labels.update(os.path.realpath(file) for file in files)
@@ -343,7 +368,8 @@ def _readings(name: str) -> Iterator[tuple[str, bool]]:
     if not name.strip("/\\. ") or "\0" in name:
         return
     path = name.replace("\\", "/")
-    foreign = path.startswith("/") or bool(_DRIVE.match(path))
+    # With Windows' separators it was written where other folders were named.
+    foreign = "\\" in name or path.startswith("/") or bool(_DRIVE.match(path))
     seen = {name: foreign, path: foreign}
     if "://" in path or "?" in path:
         split = urlsplit(path)

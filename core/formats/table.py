@@ -8,7 +8,8 @@ from counterpart.core.errors import UsageError
 from counterpart.core.formats.base import Format
 from counterpart.core.formats.coco import read_coco, write_coco
 from counterpart.core.formats.coco_keypoints import read_coco_keypoints, write_coco_keypoints
-from counterpart.core.formats.cvat import read_cvat, write_cvat
+from counterpart.core.formats.cvat import write_cvat
+from counterpart.core.formats.cvat_reading import read_cvat
 from counterpart.core.formats.davis import read_davis, write_davis
 from counterpart.core.formats.deeplabcut import read_deeplabcut, write_deeplabcut
 from counterpart.core.formats.indexed_png import read_indexed_png, write_indexed_png
@@ -81,12 +82,12 @@ FORMATS: Final[dict[str, Format]] = {
         ),
         Format(
             "cvat",
-            "CVAT for images 1.1",
+            "CVAT 1.1",
             ".xml",
             ("masks", "keypoints"),
             write_cvat,
             read_cvat,
-            "Masks or polygons, and skeletons; boxes of instances and scores are lost.",
+            "Masks or polygons, and skeletons; boxes of instances and scores are lost. Films are read, too.",
         ),
         Format(
             "npz",

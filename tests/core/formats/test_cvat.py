@@ -62,19 +62,15 @@ def test_a_mask_is_read_row_by_row_in_its_box(tmp_path):
 @pytest.mark.parametrize(("left", "top", "inside"), [(27, 18, True), (28, 18, False), (27, 19, False)])
 def test_a_mask_lies_within_the_image(tmp_path, left, top, inside):
     image, _, report = read(tmp_path, mask("0, 6", left, top))
-    assert (image is not None) == inside
-    assert (
-        [reason for _, reason in report.skipped] == []
-        if inside
-        else ["image a.jpg, mask: it reaches outside the image"]
-    )
+    assert (image.labels is not None) == inside
+    assert report.lost == ([] if inside else [("a.jpg", "image a.jpg, mask: it reaches outside the image")])
 
 
 @pytest.mark.parametrize("runs", ["0, 5", "0, 7", "a", "-1, 7", "0, 99999999999999999999"])
 def test_runs_that_do_not_fill_the_box_are_named(tmp_path, runs):
-    image, _, report = read(tmp_path, mask(runs))
-    assert image is None
-    assert report.skipped[0][1].startswith("image a.jpg, mask, rle: ")
+    image, _, report = read(tmp_path, mask(runs) + box("body", 3, 2, 9, 6))
+    assert list(image.labels.areas.values()) == [24]  # one bad shape costs no other
+    assert report.lost[0][1].startswith("image a.jpg, mask, rle: ")
 
 
 def test_shapes_are_painted_by_their_z_order(tmp_path):
@@ -92,9 +88,9 @@ def test_one_pixel_of_overlap_is_said_and_shapes_of_other_kinds_are_named(tmp_pa
     shapes = box("wing", 0, 0, 10, 10) + box("body", 9, 9, 12, 12) + "<polyline/><cuboid/><polyline/>"
     *_, report = read(tmp_path, shapes)
     assert report.lost == [
+        ("a.xml", "1 shapes of type cuboid"),
+        ("a.xml", "2 shapes of type polyline"),
         ("a.jpg", "1 pixels where shapes overlap: the upper one was taken"),
-        ("a.jpg", "shapes of type cuboid"),
-        ("a.jpg", "shapes of type polyline"),
     ]
 
 
@@ -123,7 +119,7 @@ def test_an_image_needs_a_name_and_a_size(tmp_path, attributes, words):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("<a/>", "expected <annotations>"), ("<annotations><track/></annotations>", "for video")]
+    ("text", "words"), [("<a/>", "expected <annotations>"), ("<annotations><track/></annotations>", "no tracks")]
 )
 def test_other_xml_is_refused(tmp_path, text, words):
     (tmp_path / "a.xml").write_text(text)
@@ -175,11 +171,14 @@ def test_without_their_labels_points_are_named_as_they_come(tmp_path):
     assert dataset.skeletons[0].names == ("b", "a", "c")
 
 
-@pytest.mark.parametrize(("names", "words"), [(("nose", "nose"), "the keypoint 'nose' occurs twice")])
-def test_a_keypoint_occurs_once(tmp_path, names, words):
-    image, _, report = read(tmp_path, skeleton(*((name, "1,1", "") for name in names)), bird())
-    assert image is None
-    assert report.skipped == [("a.jpg", f"image a.jpg, skeleton: {words}")]
+def test_a_keypoint_that_occurs_twice_or_has_no_place_is_named_and_costs_no_other(tmp_path):
+    points = (("nose", "1,1", ""), ("nose", "2,2", ""), ("ear", "3", ""), ("tail", "4,4", ""))
+    image, _, report = read(tmp_path, skeleton(*points), bird())
+    np.testing.assert_allclose(image.keypoints[0].xy, [[0.5, 0.5], [np.nan, np.nan], [3.5, 3.5]])
+    assert [what.split(": ", 1)[1] for _, what in report.lost] == [
+        "the keypoint 'nose' occurs twice",
+        "expected 2 numbers, found 1",
+    ]
 
 
 # Writing
@@ -234,3 +233,80 @@ def test_skeletons_are_written_with_what_is_hidden_and_what_is_not_there(tmp_pat
     assert [c.get("data-element-id") for c in drawing.iter("circle")] == ["1", "2", "3"]
     assert (line.get("x1"), line.get("y1")) == ("50.0", "10.0")
     assert (float(line.get("x2")), float(line.get("y2"))) == circles["tail"]
+
+
+# Turned shapes, ellipses, loose points, subsets
+
+
+@pytest.mark.parametrize(
+    ("turn", "rows", "columns"), [(0, (4, 6), (4, 12)), (90, (1, 9), (7, 9)), (180, (4, 6), (4, 12))]
+)
+def test_a_box_is_turned_clockwise_about_its_centre(tmp_path, turn, rows, columns):
+    image, *_ = read(tmp_path, box("wing", 4, 4, 12, 6, f'rotation="{turn}.00"'))
+    np.testing.assert_array_equal(image.labels.unpack(), block(rows[0], columns[0], rows[1], columns[1]))
+
+
+def test_a_box_that_is_turned_a_little_rises_to_the_left(tmp_path):
+    labels = read(tmp_path, box("wing", 4, 8, 24, 12, 'rotation="20"'))[0].labels.unpack()
+    assert np.nonzero(labels[:, 6])[0].mean() < 9  # the image's y points down: clockwise lowers the right end
+    assert np.nonzero(labels[:, 21])[0].mean() > 11
+
+
+@pytest.mark.parametrize("turn", [0, 30, 90])
+def test_an_ellipse_is_the_pixels_whose_centres_lie_in_it(tmp_path, turn):
+    image, *_ = read(tmp_path, f'<ellipse label="wing" cx="14" cy="9" rx="8" ry="3" rotation="{turn}"/>')
+    angle = np.deg2rad(turn)
+    along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    offsets = np.stack(np.meshgrid(np.arange(30) + 0.5 - 14, np.arange(20) + 0.5 - 9), axis=-1)
+    expected = (offsets @ along / 8) ** 2 + (offsets @ across / 3) ** 2 <= 1
+    np.testing.assert_array_equal(image.labels.unpack(), expected)
+
+
+def test_loose_points_are_instances_by_their_labels_and_groups(tmp_path):
+    def point(name, xy, more=""):
+        return f'<points label="{name}" points="{xy}" {more}/>'
+
+    shapes = point("tail", "9,5") + point("head", "5,5", 'occluded="1"') + point("head", "1,1", 'group_id="3"')
+    shapes += point("tail", "2,2", 'group_id="3"') + point("head", "7,7") + point("face", "1,1;2,2;3,3")
+    image, dataset, _ = read(tmp_path, shapes + box("wing", 0, 0, 2, 2), label("head", "points") + label("tail", "any"))
+    named = {one.id: (one.name, one.names) for one in dataset.skeletons}
+    found = [(named[one.skeleton][0], np.nan_to_num(one.xy[:, 0], nan=-9).tolist()) for one in image.keypoints]
+    assert sorted(named.values()) == [("face", ("1", "2", "3")), ("object", ("head", "tail"))]
+    assert sorted(found) == [
+        ("face", [0.5, 1.5, 2.5]),
+        ("object", [0.5, 1.5]),
+        ("object", [4.5, 8.5]),
+        ("object", [6.5, -9]),
+    ]
+    assert [part.name for part in dataset.parts] == ["wing"]
+
+
+def test_what_the_project_has_no_place_for_is_said_once(tmp_path):
+    inside = '<attribute name="a">1</attribute>'
+    shapes = (
+        box("wing", 0, 0, 2, 2)[:-2] + f">{inside}{inside}</box>" + f'<tag label="x">{inside}</tag><tag label="y"/>'
+    )
+    *_, report = read(tmp_path, shapes)
+    assert report.lost == [("a.xml", "3 attributes of shapes"), ("a.xml", "2 tags of images")]
+
+
+def subsets(tmp_path, names, files):
+    """What a file with one image in each of two subsets reads as, in a project of some images."""
+    images = "".join(
+        f'<image name="b.jpg" subset="{name}" width="30" height="20">{box("wing", at, 0, 2, 2)}</image>'
+        for at, name in enumerate(names)
+    )
+    (tmp_path / "a.xml").write_text(f"<annotations>{images}</annotations>")
+    source = format_tools.source_of(dict.fromkeys(files, HW))
+    dataset, _ = format_tools.read("cvat", tmp_path / "a.xml", source)
+    return [(image.name if image.id else None, image.placed.sure) for image in dataset.images]
+
+
+def test_equal_names_in_two_subsets_are_two_images(tmp_path):
+    assert subsets(tmp_path, ("Train", "mine"), ("Train/b.jpg", "mine/b.jpg")) == [
+        ("Train/b.jpg", True),
+        ("mine/b.jpg", True),
+    ]
+    assert subsets(tmp_path, ("Train", "mine"), ("b.jpg",)) == [("b.jpg", False), ("b.jpg", False)]
+    assert subsets(tmp_path, ("Train", "Test"), ("b.jpg",)) == [("b.jpg", False), ("b.jpg", False)]
+    assert subsets(tmp_path, ("mine",), ("b.jpg",)) == [("b.jpg", True)]

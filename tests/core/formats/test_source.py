@@ -41,6 +41,8 @@ def project_of(*files: Path, below: Path, **more) -> Source:
         ("b.jpg", "sub/b.jpg"),  # alone
         ("x/sub/b.jpg", "sub/b.jpg"),
         ("x/b.jpg", None),  # another folder's
+        ("x\\b.jpg", "sub/b.jpg"),  # of another machine
+        ("x\\c.jpg", None),  # two
         ("images/train/b.jpg", "sub/b.jpg"),  # folders that say nothing of which image it is
         ("a.jpg", "a.jpg"),
         ("f/a.jpg", "f/a.jpg"),
@@ -218,3 +220,17 @@ def test_a_size_as_stored_beside_upright_places_is_recognised(tmp_path):
     placed = Source(path=tmp_path).place("a.jpg", declared=(20, 40), extent=(18, 38))
     assert (placed.hw, placed.turn, placed.problem) == ((40, 20), 1, "")
     np.testing.assert_array_equal(placed.points([[18, 38]]), [[18, 38]])
+
+
+def test_the_frames_of_a_film_are_the_images_in_their_natural_order(tmp_path):
+    names = ("b/10.png", "b/9.png", "film/2.png", "film/10.png")
+    source = format_tools.source_of(dict.fromkeys(names, (4, 4)), path=tmp_path)
+    sequences = list(source.sequences((), "film"))
+    assert sequences[0] == ["film/2.png", "film/10.png"]
+    assert sequences[1] == ["b/9.png", "b/10.png", "film/2.png", "film/10.png"]
+    assert list(format_tools.source_of({}, path=tmp_path).sequences((), "")) == []
+    files = [photo(tmp_path / "images" / name) for name in ("10.png", "9.png")]
+    source = format_tools.source_of({}, path=tmp_path)
+    assert list(source.sequences((tmp_path / "images",), "")) == [[str(file) for file in reversed(files)]]
+    source.pass_over(files)
+    assert list(source.sequences((tmp_path / "images",), "")) == []
