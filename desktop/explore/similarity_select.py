@@ -22,6 +22,7 @@ class SelectOptions(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.threshold = NumberField(0, 100, 1, 0, " %")
+        self.threshold.setAccessibleName("How alike")
         self.threshold.setFixedWidth(200)
         self.threshold.set_value(60)
         self.preview = QCheckBox("Preview")

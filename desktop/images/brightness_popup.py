@@ -41,7 +41,7 @@ class BrightnessPopup(QFrame):
         ):
             label = muted(name)
             label.setBuddy(field)
-            field.box.setAccessibleName(name)
+            field.setAccessibleName(name)
             field.setMinimumWidth(260)
             grid.addWidget(label, row, 0)
             grid.addWidget(field, row, 1)

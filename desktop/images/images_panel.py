@@ -82,6 +82,7 @@ class ImagesPanel(QWidget):
         self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search names")
+        self.search.setAccessibleName("Search names")
         self.search.setClearButtonEnabled(True)
         self._glass = self.search.addAction(icon("search", colours().muted), QLineEdit.ActionPosition.LeadingPosition)
         self.state = QComboBox()

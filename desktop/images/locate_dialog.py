@@ -76,6 +76,7 @@ class LocateDialog(JobDialog):
         self.find_button.setEnabled(False)
         self.how_far = muted(small=True)
         self.guesses = QCheckBox()
+        self.guesses.setAccessibleName("Take also those found by name")
         self.guesses.hide()
         self.report = QTextBrowser()
         self.report.setAccessibleName("What was found")

@@ -75,6 +75,7 @@ class MatchesPanel(QWidget):
         self.model = MatchesModel(self)
         self.table = self._make_table()
         self.count = NumberField(1, 100, 1)
+        self.count.setAccessibleName("Number of matches")
         self.count.set_value(10)
         self.colour_by = Segments(
             ("Position", "Confidence"),

@@ -40,8 +40,10 @@ class ToolOptions(QWidget):
         self._tool, self._words, self._note = "", "", ""
         self.size_label = muted("Size")
         self.size_field = NumberField(1, 2 * MAX_RADIUS, 1, 0, " px")
+        self.size_field.setAccessibleName("Size of the brush")
         self.tolerance_label = muted("Tolerance")
         self.tolerance_field = NumberField(0, 100, 1, 0, " %")
+        self.tolerance_field.setAccessibleName("Tolerance")
         self.mode = Segments(
             ("Add", "Subtract", "Intersect"),
             (

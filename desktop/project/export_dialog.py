@@ -94,6 +94,7 @@ class ExportDialog(JobDialog):
         self.predictions = QComboBox()
         self.about_predictions = muted(wrap=True, small=True)
         self.target = QLineEdit()
+        self.target.setAccessibleName("Write to")
         self.browse = QPushButton("Browse…")
         self.polygons = QCheckBox("Outlines instead of exact masks")
         self.copies = QCheckBox("Copy the images too")

@@ -47,6 +47,7 @@ class ShortcutsDialog(QDialog):
         self._sections: list[tuple[QTreeWidgetItem, list[QTreeWidgetItem]]] = []
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search: what it does, or its keys")
+        self.search.setAccessibleName("Search shortcuts")
         self.search.setClearButtonEnabled(True)
         self.search.addAction(icon("search", colours().muted), QLineEdit.ActionPosition.LeadingPosition)
         self.tree = QTreeWidget()

@@ -73,6 +73,7 @@ class VideoDialog(JobDialog):
         self.first_time, self.last_time = muted(small=True), muted(small=True)
         self.exact = QCheckBox("Exact copies (PNG, several times larger)")
         self.target = QLineEdit(str(_free_folder(video)))
+        self.target.setAccessibleName("Write to")
         self.browse = QPushButton("Browse…")
         self.summary = muted(wrap=True, small=True)
         self._layout()

@@ -143,6 +143,12 @@ class _Optional(QWidget):
         self.check.toggled.connect(self._toggled)
         number.changed.connect(self.changed)
 
+    def setAccessibleName(self, name: str) -> None:
+        """Name what it is made of."""
+        super().setAccessibleName(name)
+        self.check.setAccessibleName(f"{name}: {self.check.text()}")
+        self._number.setAccessibleName(name)
+
     @property
     def value(self) -> float | None:
         """The number, None while it is left out."""

@@ -57,6 +57,12 @@ class NumberField(QWidget):
         self.slider.valueChanged.connect(self._slid)
         self.box.valueChanged.connect(self._typed)
 
+    def setAccessibleName(self, name: str) -> None:
+        """Name the slider and the box, which are what has the keyboard."""
+        super().setAccessibleName(name)
+        self.slider.setAccessibleName(name)
+        self.box.setAccessibleName(name)
+
     @property
     def value(self) -> float:
         """The number."""
