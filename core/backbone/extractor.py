@@ -73,7 +73,7 @@ def extract(
         try:
             found = _cached(ref, spec, cache)
             if found is None:
-                waiting.append(pixels.read(index, ref, cache))
+                waiting.append(pixels.read(index, ref, cache, ctx))
         except ImageError as error:
             ctx.fail(error)
             done += 1
@@ -210,8 +210,8 @@ class _Pixels:
         self._spec = spec
         self._patch = model_info(spec.model).patch
 
-    def read(self, index: int, ref: ImageRef, cache: FeatureCache | None) -> _Waiting:
-        """Decode and resize an image file.
+    def read(self, index: int, ref: ImageRef, cache: FeatureCache | None, ctx: JobContext) -> _Waiting:
+        """Decode and resize an image file; what of it is left out is warned about.
 
         Raises:
             ImageError: It cannot be read, or not fed at the size asked for.
@@ -219,6 +219,8 @@ class _Pixels:
         mark = fingerprint(ref.path)
         image = read_image(ref.path)
         ref.check_size(image.hw)
+        if image.note:
+            ctx.warn(f"{ref.name}: {image.note}")
         if cache is not None:
             cache.remember_digest(mark, image.sha256)
         try:

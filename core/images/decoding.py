@@ -20,7 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from counterpart.core.errors import CounterpartError, ImageError
 from counterpart.core.folders import special
-from counterpart.core.images.kinds import PILLOW_FORMATS, drawing, is_heif
+from counterpart.core.images.kinds import PILLOW_FORMATS, USUAL_FORMATS, drawing, is_heif
 from counterpart.core.images.orientation import SIDEWAYS, known_orientation
 
 MAX_BYTES = 1_200_000_000
@@ -143,9 +143,7 @@ def opened(source: BinaryIO, path: Path) -> Iterator[Image.Image]:
         start = _start(source)
         if kind := drawing(start):
             raise ImageError(f"this is {kind}, not a photograph", path=path, hint="Save it as JPEG, PNG or TIFF")
-        heif = is_heif(start) and _learn_heif()
-        formats = (*PILLOW_FORMATS, "HEIF") if heif else PILLOW_FORMATS
-        with Image.open(source, formats=formats) as image:  # noqa: TID251 (the one place)
+        with _identified(source, heif=is_heif(start) and _learn_heif()) as image:
             check_size(image.height, image.width, _pixel_bytes(image), path)
             yield image
 
@@ -178,6 +176,20 @@ def declared_orientation(image: Image.Image, source: BinaryIO) -> int:
     early = image.format == "PNG" and not _says_more_later(source)
     exif = Image.Image.getexif(image) if early else image.getexif()
     return known_orientation(exif.get(ORIENTATION))
+
+
+def _identified(source: BinaryIO, *, heif: bool) -> Image.Image:
+    try:
+        return Image.open(source, formats=("HEIF",) if heif else USUAL_FORMATS)  # noqa: TID251 (the one place)
+    except UnidentifiedImageError:
+        return Image.open(source, formats=_other_formats())  # noqa: TID251
+
+
+@functools.cache
+def _other_formats() -> tuple[str, ...]:
+    """Those of the list that this Pillow has: it drops some with time, and fails at names that it does not know."""
+    Image.init()
+    return tuple(name for name in PILLOW_FORMATS if name in Image.OPEN)
 
 
 def _start(source: BinaryIO) -> bytes:

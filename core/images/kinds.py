@@ -11,28 +11,13 @@ IMAGE_SUFFIXES = frozenset(
 )
 """Names by which a file in a folder is taken for a photograph; one that is given by itself is known by its contents."""
 
-PILLOW_FORMATS = (
-    *(
-        "BMP",
-        "DIB",
-        "GIF",
-        "JPEG",
-        "PPM",
-        "PNG",
-        "AVIF",
-        "BLP",
-        "CUR",
-        "PCX",
-        "DCX",
-        "DDS",
-        "FITS",
-        "FLI",
-        "FTEX",
-        "GBR",
-    ),
-    *("ICNS", "ICO", "JPEG2000", "MCIDAS", "TIFF", "MSP", "PIXAR", "PSD", "QOI", "SGI", "SUN", "WEBP", "XBM", "XPM"),
-    *("XVTHUMB", "IM", "IMT", "PCD", "SPIDER", "TGA"),  # these have no mark at the start of the file: asked last
+USUAL_FORMATS = ("BMP", "GIF", "JPEG", "PPM", "PNG")
+"""What Pillow knows without loading its other readers."""
+_OTHER_FORMATS = (
+    "DIB AVIF BLP CUR PCX DCX DDS FITS FLI FTEX GBR ICNS ICO JPEG2000 MCIDAS TIFF MSP PIXAR PSD QOI SGI SUN WEBP XBM"
+    " XPM XVTHUMB IM IMT PCD SPIDER TGA"  # the last have no mark at the start of the file
 )
+PILLOW_FORMATS = (*USUAL_FORMATS, *_OTHER_FORMATS.split())
 """What Pillow may open. Not EPS (runs Ghostscript), WMF (drawn by Windows), IPTC (opens what it holds by any format),
 nor BUFR, GRIB, HDF5 and MPEG, which it names and cannot decode."""
 

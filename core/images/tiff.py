@@ -28,6 +28,8 @@ _INK_SET = 332
 _WHITE_IS_ZERO, _PALETTE, _SEPARATED, _LAB = 0, 3, 5, frozenset({8, 9, 10})
 _ALPHA = {1: True, 2: False}
 """Extra samples that are opacity, and whether the colours are multiplied by it."""
+_USUAL = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000})
+"""None, fax, LZW, JPEG, Deflate, PackBits, LZMA, ZSTD."""
 _HEAD = 1 << 16
 
 
@@ -38,7 +40,8 @@ class TiffHeader:
     Attributes:
         hw: Height and width, upright.
         orientation: As Exif numbers them.
-        plain: Whether its samples are unsigned and of at most 8 bits, in at most four bands: Pillow reads it as well.
+        plain: Whether Pillow reads it as well: unsigned samples of at most 8 bits in at most four bands, and a usual
+            compression. Of others its libtiff complains on stderr.
     """
 
     hw: tuple[int, int]
@@ -57,9 +60,10 @@ def read_tiff_header(source: BinaryIO, path: Path) -> TiffHeader:
         _check(page, path)
         orientation = known_orientation(page.tags.valueof(ORIENTATION))
         height, width = page.imagelength, page.imagewidth
-        plain = page.dtype is not None and page.dtype.kind in "ub" and page.dtype.itemsize == 1
+        bytes_each = page.dtype is not None and page.dtype.kind in "ub" and page.dtype.itemsize == 1
+        plain = bytes_each and page.samplesperpixel <= 4 and int(page.compression) in _USUAL
         hw = (width, height) if orientation in SIDEWAYS else (height, width)
-        return TiffHeader(hw, orientation, plain and page.samplesperpixel <= 4)
+        return TiffHeader(hw, orientation, plain)
 
 
 def decode_tiff(source: BinaryIO, path: Path) -> Deep:

@@ -97,10 +97,17 @@ class Canvas(Stage):
                 paint_crosshair(painter, self.panes[index], self._at, self.font())
         if self._tool is not None:
             self._tool.paint(painter)
-        look = self.panes[0].look
-        if not look.neutral and any(pane.photo is not None for pane in self.shown()):
+        if notice := self.notice:
             painter.setFont(small_font(self.font()))
-            paint_chip(painter, f"For viewing only: {look.text()}", 8, self.height() - 8, above=True)
+            paint_chip(painter, notice, 8, self.height() - 8, above=True)
+
+    @property
+    def notice(self) -> str:
+        """What the canvas says of how the photographs are shown; empty where they are shown as they are."""
+        photos = [pane.photo for pane in self.shown() if pane.photo is not None]
+        look = self.panes[0].look
+        brightened = [f"For viewing only: {look.text()}"] if photos and not look.neutral else []
+        return " · ".join(dict.fromkeys([*brightened, *(photo.note for photo in photos if photo.note)]))
 
     def set_photo(
         self, pane: int, photo: Photo | None, key: object, *, message: str = "", keep_view: bool = False

@@ -28,6 +28,7 @@ class Photo:
         sha256: Hash of the file's bytes.
         samples: What has more than 8 bits, for viewing alone.
         deep_levels: Its codes at the sizes of `levels`.
+        note: What of the file is not shown; empty where all of it is.
     """
 
     rgb: NDArray[np.uint8]
@@ -35,6 +36,7 @@ class Photo:
     sha256: str = ""
     samples: Samples | None = None
     deep_levels: tuple[NDArray[np.uint16], ...] = ()
+    note: str = ""
 
     @property
     def hw(self) -> tuple[int, int]:
@@ -108,7 +110,7 @@ class Photo:
         return image
 
 
-def build_photo(rgb: NDArray[np.uint8], sha256: str = "", samples: Samples | None = None) -> Photo:
+def build_photo(rgb: NDArray[np.uint8], sha256: str = "", samples: Samples | None = None, note: str = "") -> Photo:
     """Make the halved copies; meant for a worker thread."""
     levels = [rgb_to_qimage(rgb)]
     deep = [samples.codes] if samples is not None else []
@@ -119,4 +121,4 @@ def build_photo(rgb: NDArray[np.uint8], sha256: str = "", samples: Samples | Non
         levels.append(rgb_to_qimage(small))
         if deep:
             deep.append(np.asarray(cv2.resize(deep[-1], size, interpolation=cv2.INTER_AREA), np.uint16))
-    return Photo(rgb, tuple(levels), sha256, samples, tuple(deep))
+    return Photo(rgb, tuple(levels), sha256, samples, tuple(deep), note)

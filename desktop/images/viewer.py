@@ -173,7 +173,7 @@ class Viewer(QObject):
         def load() -> _Read:
             mark = stamp(path)  # before it is read: what is put in its place meanwhile has another
             data = read_image(path, samples=True)
-            return _Read(build_photo(data.rgb, data.sha256, data.samples), mark)
+            return _Read(build_photo(data.rgb, data.sha256, data.samples, data.note), mark)
 
         if urgent:
             wanted = set(self._images)

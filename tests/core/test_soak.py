@@ -8,7 +8,7 @@ import pytest
 
 from counterpart.core.project.document import Document
 from tests.core.project_tools import everything
-from tests.soak import bits, commands, damage, folders, imports, kill
+from tests.soak import bits, commands, damage, folders, images, imports, kill
 
 
 def test_a_killed_editor_loses_nothing_that_was_shown_as_saved(tmp_path):
@@ -81,3 +81,13 @@ def test_damaged_features_are_never_used_and_damaged_checkpoints_are_refused_or_
     report = bits.run(tmp_path, 25, seed=1)
     assert report["damaged"] == 25
     assert report["cache: computed again"] > 0
+
+
+def test_a_damaged_image_is_an_image_or_one_error(tmp_path):
+    files = images.samples()
+    rng = np.random.default_rng(0)
+    assert len(files) > 60
+    for name, data in files.items():
+        path = tmp_path / name
+        path.write_bytes(images.damaged(data, rng)[1])
+        images.look(path)

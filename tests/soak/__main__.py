@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.soak import bits, commands, damage, folders, imports, kill
+from tests.soak import bits, commands, damage, folders, images, imports, kill
 
 RUNS: dict[str, tuple[Callable[[Path, int, int], dict[str, object]], int]] = {
     "kill": (kill.run, 200),
@@ -19,6 +19,7 @@ RUNS: dict[str, tuple[Callable[[Path, int, int], dict[str, object]], int]] = {
     "imports": (imports.run, 300),
     "bits": (bits.run, 1_000),
     "folders": (folders.run, 300),
+    "images": (images.run, 20_000),
 }
 
 

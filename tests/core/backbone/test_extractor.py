@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from counterpart.core.backbone.extractor import extract, extract_arrays, extract_set
@@ -58,6 +59,14 @@ def test_features_know_their_image_and_where_their_tokens_lie(encoder, pictures)
         assert max(feature_map.geometry.input_hw) == 48
         assert feature_map.attention.shape == (3, *feature_map.grid_hw)
         assert feature_map.descriptors(TOKEN).shape[-1] == 24
+
+
+def test_bands_that_are_left_out_are_warned_about(encoder, tmp_path):
+    bands = np.zeros((60, 80, 5), np.uint8)
+    tifffile.imwrite(tmp_path / "bands.tif", bands, photometric="minisblack", planarconfig="contig")
+    ctx = JobContext()
+    assert len(dict(extract(find_images([tmp_path]), encoder.spec([KEY], 4, 48), encoder, ctx))) == 1
+    assert ctx.warnings == ["bands.tif: the first three of its 5 bands are shown"]
 
 
 def test_the_result_does_not_depend_on_the_batch(encoder, pictures):

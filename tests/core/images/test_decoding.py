@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import io
 import os
 import socket
@@ -23,23 +22,11 @@ from counterpart.core.errors import ImageError, JobCancelledError
 from counterpart.core.images import decoding, reading
 from counterpart.core.images.decoding import MAX_PIXELS
 from counterpart.core.images.decoding import decoding as guarded
-from counterpart.core.images.kinds import IMAGE_SUFFIXES, PILLOW_FORMATS
+from counterpart.core.images.kinds import IMAGE_SUFFIXES, PILLOW_FORMATS, USUAL_FORMATS
 from counterpart.core.images.reading import image_size, read_image, read_thumbnail
+from tests.soak.images import every_exception
 
 READERS = {"whole": read_image, "thumbnail": lambda path: read_thumbnail(path, 8), "size": image_size}
-
-
-def exceptions() -> list[Exception]:
-    """One of every kind of exception that Python has, and of those that decoders bring."""
-    arguments = {
-        UnicodeDecodeError: ("utf-8", b"\xff", 0, 1, "bad"),
-        UnicodeEncodeError: ("utf-8", "x", 0, 1, "bad"),
-        UnicodeTranslateError: ("x", 0, 1, "bad"),
-        ExceptionGroup: ("several", [ValueError("one")]),
-    }
-    kinds = [kind for kind in vars(builtins).values() if isinstance(kind, type) and issubclass(kind, Exception)]
-    kinds += [zlib.error, struct.error, tifffile.TiffFileError, imagecodecs.PngError, Image.DecompressionBombError]
-    return [kind(*arguments.get(kind, ("why\nso",))) for kind in dict.fromkeys(kinds)]
 
 
 def picture(path: Path, **options: object) -> Path:
@@ -50,7 +37,7 @@ def picture(path: Path, **options: object) -> Path:
 
 
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
-@pytest.mark.parametrize("error", exceptions(), ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", every_exception(), ids=lambda error: type(error).__name__)
 def test_what_a_decoder_raises_is_an_error_of_the_one_image(tmp_path, monkeypatch, error, reader):
     def fail(*_args: object, **_named: object) -> None:
         raise error
@@ -102,6 +89,7 @@ def test_formats_that_run_programs_are_never_opened(tmp_path):
     Image.init()
     assert not set(PILLOW_FORMATS) & {"EPS", "WMF", "IPTC"}
     assert set(PILLOW_FORMATS) <= set(Image.OPEN)
+    assert set(USUAL_FORMATS) <= set(PILLOW_FORMATS)
     path = tmp_path / "drawing.jpg"
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n{ } loop\n")
     for read in READERS.values():
@@ -145,6 +133,7 @@ def header_of_png(width: int, height: int, bits: int, kind: int) -> bytes:
         ("grey", (20_000, 20_000), 8, 0, True),
         ("colours", (20_000, 20_000), 8, 2, True),
         ("one row more", (20_001, 20_000), 8, 2, False),
+        ("one row more of bits", (20_001, 20_000), 1, 0, False),
         ("opacity", (15_001, 20_000), 8, 6, False),
         ("deep colours", (10_000, 20_000), 16, 2, True),
         ("more deep colours", (10_001, 20_000), 16, 2, False),

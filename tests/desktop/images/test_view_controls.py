@@ -38,6 +38,15 @@ def deep(qtbot, window, tmp_path):
     return window
 
 
+def test_bands_that_are_not_shown_are_said(qtbot, window, tmp_path):
+    tifffile.imwrite(
+        tmp_path / "bands.tif", np.zeros((8, 9, 5), np.uint8), photometric="minisblack", planarconfig="contig"
+    )
+    window.bench.session.open_folder(tmp_path)
+    qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None)
+    assert window.bench.canvas.notice == "the first three of its 5 bands are shown"
+
+
 # The map --------------------------------------------------------------------------------------------------------------
 
 
