@@ -24,6 +24,7 @@ from typing import IO, Any
 
 from counterpart.core import temporaries
 from counterpart.core.errors import OutputError
+from counterpart.core.wording import is_text
 
 MANIFEST = ".counterpart-export.json"
 """Lists the files that an export wrote into a folder: the next export replaces those, and no others."""
@@ -139,12 +140,16 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_json(path: str | Path, value: object, *, indent: int | None = None) -> None:
-    """Write a value as JSON atomically; NaN is refused, as other programs cannot read it."""
+    """Write a value as JSON atomically; NaN is refused, as other programs cannot read it.
+
+    Text is written as it is. Where it cannot be, as the path of a folder whose name is in an unknown encoding, all that
+    is not ASCII is written as escapes.
+    """
     separators = (",", ":") if indent is None else None
-    write_text(
-        path,
-        json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators) + "\n",
-    )
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+    if not is_text(text):
+        text = json.dumps(value, allow_nan=False, indent=indent, separators=separators)
+    write_text(path, text + "\n")
 
 
 @contextlib.contextmanager

@@ -453,3 +453,10 @@ def test_a_name_as_long_as_the_disk_takes_can_be_written(tmp_path):
     exported(tmp_path / f"{name[:-1]}o", "a")
     with pytest.raises(OutputError, match="too long"):
         write_text(tmp_path / (name + "üü"), "x")
+
+
+def test_json_takes_paths_whose_names_are_in_an_unknown_encoding(tmp_path):
+    write_json(tmp_path / "a.json", {"file": "caf\udce9/ü.jpg"})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"file": "caf\udce9/ü.jpg"}
+    write_json(tmp_path / "b.json", {"file": "ü"})
+    assert "ü" in (tmp_path / "b.json").read_text(encoding="utf-8")
