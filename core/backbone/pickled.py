@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
-MOST_OPCODES = 3_000_000
+MOST_OPCODES = 1_000_000
 """A training checkpoint has some ten thousand; empty containers by the million are a bomb."""
 
 _MOST_DIMENSIONS = 16
