@@ -18,6 +18,11 @@ def printable(text: str) -> str:
     return plain.encode("utf-8", "backslashreplace").decode()
 
 
+def harmless(text: object, most: int = 60) -> str:
+    """The beginning of a text from anybody's file, in letters that do nothing to a terminal or a banner."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(text)[:most])
+
+
 class CounterpartError(Exception):
     """An error with a message meant for the person at the screen.
 

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
-from counterpart.core.errors import ProjectError
+from counterpart.core.errors import ProjectError, harmless
 from counterpart.core.project.changes import Diff
 from counterpart.core.project.model import ImageRecord, ImageState, PartLabel
 from counterpart.core.project.points import Skeleton
-from counterpart.core.project.rows import READ_ERRORS, image_record, natural_key, part_label, skeleton_value
+from counterpart.core.project.rows import READ_ERRORS, image_record, natural_key, part_label, read_json, skeleton_value
 from counterpart.core.project.schema import Key, Row
 from counterpart.core.project.store import Store
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+
+
+_NUMBERED: Final = {
+    "root": "roots",
+    "image": "images",
+    "part": "parts",
+    "skeleton": "skeletons",
+    "instance": "keypoints",
+    "provenance": "provenance",
+}
+"""Tables by the kind of their identifiers. One that is in use is never given again, whatever the counters say."""
 
 
 class Content:
@@ -75,8 +86,11 @@ class Content:
                 try:
                     take(key, row)
                 except (*READ_ERRORS, OSError) as error:  # a folder's name may be no name at all
-                    self.problems.append(f"{table} {key[0]} cannot be read ({error})")
+                    self.problems.append(f"{table} {harmless(key[0])} cannot be read ({harmless(error, 200)})")
                     store.give_up_writing("the file is damaged")
+        for kind, table in _NUMBERED.items():
+            with contextlib.suppress(ProjectError):  # what was read shows the damage; nothing is added to it
+                self.counters[kind] = max(self.counters.get(kind, 0), store.last_id(table))
         self.problems += store.problems
 
     def take(self, diff: Diff) -> None:
@@ -104,13 +118,15 @@ class Content:
         _set(self.skeletons, cast("int", key[0]), None if row is None else skeleton_value(key, row))
 
     def _take_setting(self, key: Key, row: Row | None) -> None:
-        _set(self.settings, str(key[0]), None if row is None else json.loads(str(row[0])))
+        _set(self.settings, str(key[0]), None if row is None else read_json(row[0]))
 
     def _take_counter(self, key: Key, row: Row | None) -> None:
         if row is not None:
             self.counters[str(key[0])] = int(cast("int", row[0]))
 
     def _take_root(self, key: Key, row: Row | None) -> None:
+        if row is not None and "\0" in str(row[0]) + str(row[1]):
+            raise ValueError("no folder can have its name")
         _set(self.roots, cast("int", key[0]), None if row is None else self._folder_of(str(row[0]), Path(str(row[1]))))
 
     def _folder_of(self, relative: str, absolute: Path) -> Path:

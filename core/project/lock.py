@@ -13,11 +13,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from counterpart.core.errors import OutputError
+from counterpart.core.errors import OutputError, harmless
 
 _MOST_BYTES: Final = 4096
 """No lock is longer than that."""
-_LONGEST_NAME: Final = 60
 
 if sys.platform == "win32":
     import msvcrt
@@ -116,7 +115,7 @@ class ProjectLock:
             os.close(number)
         if data is None:
             return "another window"
-        return f"{_plain(data['user'])} on {_plain(data['host'])} since {_plain(data['since'])}"
+        return f"{harmless(data['user'])} on {harmless(data['host'])} since {harmless(data['since'])}"
 
     def _open(self) -> int:
         """The lock file, new or as it lies there, open and proven to be one."""
@@ -195,8 +194,3 @@ def _signature(number: int) -> dict[str, object] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) and {"user", "host", "since", "process"} <= set(data) else None
-
-
-def _plain(value: object) -> str:
-    """A short piece of text that does nothing to a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in str(value)[:_LONGEST_NAME])

@@ -15,7 +15,7 @@ from counterpart.core.errors import ProjectError, UsageError
 from counterpart.core.project.aside import refuse_aside
 from counterpart.core.project.edit import Edit
 from counterpart.core.project.model import BACKGROUND, Box4, Labels, PartLabel, PartState, mask_bbox
-from counterpart.core.project.rows import counted_tile, damaged_labels, read_part_states, tile_labels
+from counterpart.core.project.rows import counted_tile, damaged_labels, map_size, read_part_states, tile_labels
 from counterpart.core.project.schema import Key, Row
 from counterpart.core.project.tiles import (
     PackedLabels,
@@ -35,7 +35,7 @@ def label_size(edit: Edit, image: int) -> tuple[int, int] | None:
     """(height, width) of an image's label map, or of the image where it has none; None while neither is known."""
     header = edit.get("label_maps", (image,))
     if header is not None:
-        return cast("tuple[int, int]", header[:2])
+        return map_size(header)
     hw = edit.image(image).hw
     return hw if min(hw) > 0 else None
 

@@ -30,13 +30,23 @@ from counterpart.core.project.tiles import TileDamagedError, decode_counted, unp
 _DIGITS: Final = re.compile("[0-9]+")
 _ARRAYS: Final = struct.Struct("<II")
 _LEFT: Final = "They are left as they are; restore a backup"
-_MOST_PIXELS: Final = 1 << 31
+_MOST_PIXELS: Final = 1 << 29
+"""Above what a photograph that can be opened has."""
+_MOST_IDS: Final = 1 << 53
 
 
 def natural_key(name: str) -> str:
     """Sorts `img2` before `img10`, whatever the case."""
     folded = name.casefold()
     return _DIGITS.sub(lambda found: f"{len(found[0].lstrip('0')):03d}{found[0].lstrip('0')}", folded)
+
+
+def read_json(text: object) -> Any:
+    """What a JSON text of the file says; a ValueError also where it is nested without end."""
+    try:
+        return json.loads(str(text))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 # Images, parts, provenance
@@ -46,7 +56,11 @@ def image_record(key: Key, row: Row) -> ImageRecord:
     """Raises ValueError when the row is not one that was written."""
     record = ImageRecord(key[0], *row)  # type: ignore[arg-type]
     if record.state not in IMAGE_STATES or type(record.name) is not str:
-        raise ValueError(f"image {key[0]} has the state {record.state!r}")
+        raise ValueError(f"image {key[0]} has the state {record.state!r:.40}")
+    if not (0 < record.id < _MOST_IDS and min(record.hw) >= 0 and max(record.hw) <= _MOST_PIXELS):
+        raise ValueError(f"image {record.id} of {record.width} x {record.height} pixels")
+    if "\0" in record.name + record.path:
+        raise ValueError("no file can have its name")
     return record
 
 
@@ -87,7 +101,9 @@ def provenance_row(value: Provenance) -> Row:
 
 def skeleton_value(key: Key, row: Row) -> Skeleton:
     """Raises ValueError, KeyError, TypeError or UsageError when the row is not one that was written."""
-    data: dict[str, Any] = json.loads(str(row[0]))
+    data: dict[str, Any] = read_json(row[0])
+    if not all(isinstance(text, str) for text in [*data["names"], *data["colours"]]):
+        raise TypeError("its names and colours are no texts")
     return Skeleton(
         tuple(data["names"]),
         tuple((int(a), int(b)) for a, b in data["edges"]),
@@ -176,7 +192,7 @@ def keypoint_set(key: Key, row: Row) -> tuple[int, KeypointSet]:
 
 def _box(text: str) -> Box:
     try:
-        x, y, width, height = (float(value) for value in json.loads(text))
+        x, y, width, height = (float(value) for value in read_json(text))
     except (ValueError, TypeError):
         raise ProjectError("the box of an instance is damaged", hint=_LEFT) from None
     return x, y, width, height
@@ -337,5 +353,5 @@ def read_match_sets(reader: Reader, image: int) -> tuple[MatchSet, ...]:
     return tuple(match_set(key, row) for key, row in sorted(rows.items()))
 
 
-READ_ERRORS: Final = (ValueError, KeyError, TypeError, UsageError, ProjectError)
+READ_ERRORS: Final = (ValueError, KeyError, TypeError, OverflowError, UsageError, ProjectError)
 """What the functions that make values of rows raise for a row that nobody can have written."""

@@ -247,6 +247,16 @@ class Store:
                 rows[key] = row
         return rows
 
+    def last_id(self, table: str) -> int:
+        """The largest identifier in a table whose key is one; 0 for none.
+
+        Raises:
+            ProjectError: The file is damaged there.
+        """
+        with self._reading(describe(table, ())):
+            found = self._connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0]
+        return found if isinstance(found, int) else 0
+
     @contextlib.contextmanager
     def _reading(self, what: str) -> Iterator[None]:
         """Turn SQLite's errors into a `ProjectError`; a file that proves damaged is not written to any more.

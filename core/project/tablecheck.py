@@ -11,7 +11,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from counterpart.core.errors import ProjectError
+from counterpart.core.errors import ProjectError, harmless
 from counterpart.core.project import schema
 
 _MOST: Final = 200
@@ -84,9 +84,8 @@ def _check_columns(connection: sqlite3.Connection, table: schema.Table) -> None:
 
 
 def _foreign(what: str, name: str, path: Path | None) -> ProjectError:
-    shown = "".join(letter if letter.isprintable() else "?" for letter in name[:60])
     return ProjectError(
-        f"the file holds what no project has, the {what} {shown!r}",
+        f"the file holds what no project has, the {what} {harmless(name)!r}",
         path=path,
         hint="It was not changed. Restore a backup, or remove what another program has put there",
     )

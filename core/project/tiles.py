@@ -49,9 +49,12 @@ class PackedLabels:
     areas: Mapping[int, int]
 
     def check(self) -> None:
-        """Raise `TileDamagedError` if a blob is not what was once written."""
-        for blob in self.tiles.values():
-            _open(blob)
+        """Raise `TileDamagedError` if a blob is not what was once written, or not for this place."""
+        boxes = dict(tile_boxes(self.hw)) if self.tiles else {}
+        for number, blob in self.tiles.items():
+            top, left, bottom, right = boxes.get(number, (0, 0, 0, 0))
+            if _open(blob)[1] != (bottom - top, right - left):
+                raise TileDamagedError(f"tile {number} does not fit an image of {self.hw}")
 
     def unpack(self) -> Labels:
         """(height, width) uint8 or uint16 labels, a new array."""
@@ -82,7 +85,7 @@ def unpack_into(out: Labels, tiles: Iterable[tuple[int, bytes]]) -> None:
     Raises:
         TileDamagedError: A blob is damaged or does not fit the image.
     """
-    columns = -(-out.shape[1] // TILE)
+    columns = max(-(-out.shape[1] // TILE), 1)
     for number, blob in tiles:
         top, left = (number // columns) * TILE, (number % columns) * TILE
         place = out[top : top + TILE, left : left + TILE]

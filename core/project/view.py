@@ -249,16 +249,31 @@ class ProjectView:
             ProjectError: They are damaged.
         """
         try:
-            return read_keypoints(self._store, image_id)
+            found = read_keypoints(self._store, image_id)
+            for points in found:
+                self._check_skeleton(points)
         except ProjectError as error:
             raise self._about(image_id, error) from None
+        return found
+
+    def _check_skeleton(self, points: KeypointSet) -> None:
+        skeleton = self._content.skeletons.get(points.skeleton)
+        if skeleton is None or len(skeleton) != len(points.xy):
+            what = f"instance {points.instance} has no skeleton that its points fit"
+            raise ProjectError(what, hint="It is left as it is; restore a backup")
 
     def instance(self, instance: int) -> tuple[int, KeypointSet]:
-        """The image of an instance, and its points. Raises KeyError for one that is not in the project."""
+        """The image of an instance, and its points. Raises KeyError for one that is not in the project.
+
+        Raises:
+            ProjectError: They are damaged.
+        """
         row = self._store.get("keypoints", (instance,))
         if row is None:
             raise KeyError(instance)
-        return keypoint_set((instance,), row)
+        image, points = keypoint_set((instance,), row)
+        self._check_skeleton(points)
+        return image, points
 
     def images_with_keypoints(self, skeleton_id: int) -> list[int]:
         """Images that have an instance of a skeleton."""

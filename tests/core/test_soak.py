@@ -8,7 +8,7 @@ import pytest
 
 from counterpart.core.project.document import Document
 from tests.core.project_tools import everything
-from tests.soak import bits, commands, damage, folders, images, imports, kill
+from tests.soak import bits, commands, damage, exports, folders, forged, images, imports, kill
 
 
 def test_a_killed_editor_loses_nothing_that_was_shown_as_saved(tmp_path):
@@ -31,6 +31,16 @@ def test_what_can_be_read_of_a_damaged_project_is_right_and_the_file_is_left_alo
     report = damage.run(tmp_path, 40, seed=7)
     assert report["damaged"] == 40
     assert any("some images" in kind for kind in report)
+
+
+def test_a_killed_export_leaves_the_old_or_the_new_and_nobody_else_s_files_changed(tmp_path):
+    assert exports.run(tmp_path, 4, seed=3)["killed"] == 4
+
+
+def test_a_project_in_which_anybody_put_anything_is_refused_by_name_or_used_and_never_crashes(tmp_path):
+    report = forged.run(tmp_path, 25, seed=4)
+    assert report["forged"] == 25
+    assert {"refused", "usable"} <= set(report)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
