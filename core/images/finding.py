@@ -170,7 +170,7 @@ class _Search:
     def _add(self, root: Path, path: Path, results: Path | None) -> None:
         if results is not None and _below(path, results):
             return
-        if not is_text(_relative(path, root)):
+        if not is_text(str(path)) and not is_text(_relative(path, root)):  # the folder's own name may be any
             self._problem(path, "the name is not text (it is in an unknown encoding)", "Rename it to use it")
             return
         self.found.setdefault(os.path.realpath(path), (root, path))
