@@ -36,6 +36,7 @@ class AnnotatedImage:
         keypoints: Its instances, by the dataset's skeleton ids.
         state: Review state.
         placed: What became of its name, where it was read from a file.
+        individuals: Name of the individual that each instance is, empty for none; left out where there are no names.
         picture: Gives the photograph itself, encoded, where only the file of annotations has it.
     """
 
@@ -48,6 +49,7 @@ class AnnotatedImage:
     state: ImageState = "todo"
     placed: Placed | None = None
     picture: Callable[[], bytes] | None = None
+    individuals: tuple[str, ...] = ()
 
     @classmethod
     def at(
@@ -56,9 +58,20 @@ class AnnotatedImage:
         labels: PackedLabels | None = None,
         keypoints: tuple[KeypointSet, ...] = (),
         picture: Callable[[], bytes] | None = None,
+        individuals: tuple[str, ...] = (),
     ) -> AnnotatedImage:
         """What was read for a photograph; labels and points are in its own upright frame."""
-        return cls(placed.name, placed.hw, placed.image, placed.file, labels, keypoints, placed=placed, picture=picture)
+        return cls(
+            placed.name,
+            placed.hw,
+            placed.image,
+            placed.file,
+            labels,
+            keypoints,
+            placed=placed,
+            picture=picture,
+            individuals=individuals,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +98,10 @@ class Dataset:
     skeletons: tuple[Skeleton, ...] = ()
     images: Sequence[AnnotatedImage] = ()
     matches: Sequence[NamedMatches] = ()
+
+    def individuals(self) -> list[str]:
+        """Names of individuals, in the order in which they first occur."""
+        return list(dict.fromkeys(name for image in self.images for name in image.individuals if name))
 
     def image_names(self) -> list[str]:
         """Names of the images, without making the images where that is not needed."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 import csv
 import importlib
 import io
+import itertools
 import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -28,11 +30,11 @@ from counterpart.core.formats.base import (
     ImportReport,
     with_progress,
 )
-from counterpart.core.formats.fields import Node, read_text
+from counterpart.core.formats.fields import is_given, read_text
 from counterpart.core.formats.instances import chosen_skeleton, instances_of, skeleton_for
 from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
-from counterpart.core.project.points import KeypointSet, Skeleton
+from counterpart.core.project.points import KeypointSet, Origin, Skeleton
 
 SCORER = "Counterpart"
 _HEADS = ("scorer", "individuals", "bodyparts", "coords")
@@ -46,28 +48,30 @@ def write_deeplabcut(dataset: Dataset, out: Path, options: ExportOptions, ctx: J
     """
     report = ExportReport("deeplabcut", out)
     skeleton = chosen_skeleton(dataset, options, "deeplabcut")
-    rows: list[tuple[tuple[str, str, str], list[KeypointSet]]] = []
+    rows: list[tuple[str, list[tuple[str, KeypointSet]]]] = []
     for image in with_progress(dataset.images, ctx, "Writing"):
         instances = instances_of(image, skeleton)
         if not instances:
             report.skipped.append((image.name, "it has no keypoints"))
             continue
-        rows.append((_levels(image.name), instances))
+        called = image.individuals or ("",) * len(image.keypoints)
+        by_points = {id(points): name for points, name in zip(image.keypoints, called, strict=True)}
+        rows.append((image.name, [(by_points[id(points)], points) for points in instances]))
         report.images += 1
         report.annotations += len(instances)
         if any((points.visibility == 1).any() for points in instances):
             report.lost.append((image.name, "which points are occluded"))
         if any(points.box is not None for points in instances):
             report.lost.append((image.name, "boxes of instances"))
-    animals = max((len(instances) for _, instances in rows), default=1)
+    animals, names = _animals([[name for name, _ in instances] for _, instances in rows])
     heads = _heads(skeleton, animals)
-    table = np.full((len(rows), len(skeleton) * animals * 2), np.nan)
-    for line, (_, instances) in enumerate(rows):
-        for animal, points in enumerate(instances):
+    table = np.full((len(rows), len(skeleton) * len(animals) * 2), np.nan)
+    for line, (_, named) in enumerate(rows):
+        for animal, points in _in_columns(named, animals, names):
             start = animal * len(skeleton) * 2
             xy = np.where(points.present[:, None], points.xy, np.nan)
             table[line, start : start + len(skeleton) * 2] = xy.reshape(-1)
-    index = [levels for levels, _ in rows]
+    index = _index([name for name, _ in rows])
     if out.suffix.lower() == ".h5":
         _write_h5(out, heads, index, table)
     else:
@@ -78,20 +82,43 @@ def write_deeplabcut(dataset: Dataset, out: Path, options: ExportOptions, ctx: J
     return report
 
 
-def _levels(name: str) -> tuple[str, str, str]:
-    """An image's place in DeepLabCut's index."""
-    path = PurePosixPath(name)
-    parts = [part for part in path.parts[:-1] if part != "labeled-data"]
-    return "labeled-data", parts[-1] if parts else "images", path.name
+def _index(names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """The images' places in DeepLabCut's index, each another: `a/x/1.png` is the frame 1.png of x, or of a__x."""
+    paths = [[part for part in PurePosixPath(name).parts if part != "labeled-data"] for name in names]
+    short = [(path[-2] if len(path) > 1 else "images", path[-1]) for path in paths]
+    counts = Counter((folder.casefold(), file.casefold()) for folder, file in short)
+    return [
+        ("labeled-data", folder if counts[folder.casefold(), file.casefold()] == 1 else "__".join(path[:-1]), file)
+        for path, (folder, file) in zip(paths, short, strict=True)
+    ]
 
 
-def _heads(skeleton: Skeleton, animals: int) -> dict[str, list[str]]:
-    count = len(skeleton) * animals * 2
+def _animals(rows: Sequence[Sequence[str]]) -> tuple[list[str], int]:
+    """Names of the columns of animals, those that have names first, and how many these are."""
+    names = list(dict.fromkeys(name for row in rows for name in row if name))
+    nameless = max((len(row) - len({name for name in row if name}) for row in rows), default=1)
+    numbers = (f"individual{number}" for number in itertools.count(1))
+    free = (name for name in numbers if name not in names)
+    return [*names, *itertools.islice(free, nameless)] or ["individual1"], len(names)
+
+
+def _in_columns(
+    instances: Sequence[tuple[str, KeypointSet]], animals: Sequence[str], names: int
+) -> Iterator[tuple[int, KeypointSet]]:
+    """Each instance of an image with its column: the first `names` belong to names. A second of a name has none."""
+    named = {name: points for name, points in reversed(instances) if name}
+    without = [points for name, points in instances if named.get(name) is not points]
+    yield from ((animals.index(name), points) for name, points in named.items())
+    yield from enumerate(without, start=names)
+
+
+def _heads(skeleton: Skeleton, animals: Sequence[str]) -> dict[str, list[str]]:
+    count = len(skeleton) * len(animals) * 2
     heads = {"scorer": [SCORER] * count}
-    if animals > 1:
-        heads["individuals"] = [f"individual{a + 1}" for a in range(animals) for _ in range(len(skeleton) * 2)]
-    heads["bodyparts"] = [name for _ in range(animals) for name in skeleton.names for _ in range(2)]
-    heads["coords"] = ["x", "y"] * (len(skeleton) * animals)
+    if animals != ["individual1"]:
+        heads["individuals"] = [name for name in animals for _ in range(len(skeleton) * 2)]
+    heads["bodyparts"] = [name for _ in animals for name in skeleton.names for _ in range(2)]
+    heads["coords"] = ["x", "y"] * (len(skeleton) * len(animals))
     return heads
 
 
@@ -143,30 +170,45 @@ def read_deeplabcut(path: Path, source: Source, _ctx: JobContext, report: Import
         )
     else:
         files = [path]
-    found: dict[str, list[KeypointSet]] = {}
+    found: dict[str, list[tuple[str, KeypointSet]]] = {}
     skeleton: Skeleton | None = None
     for file in files:
-        heads, rows = _read_csv(file)
-        columns = _columns(heads, file)
+        try:
+            heads, rows = _read_csv(file, report)
+            columns = _columns(heads, file)
+        except FormatError as error:
+            if len(files) == 1:
+                raise
+            report.skipped.append((file.name, error.what))
+            continue
         names = list(dict.fromkeys(body for _, body in columns))
         if skeleton is None:
             skeleton = skeleton_for(names, source, "object", FormatError("a bodypart has no name", path=file))
         if not set(names) <= set(skeleton.names):
             report.skipped.append((file.name, "it has other bodyparts than the first table"))
             continue
-        for line, (name, values) in enumerate(rows, start=len(heads) + 1):
-            found.setdefault(name, []).extend(_instances(values, columns, skeleton, file, line))
+        for line, name, values in rows:
+            where = f"{file.name}, line {line}"
+            found.setdefault(name, []).extend(_instances(values, columns, skeleton, where, report))
     if skeleton is None:
         raise FormatError("there are no bodyparts in this table", path=path, hint="Is it DeepLabCut's?")
+    films = [name for name in found if name.isdigit()]
+    if films:
+        report.skipped.append((path.name, f"{len(films)} lines are of frames of a film, by number, not of images"))
     images = [
-        AnnotatedImage.at(source.place(name, folders=files[0].parents[:4]), keypoints=tuple(sets))
+        AnnotatedImage.at(
+            source.place(name, folders=files[0].parents[:4]),
+            keypoints=tuple(points for _, points in sets),
+            individuals=tuple(who for who, _ in sets) if any(who for who, _ in sets) else (),
+        )
         for name, sets in found.items()
-        if sets
+        if sets and not name.isdigit()
     ]
     return Dataset(skeletons=(skeleton,), images=images)
 
 
-def _read_csv(path: Path) -> tuple[dict[str, list[str]], list[tuple[str, list[str]]]]:
+def _read_csv(path: Path, report: ImportReport) -> tuple[dict[str, list[str]], list[tuple[int, str, list[str]]]]:
+    """The lines of the heading by their names, and (line number, image, values) of the others."""
     try:
         lines = [line for line in csv.reader(io.StringIO(read_text(path)), strict=True) if any(line)]
     except csv.Error as error:
@@ -189,20 +231,23 @@ def _read_csv(path: Path) -> tuple[dict[str, list[str]], list[tuple[str, list[st
     rows = []
     for number, line in enumerate(lines[len(heads) :], start=len(heads) + 1):
         if len(line) != len(coords):
-            raise FormatError(f"line {number}: expected {len(coords)} columns, found {len(line)}", path=path)
-        rows.append(("/".join(part.replace("\\", "/") for part in line[:levels] if part), line[levels:]))
+            what = f"line {number}: expected {len(coords)} columns, found {len(line)}"
+            report.skipped.append((path.name, what))
+            continue
+        name = "/".join(part.replace("\\", "/") for part in line[:levels] if part)
+        rows.append((number, name, line[levels:]))
     return cut, rows
 
 
-def _columns(heads: dict[str, list[str]], path: Path) -> dict[tuple[str, str], tuple[int, int]]:
-    """Places of x and y by (individual, bodypart)."""
+def _columns(heads: dict[str, list[str]], path: Path) -> dict[tuple[str, str], dict[str, int]]:
+    """Places of x, y and, in tables of predictions, likelihood by (individual, bodypart)."""
     bodies, coords = heads["bodyparts"], heads["coords"]
     individuals = heads.get("individuals", [""] * len(bodies))
     if not len(bodies) == len(coords) == len(individuals):
         raise FormatError("the lines of the heading differ in length", path=path, hint="Export it again")
     places: dict[tuple[str, str], dict[str, int]] = {}
     for at, key in enumerate(zip(individuals, bodies, strict=True)):
-        if coords[at] in ("x", "y"):
+        if coords[at] in ("x", "y", "likelihood"):
             if coords[at] in places.get(key, {}):
                 raise FormatError(
                     f"column {at + 1}: the {coords[at]} of {' '.join(key).strip()} occurs twice",
@@ -210,25 +255,38 @@ def _columns(heads: dict[str, list[str]], path: Path) -> dict[tuple[str, str], t
                     hint="Export it again",
                 )
             places.setdefault(key, {})[coords[at]] = at
-    if not places or any(len(pair) != 2 for pair in places.values()):
+    if not places or any(not {"x", "y"} <= set(pair) for pair in places.values()):
         raise FormatError("a bodypart has no x or no y", path=path, hint="Export it again")
-    return {key: (pair["x"], pair["y"]) for key, pair in places.items()}
+    return places
 
 
 def _instances(
     values: list[str],
-    columns: dict[tuple[str, str], tuple[int, int]],
+    columns: dict[tuple[str, str], dict[str, int]],
     skeleton: Skeleton,
-    path: Path,
-    line: int,
-) -> list[KeypointSet]:
-    by_animal: dict[str, np.ndarray] = {}
-    for (animal, body), (at_x, at_y) in columns.items():
-        xy = by_animal.setdefault(animal, np.full((len(skeleton), 2), np.nan))
-        if values[at_x].strip() and values[at_y].strip() and "nan" not in (values[at_x].lower(), values[at_y].lower()):
-            where = f"line {line}, {body}"
-            xy[skeleton.names.index(body)] = (
-                Node(values[at_x], path, where).number(),
-                Node(values[at_y], path, where).number(),
-            )
-    return [KeypointSet.make(xy, skeleton=skeleton.id) for xy in by_animal.values() if np.isfinite(xy).any()]
+    where: str,
+    report: ImportReport,
+) -> list[tuple[str, KeypointSet]]:
+    """The animals of a line, by name, in the order of the columns. Points with a likelihood are a program's."""
+    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    predicted = False
+    for (animal, body), at in columns.items():
+        count = len(skeleton)
+        xy, score = found.setdefault(animal, (np.full((count, 2), np.nan), np.ones(count, np.float32)))
+        index = skeleton.names.index(body)
+        try:
+            place = [float(values[at[axis]]) for axis in ("x", "y") if is_given(values[at[axis]])]
+            if "likelihood" in at:
+                predicted = True
+                score[index] = min(max(float(values[at["likelihood"]] or 0), 0), 1)
+        except ValueError:
+            report.skipped.append((where, f"{body}: {', '.join(values[at[axis]] for axis in ('x', 'y'))} is no place"))
+            continue
+        if len(place) == 2 and np.isfinite(place).all():
+            xy[index] = place
+    origin = Origin.TRANSFERRED if predicted else Origin.USER
+    return [
+        (animal, KeypointSet.make(xy, None, np.nan_to_num(score), origin, skeleton=skeleton.id))
+        for animal, (xy, score) in found.items()
+        if np.isfinite(xy).any()
+    ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from counterpart.core.errors import ImageError, ProjectError, UsageError
 from counterpart.core.formats.base import AnnotatedImage, Dataset, ExportOptions, ExportReport, NamedMatches
+from counterpart.core.formats.individuals import names_of
 from counterpart.core.formats.lazy import LazyImages
 from counterpart.core.formats.table import format_named
 from counterpart.core.images.reading import image_size
@@ -81,6 +83,8 @@ def dataset_of(
         if (wanted is None or record.id in wanted) and (options.states is None or record.state in options.states)
     ]
 
+    called = names_of(project.settings)
+
     def load(index: int) -> AnnotatedImage | None:
         record = records[index]
         file = project.image_path(record.id)
@@ -95,9 +99,12 @@ def dataset_of(
         if was is not None and (labels is not None or instances) and now not in (was, (0, 0)):
             failures.append((record.name, other_picture(record.name, now, was)))
             return None
+        who = tuple(called.get(points.instance, "") for points in instances)
         if options.skeleton is not None:
-            instances = tuple(points for points in instances if points.skeleton == options.skeleton)
-        return AnnotatedImage(record.name, was or now, record.id, file, labels, instances, record.state)
+            kept = [at for at, points in enumerate(instances) if points.skeleton == options.skeleton]
+            who, instances = tuple(who[at] for at in kept), tuple(instances[at] for at in kept)
+        shown = AnnotatedImage(record.name, was or now, record.id, file, labels, instances, record.state)
+        return dataclasses.replace(shown, individuals=who) if any(who) else shown
 
     asides = project.asides()
     names = {record.id: record.name for record in records if record.id not in asides}

@@ -125,18 +125,32 @@ def read_bytes(path: Path) -> bytes:
         ) from None
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, older: bool = False) -> str:
     """The text of a UTF-8 file.
+
+    Args:
+        path: The file.
+        older: Take bytes that are no UTF-8 for Latin letters of Windows (cp1252), as tables of older programs are.
 
     Raises:
         FormatError: It cannot be read or is not text.
     """
+    data = read_bytes(path)
     try:
-        return read_bytes(path).decode("utf-8-sig")
+        if older and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            return data.decode("utf-16")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if older and b"\0" not in data:
+            return data.decode("cp1252", "replace")
         raise FormatError(
             f"the file is not text in UTF-8 (byte {error.start})", path=path, hint="Save it again as UTF-8"
         ) from None
+
+
+def is_given(cell: str) -> bool:
+    """Whether a cell of a table has a value."""
+    return cell.strip().lower() not in ("", "nan", "na", "n/a", "null", "none")
 
 
 def read_json(path: Path) -> Node:

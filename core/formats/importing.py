@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -15,6 +16,7 @@ from counterpart.core.errors import FormatError, UsageError
 from counterpart.core.files import output_errors, write_bytes
 from counterpart.core.formats.base import AnnotatedImage, Dataset, ImportReport, NamedMatches
 from counterpart.core.formats.earlier import Earlier, pair_instances
+from counterpart.core.formats.individuals import name_individuals
 from counterpart.core.formats.naming import safe_name
 from counterpart.core.formats.pictures import picture_suffix
 from counterpart.core.formats.source import Source
@@ -193,7 +195,13 @@ def _merged(group: Sequence[AnnotatedImage], report: ImportReport) -> AnnotatedI
             report.lost.append((first.name, f"{covered} pixels where its records overlap: the later one was taken"))
         packed = pack_labels(labels)
     points = tuple(one for image in group for one in image.keypoints)
-    return dataclasses.replace(first, labels=packed, keypoints=points)
+    named = tuple(name for image in group for _, name in _with_names(image))
+    return dataclasses.replace(first, labels=packed, keypoints=points, individuals=named)
+
+
+def _with_names(image: AnnotatedImage) -> Iterator[tuple[KeypointSet, str]]:
+    """The instances of an image with the names of the individuals, empty where there are none."""
+    yield from zip_longest(image.keypoints, image.individuals[: len(image.keypoints)], fillvalue="")
 
 
 @dataclass(eq=False)
@@ -329,6 +337,7 @@ class ImportAnnotations(Command):
         mapping = {
             skeleton.id: self._skeleton(edit, skeleton) for skeleton in self.dataset.skeletons if skeleton.id in wanted
         }
+        named: dict[int, str] = {}
         for image in self.dataset.images:
             if _identity(image) not in ids or not image.keypoints:
                 continue
@@ -338,18 +347,30 @@ class ImportAnnotations(Command):
                 for points in image.keypoints
                 for skeleton, order in [mapping[points.skeleton]]
             ]
-            self._instances(edit, number, given, earlier)
+            named |= self._instances(edit, number, given, [who for _, who in _with_names(image)], earlier)
+        name_individuals(edit, named)
 
-    def _instances(self, edit: Edit, number: int, given: Sequence[KeypointSet], earlier: Earlier) -> None:
-        """Take the instances of an image over: those that are there change nothing, corrected ones are updated."""
-        name = edit.image(number).name
-        for new, old in pair_instances(given, read_keypoints(edit, number)):
+    def _instances(
+        self, edit: Edit, number: int, given: Sequence[KeypointSet], names: Sequence[str], earlier: Earlier
+    ) -> dict[int, str]:
+        """Take the instances of an image over: those that are there change nothing, corrected ones are updated.
+
+        Returns:
+            The names of individuals by instance.
+        """
+        name, named = edit.image(number).name, dict[int, str]()
+        for (new, old), who in zip(pair_instances(given, read_keypoints(edit, number)), names, strict=True):
+            if old is not None and who:
+                named[old.instance] = who
             if old is not None and _same(new, old):
                 continue
             if earlier.has_instance(number, new) and not self.overwrite:
                 continue  # it was taken over before; what became of it since is a person's wish
             if old is None:
-                AddInstance(number, new).do(edit)
+                adding = AddInstance(number, new)
+                adding.do(edit)
+                if who:
+                    named[adding.outcome.created[0]] = who
             elif self.overwrite or earlier.has_instance(number, old) or _is_proposal(old):
                 SetKeypoints(dataclasses.replace(new, instance=old.instance, template=old.template)).do(edit)
             else:
@@ -358,6 +379,7 @@ class ImportAnnotations(Command):
             earlier.note_instance(number, new)
             self.report.annotations += 1
             self.outcome.changed.append(number)
+        return named
 
     def _skeleton(self, edit: Edit, skeleton: Skeleton) -> tuple[int, list[int | None]]:
         """Id of the project's skeleton with these keypoints, made if need be, and where its points come from."""

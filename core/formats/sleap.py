@@ -25,6 +25,8 @@ from counterpart.core.formats.base import (
     ImportReport,
     with_progress,
 )
+from counterpart.core.formats.films import Films
+from counterpart.core.formats.instances import on_photograph
 from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.points import KeypointSet, Origin, Skeleton
@@ -46,6 +48,7 @@ def write_sleap(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobCo
     sio = _sleap_io()
     report = ExportReport("sleap", out)
     skeletons = {skeleton.id: _sleap_skeleton(sio, skeleton) for skeleton in dataset.skeletons}
+    tracks: dict[str, Any] = {}
     videos, frames = [], []
     for image in with_progress(dataset.images, ctx, "Writing"):
         if not image.keypoints:
@@ -53,7 +56,11 @@ def write_sleap(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobCo
             continue
         file = image.file.as_posix() if image.file is not None else image.name
         video = sio.Video(filename=[file], open_backend=False, backend_metadata=_image_video(file, image.hw))
-        instances = [_sleap_instance(sio, points, skeletons[points.skeleton]) for points in image.keypoints]
+        called = image.individuals or ("",) * len(image.keypoints)
+        instances = []
+        for points, who in zip(image.keypoints, called, strict=True):
+            track = tracks.setdefault(who, sio.Track(who)) if who else None
+            instances.append(_sleap_instance(sio, points, skeletons[points.skeleton], track))
         videos.append(video)
         frames.append(sio.LabeledFrame(video=video, frame_idx=0, instances=instances))
         report.images += 1
@@ -62,7 +69,7 @@ def write_sleap(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobCo
             report.lost.append((image.name, "which points are occluded"))
         if any(points.box is not None for points in image.keypoints):
             report.lost.append((image.name, "boxes of instances"))
-    labels = sio.Labels(frames, videos=videos, skeletons=list(skeletons.values()))
+    labels = sio.Labels(frames, videos=videos, skeletons=list(skeletons.values()), tracks=list(tracks.values()))
     with tempfile.TemporaryDirectory() as folder:
         file_slp = Path(folder) / "labels.slp"
         labels.save(file_slp.as_posix(), verbose=False)
@@ -93,7 +100,7 @@ def _sleap_skeleton(sio: Any, skeleton: Skeleton) -> Any:
     return sio.Skeleton(nodes=nodes, edges=edges, symmetries=symmetries, name=skeleton.name)
 
 
-def _sleap_instance(sio: Any, points: KeypointSet, skeleton: Any) -> Any:
+def _sleap_instance(sio: Any, points: KeypointSet, skeleton: Any, track: Any) -> Any:
     xy = np.where(points.present[:, None], points.xy, np.nan)
     if (points.origin[points.present] == Origin.TRANSFERRED).any():
         return sio.PredictedInstance.from_numpy(
@@ -101,12 +108,13 @@ def _sleap_instance(sio: Any, points: KeypointSet, skeleton: Any) -> Any:
             skeleton=skeleton,
             point_scores=points.score.astype(np.float64),
             score=float(points.score[points.present].mean()),
+            track=track,
         )
-    return sio.Instance.from_numpy(points_data=xy, skeleton=skeleton)
+    return sio.Instance.from_numpy(points_data=xy, skeleton=skeleton, track=track)
 
 
-def read_sleap(path: Path, source: Source, _ctx: JobContext, report: ImportReport) -> Dataset:
-    """Read labelled frames of image videos; frames of films are passed over and named.
+def read_sleap(path: Path, source: Source, ctx: JobContext, report: ImportReport) -> Dataset:
+    """Read labelled frames: of image videos, of films where they are found, and those that the file itself carries.
 
     Raises:
         UsageError: sleap-io is not installed.
@@ -117,7 +125,7 @@ def read_sleap(path: Path, source: Source, _ctx: JobContext, report: ImportRepor
         raise FormatError("there is no such file", path=path, hint="Check the path")
     try:
         _refuse_impossible_sizes(path)
-        return _read(sio, path, source, report)
+        return _read(sio, path, source, ctx, report)
     except (UsageError, FormatError) as error:
         raise FormatError(error.what, path=path, hint="Correct the skeleton") from None
     except Exception as error:  # HDF5 raises whatever a damaged file leads it to
@@ -144,22 +152,30 @@ def _refuse_impossible_sizes(path: Path) -> None:
         file.visititems(check)
 
 
-def _read(sio: Any, path: Path, source: Source, report: ImportReport) -> Dataset:
+def _read(sio: Any, path: Path, source: Source, ctx: JobContext, report: ImportReport) -> Dataset:
     labels = sio.load_slp(path.as_posix(), open_videos=False)
     skeletons = {id(found): _own_skeleton(found, number) for number, found in enumerate(labels.skeletons, start=1)}
-    images: dict[str, list[KeypointSet]] = {}
+    frames = Films(path, source, ctx, report)
+    images = []
     for frame in labels:
-        name = _image_name(frame)
-        if name is None:
-            report.skipped.append((f"frame {frame.frame_idx}", "it is a frame of a film, not an image"))
+        if not len(frame.instances):
             continue
-        for instance in frame.instances:
-            skeleton = skeletons[id(instance.skeleton)]
-            images.setdefault(name, []).append(_own_points(sio, instance, skeleton))
-    return Dataset(
-        skeletons=tuple(skeletons.values()),
-        images=[AnnotatedImage.at(source.place(name), keypoints=tuple(sets)) for name, sets in images.items()],
-    )
+        placed, picture = frames.place(frame.video, int(frame.frame_idx))
+        if placed is None:
+            continue
+        instances = [
+            on_photograph(_own_points(sio, one, skeletons[id(one.skeleton)]), placed) for one in _current(sio, frame)
+        ]
+        who = tuple("" if one.track is None else str(one.track.name) for one in _current(sio, frame))
+        images.append(AnnotatedImage.at(placed, keypoints=tuple(instances), picture=picture, individuals=who))
+    frames.report_missing()
+    return Dataset(skeletons=tuple(skeletons.values()), images=images)
+
+
+def _current(sio: Any, frame: Any) -> list[Any]:
+    """The instances of a frame without the predictions that a person's took the place of."""
+    replaced = {id(getattr(one, "from_predicted", None)) for one in frame.instances}
+    return [one for one in frame.instances if not (isinstance(one, sio.PredictedInstance) and id(one) in replaced)]
 
 
 def _own_skeleton(found: Any, number: int) -> Skeleton:
@@ -170,13 +186,6 @@ def _own_skeleton(found: Any, number: int) -> Skeleton:
         first, second = sorted(names.index(node.name) for node in symmetry.nodes)
         pairs.append((first, second))
     return Skeleton(tuple(names), edges, (), tuple(pairs), found.name or "object", number)
-
-
-def _image_name(frame: Any) -> str | None:
-    files = frame.video.filename
-    if isinstance(files, (list, tuple)) and 0 <= int(frame.frame_idx) < len(files):
-        return Path(str(files[int(frame.frame_idx)]).replace("\\", "/")).as_posix()
-    return None
 
 
 def _own_points(sio: Any, instance: Any, skeleton: Skeleton) -> KeypointSet:

@@ -7,7 +7,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from counterpart.core.errors import ImageError
@@ -152,6 +152,18 @@ class Source:
             usable = [file for file in files if os.path.realpath(file) not in self._labels and self._may_be_read(file)]
             if usable:
                 yield natsorted(str(file.absolute()) for file in usable)
+
+    def file_of(self, name: str) -> tuple[Path | None, str]:
+        """A file that is no image, such as a film, by its name; and why it is not found or not to be read."""
+        outside: list[Path] = []
+        readings = [reading for reading, _ in _readings(name)]
+        for reading in (*readings, *(PurePosixPath(reading).name for reading in readings)):
+            found = self._at(reading, (self.root, *self._named), outside, bare=False)
+            if found:
+                return found[0], ""
+        if outside:
+            return None, f"{outside[0]} lies outside the folders that were named; name its folder as the root"
+        return None, "there is no such file"
 
     def pass_over(self, files: Iterable[Path]) -> None:
         """Say which files are pictures of labels: they are no photographs, whatever they are called."""

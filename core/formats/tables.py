@@ -24,7 +24,7 @@ from counterpart.core.formats.base import (
     ImportReport,
     with_progress,
 )
-from counterpart.core.formats.fields import Node, read_text
+from counterpart.core.formats.fields import Node, is_given, read_text
 from counterpart.core.formats.instances import chosen_skeleton, instances_of, skeleton_for
 from counterpart.core.formats.placed import Placed
 from counterpart.core.formats.source import Source
@@ -44,12 +44,13 @@ def write_csv(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobCont
         if not image.keypoints:
             report.skipped.append((image.name, "it has no keypoints"))
             continue
-        for number, points in enumerate(image.keypoints, start=1):
+        called = image.individuals or ("",) * len(image.keypoints)
+        for number, (points, who) in enumerate(zip(image.keypoints, called, strict=True), start=1):
             skeleton = dataset.skeleton(points.skeleton)
             for index, name in enumerate(skeleton.names):
                 x, y = (repr(float(value)) if np.isfinite(value) else "" for value in points.xy[index])
                 origin = Origin(int(points.origin[index])).name.lower()
-                row = [image.name, number, skeleton.name, name, x, y, int(points.visibility[index])]
+                row = [image.name, who or number, skeleton.name, name, x, y, int(points.visibility[index])]
                 writer.writerow([*row, f"{points.score[index]:.6g}", origin])
             if points.box is not None:
                 report.lost.append((image.name, "the box of an instance"))
@@ -59,16 +60,15 @@ def write_csv(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobCont
     return report
 
 
-def read_csv(path: Path, source: Source, _ctx: JobContext, _report: ImportReport) -> Dataset:
-    """Read a table with at least the columns image, keypoint, x and y.
+def read_csv(path: Path, source: Source, _ctx: JobContext, report: ImportReport) -> Dataset:
+    """Read a table with at least the columns image, keypoint, x and y, separated by commas, semicolons or tabs.
+
+    Lines that make no sense are left out and named.
 
     Raises:
-        FormatError: A column is missing or a value makes no sense; the line is named.
+        FormatError: It is no such table.
     """
-    try:
-        rows = list(csv.DictReader(io.StringIO(read_text(path)), strict=True))
-    except csv.Error as error:
-        raise FormatError(f"this is not a valid table ({error})", path=path, hint="Save it again as CSV") from None
+    rows = _csv_rows(path)
     fields = set(rows[0]) if rows else set()
     missing = [name for name in ("image", "keypoint", "x", "y") if name not in fields]
     if missing:
@@ -76,13 +76,16 @@ def read_csv(path: Path, source: Source, _ctx: JobContext, _report: ImportReport
     names: dict[str, dict[str, None]] = {}
     grouped: dict[str, dict[tuple[str, str], list[tuple[int, dict[str, str]]]]] = {}
     for line, row in enumerate(rows, start=2):
-        if row.get(None) or None in row.values():
-            raise FormatError(f"line {line}: it has another number of columns than the first", path=path)
-        kind = row.get("skeleton") or "object"
-        names.setdefault(kind, {}).setdefault(row["keypoint"])
-        image = grouped.setdefault(row["image"], {})
-        image.setdefault((row.get("instance") or "1", kind), []).append((line, row))
-    nameless = FormatError("a keypoint has no name", path=path, hint="Fill in the column keypoint")
+        if None in row or None in row.values():
+            report.skipped.append((f"line {line}", "it has another number of columns than the first"))
+        elif not row["keypoint"].strip() or not row["image"].strip():
+            report.skipped.append((f"line {line}", "it names no keypoint or no image"))
+        else:
+            kind = row.get("skeleton") or "object"
+            names.setdefault(kind, {}).setdefault(row["keypoint"])
+            image = grouped.setdefault(row["image"], {})
+            image.setdefault((row.get("instance") or "1", kind), []).append((line, row))
+    nameless = FormatError("the keypoints' names make no skeleton", path=path, hint="Correct the column keypoint")
     skeletons = {
         kind: Skeleton(found.names, found.edges, found.colours, found.mirror_pairs, kind, number)
         for number, (kind, listed) in enumerate(names.items(), start=1)
@@ -91,14 +94,38 @@ def read_csv(path: Path, source: Source, _ctx: JobContext, _report: ImportReport
     images = [
         AnnotatedImage.at(
             source.place(name),
-            keypoints=tuple(_row_points(found, skeletons[kind], path) for (_, kind), found in groups.items()),
+            keypoints=tuple(_row_points(found, skeletons[kind], path, report) for (_, kind), found in groups.items()),
+            individuals=tuple("" if who.isdigit() else who for who, _ in groups),
         )
         for name, groups in grouped.items()
     ]
     return Dataset(skeletons=tuple(skeletons.values()), images=images)
 
 
-def _row_points(rows: list[tuple[int, dict[str, str]]], skeleton: Skeleton, path: Path) -> KeypointSet:
+def _csv_rows(path: Path) -> list[dict[str, str]]:
+    """The lines of a table by the names of its columns, whichever way a spreadsheet of some country wrote it.
+
+    Raises:
+        FormatError: It is no table.
+    """
+    text = read_text(path, older=True)
+    heading = text.partition("\n")[0]
+    mark = max(",;\t", key=heading.count)
+    try:
+        reader = csv.DictReader(io.StringIO(text), delimiter=mark, strict=True)
+        rows = [row for row in reader if any(row.values())]
+    except csv.Error as error:
+        raise FormatError(f"this is not a valid table ({error})", path=path, hint="Save it again as CSV") from None
+    if mark == ",":
+        return rows
+    for row in rows:  # where commas do not part columns, they may stand before the decimals
+        row.update({key: row[key].replace(",", ".") for key in ("x", "y", "score") if row.get(key)})
+    return rows
+
+
+def _row_points(
+    rows: list[tuple[int, dict[str, str]]], skeleton: Skeleton, path: Path, report: ImportReport
+) -> KeypointSet:
     count = len(skeleton)
     xy, visibility = np.full((count, 2), np.nan), np.zeros(count, np.uint8)
     score, origin = np.ones(count, np.float32), np.zeros(count, np.uint8)
@@ -107,17 +134,22 @@ def _row_points(rows: list[tuple[int, dict[str, str]]], skeleton: Skeleton, path
     for line, row in rows:
         index = places[row["keypoint"]]
         data = Node(row, path, f"line {line}")
-        if seen.setdefault(index, line) != line:
-            raise data.error(f"{row['keypoint']} of this instance stands in line {seen[index]} already")
-        if not row["x"].strip() or not row["y"].strip():
-            continue
-        xy[index] = data["x"].number(), data["y"].number()
-        visibility[index] = data["visibility"].integer(0, 2) if row.get("visibility") else 2
-        score[index] = min(max(data["score"].number(), 0), 1) if row.get("score") else 1
         try:
-            origin[index] = Origin[row["origin"].upper()] if row.get("origin") else Origin.USER
+            if seen.setdefault(index, line) != line:
+                raise data.error(f"{row['keypoint']} of this instance stands in line {seen[index]} already")
+            if not (is_given(row["x"]) and is_given(row["y"])):
+                continue
+            place = data["x"].number(), data["y"].number()
+            seen_as = data["visibility"].integer(0, 2) if row.get("visibility") else 2
+            sure = min(max(data["score"].number(), 0), 1) if row.get("score") else 1
+            whose = Origin[row["origin"].upper()] if row.get("origin") else Origin.USER
         except KeyError:
-            raise data["origin"].error("expected user, transferred or confirmed") from None
+            report.skipped.append((f"line {line}", "its origin is not user, transferred or confirmed"))
+            continue
+        except FormatError as error:
+            report.skipped.append((f"line {line}", error.what))
+            continue
+        xy[index], visibility[index], score[index], origin[index] = place, seen_as, sure, whose
     return KeypointSet.make(xy, visibility, score, origin, skeleton=skeleton.id)
 
 
@@ -154,24 +186,25 @@ def write_tps(dataset: Dataset, out: Path, options: ExportOptions, ctx: JobConte
 def read_tps(path: Path, source: Source, _ctx: JobContext, report: ImportReport) -> Dataset:
     """Read specimens. Landmarks take the names of the project's only skeleton with as many points, else 1, 2, ...
 
+    A landmark that cannot be read is absent, and named; `NA` is absent. Decimals may follow a comma.
+
     Raises:
-        FormatError: A line makes no sense; it is named.
+        FormatError: There are no landmarks in it.
     """
     specimens: list[tuple[np.ndarray, str]] = []
-    lines = read_text(path).splitlines()
+    lines = read_text(path, older=True).splitlines()
     at = 0
     while at < len(lines):
         key, _, value = lines[at].partition("=")
         at += 1
         if key.strip().upper() == "LM":
             count = Node(value.strip(), path, f"line {at}").integer(0, len(lines))
-            block = [
-                Node(line.split(), path, f"line {at + offset + 1}").numbers(2)
-                for offset, line in enumerate(lines[at : at + count])
-            ]
-            if len(block) != count:
-                raise FormatError(f"line {at}: expected {count} landmarks, the file ends after {len(block)}", path=path)
-            specimens.append((np.array(block).reshape(-1, 2), ""))
+            block = lines[at : at + count]
+            if len(block) != count or any("=" in line for line in block):
+                report.skipped.append((f"line {at}", f"there are not {count} landmarks after it"))
+                continue
+            places = [_landmark(line, at + offset + 1, report) for offset, line in enumerate(block)]
+            specimens.append((np.array(places, np.float64).reshape(-1, 2), ""))
             at += count
         elif key.strip().upper() == "IMAGE" and specimens:
             specimens[-1] = (specimens[-1][0], value.strip())
@@ -180,6 +213,25 @@ def read_tps(path: Path, source: Source, _ctx: JobContext, report: ImportReport)
     if not specimens:
         raise FormatError("there are no landmarks (LM=) in this file", path=path, hint="Is it a TPS file?")
     return _specimens(specimens, path, source, report)
+
+
+def _landmark(line: str, number: int, report: ImportReport) -> tuple[float, float]:
+    """X and y of a line; NaN where it gives none."""
+    words = line.split()
+    if len(words) == 2:
+        words = [word.replace(",", ".") for word in words]
+    elif len(words) == 1 and words[0].count(",") == 1:
+        words = words[0].split(",")
+    if len(words) != 2:
+        report.skipped.append((f"line {number}", f"expected 2 numbers, found {len(words)}"))
+        return np.nan, np.nan
+    if not all(is_given(word) for word in words):
+        return np.nan, np.nan
+    try:
+        return float(words[0]), float(words[1])
+    except ValueError:
+        report.skipped.append((f"line {number}", f"{line.strip()[:40]!r} is no place"))
+        return np.nan, np.nan
 
 
 def _specimens(specimens: list[tuple[np.ndarray, str]], path: Path, source: Source, report: ImportReport) -> Dataset:
@@ -204,7 +256,7 @@ def _specimens(specimens: list[tuple[np.ndarray, str]], path: Path, source: Sour
             continue
         hw = placed.hw
         xy = np.stack([points[:, 0] - 0.5, hw[0] - points[:, 1] - 0.5], axis=1)
-        xy[(points < 0).all(axis=1)] = np.nan
+        xy[(points < 0).all(axis=1) | ~np.isfinite(points).all(axis=1)] = np.nan
         found.setdefault(name, []).append(KeypointSet.make(xy, skeleton=skeleton.id))
     images = [AnnotatedImage.at(places[name], keypoints=tuple(sets)) for name, sets in found.items()]
     return Dataset(skeletons=(skeleton,), images=images)

@@ -211,11 +211,12 @@ def test_what_contradicts_itself_but_loses_nothing_is_read_and_reported(photos, 
     assert places(document) == {"nose": [1, 2], "left ear": [3, 4]}
 
 
-def test_a_point_given_twice_is_refused_with_the_line(photos, tmp_path):
+def test_a_point_given_twice_is_taken_once_and_said(photos, tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("image,instance,keypoint,x,y\na.jpg,1,nose,1,2\na.jpg,1,ear,3,4\na.jpg,1,nose,5,6\n")
-    with pytest.raises(FormatError, match="line 4: nose of this instance stands in line 2 already"):
-        import_into(opened(photos), path, "csv", silent())
+    report = import_into(opened(photos), path, "csv", silent())
+    assert report.skipped == [("line 4", "line 4: nose of this instance stands in line 2 already")]
+    assert report.annotations == 1
 
 
 def test_a_column_given_twice_is_refused(photos, tmp_path):

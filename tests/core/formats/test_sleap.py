@@ -1,9 +1,18 @@
 """SLEAP's files as sleap-io, its own reader, reads them, and what is taken from them."""
 
+import shutil
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from counterpart.core.errors import FormatError
+from counterpart.core.formats import ExportOptions, export_project, import_into
 from counterpart.core.formats.base import AnnotatedImage, Dataset
+from counterpart.core.images.finding import find_images
+from counterpart.core.images.reading import read_image
+from counterpart.core.jobs import silent
+from counterpart.core.project.document import Document
 from counterpart.core.project.points import KeypointSet, Origin, Skeleton
 from tests.core import format_tools
 
@@ -74,3 +83,76 @@ def test_sleap_is_read_with_names_edges_and_pairs(file):
     assert by_origin[Origin.USER].score.tolist() == [1, 1, 1]
     np.testing.assert_allclose(by_origin[Origin.TRANSFERRED].score[:2], [0.5, 0.25])
     assert by_origin[Origin.TRANSFERRED].visibility.tolist() == [2, 2, 0]
+
+
+def saved(folder, *frames, embed=None):
+    """A file of SLEAP with (video, frame, points, track) each."""
+    skeleton = sio.Skeleton(["nose", "tail"], name="fly")
+    labelled = [
+        sio.LabeledFrame(
+            video=video,
+            frame_idx=index,
+            instances=[sio.Instance.from_numpy(points_data=np.array(xy, float), skeleton=skeleton, track=track)],
+        )
+        for video, index, xy, track in frames
+    ]
+    folder.mkdir(exist_ok=True)
+    out = folder / ("x.pkg.slp" if embed else "x.slp")
+    sio.Labels(labelled).save(out.as_posix(), embed=embed, verbose=False)
+    return out
+
+
+def test_frames_that_a_file_carries_become_photographs(tmp_path):
+    pixels = [np.random.default_rng(seed).integers(0, 255, (20, 30, 3)).astype(np.uint8) for seed in range(3)]
+    (tmp_path / "clip").mkdir()
+    for number, one in enumerate(pixels):
+        Image.fromarray(one).save(tmp_path / f"clip/{number}.png")
+    film = sio.Video.from_filename([str(tmp_path / f"clip/{number}.png") for number in range(3)])
+    who = sio.Track("ann")
+    path = saved(tmp_path / "in", (film, 0, [[1, 2], [3, 4]], None), (film, 2, [[5, 6], [7, 8]], who), embed="user")
+    shutil.rmtree(tmp_path / "clip")
+    with Document.new(tmp_path / "p.counterpart") as project:
+        report = import_into(project, path, "sleap", silent())
+        assert (report.added_images, report.skipped) == (["clip/00000.png", "clip/00002.png"], [])
+        for number, seen in ((1, 0), (2, 2)):
+            assert np.array_equal(read_image(project.image_path(number)).rgb, pixels[seen])
+        assert project.keypoints(2)[0].xy.tolist() == [[5, 6], [7, 8]]
+        export_project(project, "sleap", tmp_path / "out.slp", ExportOptions(), silent())
+        assert import_into(project, path, "sleap", silent()).annotations == 0
+    back = sio.load_slp((tmp_path / "out.slp").as_posix(), open_videos=False)
+    assert [one.track and one.track.name for frame in back for one in frame.instances] == [None, "ann"]
+
+
+def test_a_missing_film_is_said_in_one_line(tmp_path):
+    film = sio.Video(filename="/lab/movies/mouse.mp4", open_backend=False)
+    path = saved(tmp_path / "in", *((film, number, [[1, 2], [3, 4]], None) for number in range(5)))
+    with Document.new(tmp_path / "p.counterpart") as project:
+        with pytest.raises(FormatError, match=r"mouse\.mp4: there is no such file \(5 labelled frames\)"):
+            import_into(project, path, "sleap", silent())
+        photos = tmp_path / "photos/mouse"
+        photos.mkdir(parents=True)
+        for number in (0, 3):
+            Image.fromarray(np.full((20, 30, 3), number, np.uint8)).save(photos / f"{number:05d}.jpg")
+        project.add_images(find_images([tmp_path / "photos"]))
+        report = import_into(project, path, "sleap", silent())
+        assert report.images == 2
+        assert report.skipped == [("x.slp", "/lab/movies/mouse.mp4: there is no such file (3 labelled frames)")]
+
+
+def test_frames_are_taken_out_of_a_film_beside_the_file(tmp_path):
+    av = pytest.importorskip("av")
+    (tmp_path / "in").mkdir()
+    with av.open(str(tmp_path / "in/mouse.mp4"), "w") as out:
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(6):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 40 * number, np.uint8), format="rgb24")
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    film = sio.Video(filename="D:\\lab\\mouse.mp4", open_backend=False)
+    path = saved(tmp_path / "in", (film, 4, [[1, 2], [3, 4]], None))
+    with Document.new(tmp_path / "p.counterpart") as project:
+        report = import_into(project, path, "sleap", silent())
+        assert report.added_images == ["mouse/00004.png"]
+        assert project.image(1).hw == (48, 64)
+        assert read_image(project.image_path(1)).rgb.mean() == pytest.approx(160, abs=4)

@@ -1,5 +1,7 @@
 """Tables of points: CSV, TPS (Rohlf's tpsDig), DeepLabCut; numbers worked out by hand."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -83,20 +85,48 @@ def test_csv_keeps_instances_skeletons_scores_and_origins_apart(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [
-        ("image,keypoint,x\na,b,1\n", "the column y is missing"),
-        ("", "the column image is missing"),
-        ("image,keypoint,x,y\na,b,1\n", "line 2: it has another number of columns"),
-        ("image,keypoint,x,y\na,b,1,2\na,c,1,2,3\n", "line 3: it has another number of columns"),
-        ("image,keypoint,x,y\na,b,1,2\na,b,1,2\n", "line 3: b of this instance stands in line 2 already"),
-        ("image,keypoint,x,y\na,,1,2\n", "a keypoint has no name"),
-        ("image,keypoint,x,y,visibility\na,b,1,2,3\n", "line 2.visibility: expected a whole number from 0 to 2"),
-        ("image,keypoint,x,y,origin\na,b,1,2,me\n", "expected user, transferred or confirmed"),
-    ],
+    [("image,keypoint,x\na,b,1\n", "the column y is missing"), ("", "the column image is missing")],
 )
-def test_csv_that_makes_no_sense_is_refused(tmp_path, text, words):
+def test_a_table_of_something_else_is_refused(tmp_path, text, words):
     with pytest.raises(FormatError, match=words):
         read(tmp_path, "csv", text)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("a.jpg,1,nose,5,6,2,1", ("line 4", "it has another number of columns than the first")),
+        ("a.jpg,1,nose,5,6,2,1,user,9", ("line 4", "it has another number of columns than the first")),
+        ("a.jpg,1,nose,5,6,2,1,user", ("line 4", "nose of this instance stands in line 2 already")),
+        ("a.jpg,2,,5,6,2,1,user", ("line 4", "it names no keypoint or no image")),
+        (",2,nose,5,6,2,1,user", ("line 4", "it names no keypoint or no image")),
+        ("a.jpg,2,nose,5,6,3,1,user", ("line 4", "line 4.visibility: expected a whole number from 0 to 2")),
+        ("a.jpg,2,nose,5,six,2,1,user", ("line 4", "line 4.y: expected a number, found 'six'")),
+        ("a.jpg,2,nose,5,6,2,1,me", ("line 4", "its origin is not user, transferred or confirmed")),
+    ],
+)
+def test_a_line_that_makes_no_sense_costs_itself(tmp_path, line, words):
+    heading = "image,instance,keypoint,x,y,visibility,score,origin\n"
+    good = "a.jpg,1,nose,1,2,2,1,user\na.jpg,1,ear,3,4,2,1,user\n"
+    dataset, report = read(tmp_path, "csv", f"{heading}{good}{line}\n")
+    np.testing.assert_array_equal(dataset.images[0].keypoints[0].xy, [[1, 2], [3, 4]])
+    ((where, what),) = report.skipped
+    assert where == words[0]
+    assert words[1] in what
+
+
+def test_csv_is_read_as_spreadsheets_of_other_countries_write_it(tmp_path):
+    text = "image;keypoint;x;y\r\na.jpg;Schnäbel;1,5;2\r\na.jpg;ear;nan;NA\r\n;;;\r\n"
+    (tmp_path / "in.csv").write_bytes(text.encode("cp1252"))
+    dataset, report = format_tools.read("csv", tmp_path / "in.csv", SOURCE)
+    assert dataset.skeletons[0].names == ("Schnäbel", "ear")
+    np.testing.assert_array_equal(dataset.images[0].keypoints[0].xy, [[1.5, 2], [np.nan, np.nan]])
+    assert report.skipped == []
+
+
+def test_individuals_of_csv_have_their_names(tmp_path):
+    dataset, _ = read(tmp_path, "csv", "image,instance,keypoint,x,y\na.jpg,Anna,nose,1,2\na.jpg,2,nose,3,4\n")
+    assert dataset.images[0].individuals == ("Anna", "")
 
 
 # TPS
@@ -164,9 +194,7 @@ def test_tps_names_specimens_that_cannot_be_placed(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("LM=2\n1 1\n", "line 1: expected 2 landmarks, the file ends after 1"),
-        ("LM=1\n1 1 1\nIMAGE=a.jpg\n", "line 2: expected 2 numbers, found 3"),
-        ("ID=0\n\nLM=1\n1 x\n", "line 4"),
+        ("LM=2\n1 1\n", "there are no landmarks"),
         ("ID=0\nLM=4\n", "line 2: expected a whole number from 0 to 2"),
         ("IMAGE=a.jpg\n", "there are no landmarks"),
     ],
@@ -174,6 +202,20 @@ def test_tps_names_specimens_that_cannot_be_placed(tmp_path):
 def test_tps_that_makes_no_sense_is_refused(tmp_path, text, words):
     with pytest.raises(FormatError, match=words):
         read(tmp_path, "tps", text)
+
+
+def test_tps_of_other_countries_and_other_programs(tmp_path):
+    text = "LM=3\r\n1,5 2,5\r\nNA NA\r\n4.5,5.5\r\nIMAGE=C:\\Fotos\\Käfer\\a.jpg\r\n"
+    text += "LM=3\r\n1 1\r\n1 x\r\n1 1 1\r\nIMAGE=f/b.jpg\r\nLM=9\r\n1 1\r\n"
+    (tmp_path / "in.tps").write_bytes(text.encode("cp1252"))
+    dataset, report = format_tools.read("tps", tmp_path / "in.tps", SOURCE)
+    assert [one.name for one in dataset.images] == ["a.jpg", "f/b.jpg"]
+    first, second = (one.keypoints[0] for one in dataset.images)
+    np.testing.assert_allclose(first.xy, [[1, HW[0] - 3], [np.nan, np.nan], [4, HW[0] - 6]])
+    assert second.visibility.tolist() == [2, 0, 0]
+    assert [what for _, what in report.skipped] == [
+        "'1 x' is no place", "expected 2 numbers, found 3", "there are not 9 landmarks after it"
+    ]  # fmt: skip
 
 
 # DeepLabCut
@@ -249,12 +291,67 @@ def test_deeplabcut_animals_without_any_point_are_none(tmp_path):
     [
         (HEADING.replace("coords", "likelihood"), "the first lines are not scorer, bodyparts and coords"),
         (HEADING + HEADING, "line 4: the heading scorer stands there again"),
-        (HEADING + "a,b,c,1,2,3\n", "line 4: expected 7 columns, found 6"),
         (HEADING.replace("x,y,x,y", "x,y,x,x"), "column 4: the x of ear occurs twice"),
         (HEADING.replace("x,y,x,y", "x,y,x,z"), "a bodypart has no x or no y"),
-        (HEADING + "a,b,c,1,2,3,4\na,b,d,1,2,3,four\n", "line 5, ear: expected a number"),
     ],
 )
 def test_deeplabcut_that_makes_no_sense_is_refused(tmp_path, text, words):
     with pytest.raises(FormatError, match=words):
         read(tmp_path, "deeplabcut", text)
+
+
+def test_a_line_of_deeplabcut_that_makes_no_sense_costs_itself(tmp_path):
+    text = f"{HEADING}labeled-data,f,b.jpg,1,2,3\nlabeled-data,f,b.jpg,1,2,3,four\nlabeled-data,f,c.jpg,,,,\n"
+    dataset, report = read(tmp_path, "deeplabcut", text)
+    np.testing.assert_array_equal(dataset.images[0].keypoints[0].xy, [[1, 2], [np.nan, np.nan]])
+    assert report.skipped == [
+        ("in.csv", "line 4: expected 7 columns, found 6"), ("in.csv, line 5", "ear: 3, four is no place")
+    ]  # fmt: skip
+
+
+ANIMALS = "scorer,,,me,me,me,me\nindividuals,,,ann,ann,bob,bob\nbodyparts,,,nose,nose,nose,nose\ncoords,,,x,y,x,y\n"
+
+
+def test_the_second_animal_stays_the_second(tmp_path):
+    text = f"{ANIMALS}labeled-data,f,b.jpg,1,2,3,4\nlabeled-data,f,c.jpg,,,7,8\n"
+    dataset, _ = read(tmp_path, "deeplabcut", text, source=format_tools.source_of({"f/b.jpg": HW, "f/c.jpg": HW}))
+    assert [one.individuals for one in dataset.images] == [("ann", "bob"), ("bob",)]
+    format_tools.write("deeplabcut", dataset, tmp_path / "out.csv")
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[1] == "individuals,,,ann,ann,bob,bob"
+    assert lines[4:] == ["labeled-data,f,b.jpg,1.0,2.0,3.0,4.0", "labeled-data,f,c.jpg,,,7.0,8.0"]
+
+
+def test_animals_without_a_name_have_columns_of_their_own(tmp_path):
+    dataset, _ = read(tmp_path, "deeplabcut", f"{ANIMALS}labeled-data,f,b.jpg,1,2,3,4\n")
+    (first,) = dataset.images
+    nobody = dataclasses.replace(first, individuals=("bob", ""))
+    twice = dataclasses.replace(first, individuals=("bob", "bob"))
+    for number, one in enumerate((nobody, twice)):
+        format_tools.write("deeplabcut", dataclasses.replace(dataset, images=[one]), tmp_path / f"{number}.csv")
+        lines = (tmp_path / f"{number}.csv").read_text().splitlines()
+        assert lines[1] == "individuals,,,bob,bob,individual1,individual1"
+        assert lines[4] == "labeled-data,f,b.jpg,1.0,2.0,3.0,4.0"
+
+
+def test_points_with_a_likelihood_are_a_programs(tmp_path):
+    heading = "scorer,m,m,m,m,m,m\nbodyparts,nose,nose,nose,ear,ear,ear\ncoords,x,y,likelihood,x,y,likelihood\n"
+    dataset, _ = read(tmp_path, "deeplabcut", f"{heading}f/b.jpg,1,2,0.75,3,4,0.01\n")
+    (found,) = dataset.images[0].keypoints
+    assert found.score.tolist() == pytest.approx([0.75, 0.01])
+    assert (found.origin == Origin.TRANSFERRED).all()
+
+
+def test_frames_of_a_film_by_number_are_said_once(tmp_path):
+    dataset, report = read(tmp_path, "deeplabcut", f"{HEADING.replace(',,,', ',')}0,1,2,3,4\n1,1,2,3,4\n")
+    assert dataset.images == []
+    assert report.skipped == [("in.csv", "2 lines are of frames of a film, by number, not of images")]
+
+
+def test_deeplabcuts_index_names_no_two_images_alike(tmp_path):
+    sets = KeypointSet.make([[1, 1], [2, 2]], skeleton=BIRD.id)
+    images = [image(sets, name=name) for name in ("a/x/1.png", "b/x/1.png", "x/2.png", "3.png")]
+    text, _ = written(tmp_path, "deeplabcut", *images)
+    assert [line.split(",")[1:3] for line in text.splitlines()[3:]] == [
+        ["a__x", "1.png"], ["b__x", "1.png"], ["x", "2.png"], ["images", "3.png"]
+    ]  # fmt: skip

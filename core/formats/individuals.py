@@ -1,0 +1,29 @@
+"""Names of individuals and tracks, as tables of animals have them, kept with the instances that they name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from counterpart.core.project.commands import SetSettings
+from counterpart.core.project.edit import Edit
+
+INDIVIDUALS = "individuals"
+"""Key of the project's setting: name of the individual by instance."""
+
+
+def names_of(settings: Mapping[str, object]) -> dict[int, str]:
+    """Names of individuals by instance, from a project's settings."""
+    found = settings.get(INDIVIDUALS)
+    if not isinstance(found, dict):
+        return {}
+    return {int(key): str(name) for key, name in found.items() if str(key).isdigit()}
+
+
+def name_individuals(edit: Edit, names: Mapping[int, str]) -> None:
+    """Name instances, as part of the step that a command takes."""
+    row = edit.get("settings", (INDIVIDUALS,))
+    before: dict[str, object] = {} if row is None else json.loads(str(row[0]))
+    after = {**before, **{str(number): name for number, name in names.items()}}
+    if after != before:
+        SetSettings({INDIVIDUALS: after}).do(edit)
