@@ -211,6 +211,7 @@ def test_without_points_the_queue_says_what_to_do(qtbot, opened_empty):
     queue = opened_empty.keypoints.checks.panel.queue
     assert not queue.table.isVisible()
     assert "Place the keypoints" in queue.empty.text.text()
+    opened_empty.bench.settings.change(ask_empty_review=False)
     qtbot.keyClick(opened_empty.bench.canvas, Qt.Key.Key_Return)
     assert opened_empty.images.panel.model.counts()["reviewed"] == 1
 
