@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import (
     QEnterEvent,
@@ -10,16 +12,18 @@ from PySide6.QtGui import (
     QMouseEvent,
     QNativeGestureEvent,
     QPainter,
+    QResizeEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QPlainTextEdit, QWidget
 
 from counterpart.desktop.canvas.captions import paint_chip
 from counterpart.desktop.canvas.crosshair import paint_crosshair
+from counterpart.desktop.canvas.hands import LOSING, Hands
 from counterpart.desktop.canvas.minimap import Minimap
 from counterpart.desktop.canvas.photo import Photo
 from counterpart.desktop.canvas.stage import Stage
-from counterpart.desktop.canvas.tool import Pointer, Tool
+from counterpart.desktop.canvas.tool import Tool
 from counterpart.desktop.widgets.theme import small_font
 
 _ZOOM_PER_DEGREE = 1.2 ** (1 / 15)
@@ -40,6 +44,7 @@ class Canvas(Stage):
         modifiers_changed: Modifier keys that are down now.
 
     Attributes:
+        hands: Owns what is begun here.
         wheel_zooms: Whether the wheel alone zooms.
     """
 
@@ -53,11 +58,8 @@ class Canvas(Stage):
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.wheel_zooms = True
-        self._tool: Tool | None = None
-        self._tool_pane: int | None = None
-        self._pan_from: QPointF | None = None
-        self._pan_pane = 0
-        self._space = False
+        self.hands = Hands(self)
+        self.hands.cursor_wanted.connect(self._show_cursor)
         self._crosshair = False
         self._at: QPointF | None = None
         self._minimap_wanted = False
@@ -95,8 +97,8 @@ class Canvas(Stage):
             index = self.pane_at(self._at)
             if index is not None:
                 paint_crosshair(painter, self.panes[index], self._at, self.font())
-        if self._tool is not None:
-            self._tool.paint(painter)
+        if self.tool is not None:
+            self.tool.paint(painter)
         if notice := self.notice:
             painter.setFont(small_font(self.font()))
             paint_chip(painter, notice, 8, self.height() - 8, above=True)
@@ -112,107 +114,80 @@ class Canvas(Stage):
     def set_photo(
         self, pane: int, photo: Photo | None, key: object, *, message: str = "", keep_view: bool = False
     ) -> None:
-        """Show an image in a pane, or a message instead; what a tool has begun is forgotten."""
+        """Show an image in a pane, or a message instead; what is begun on the old one ends."""
+        self.hands.leave(pane)
         super().set_photo(pane, photo, key, message=message, keep_view=keep_view)
-        if self._tool is not None:
-            self._tool.cancel()
+        self.hands.resume()
+
+    def leave_image(self, pane: int) -> None:
+        """The image of a pane goes as soon as another is read: what is begun on it ends, and nothing more begins."""
+        self.hands.leave(pane)
+        self.panes[pane].leaving = True
+
+    def set_count(self, count: Literal[1, 2]) -> None:
+        """Show one image or two; what is begun in a pane that goes ends."""
+        if count != self._count:
+            self.hands.lose()
+            self.hands.leave(count)
+        super().set_count(count)
+        self.hands.resume()
 
     # Tools --------------------------------------------------------------------------------------------------
 
     @property
     def tool(self) -> Tool | None:
         """What the pointer does."""
-        return self._tool
+        return self.hands.tool
 
     def set_tool(self, tool: Tool | None) -> None:
         """Choose what the pointer does."""
-        if self._tool is not None:
-            self._tool.cancel()
-            self._tool.leave()
-        self._tool = tool
+        self.hands.set_tool(tool)
         self._show_cursor()
         self.update()
 
     def _show_cursor(self) -> None:
-        if self._pan_from is not None:
+        if self.hands.panning:
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
-        elif self._space:
+        elif self.hands.space and not self.hands.dragging:
             self.setCursor(Qt.CursorShape.OpenHandCursor)
         else:
-            self.setCursor(self._tool.cursor if self._tool else Qt.CursorShape.ArrowCursor)
+            self.setCursor(self.tool.cursor if self.tool else Qt.CursorShape.ArrowCursor)
 
     # Pointer ------------------------------------------------------------------------------------------------
 
-    def _pointer(self, event: QMouseEvent, pane: int) -> Pointer:
-        position = event.position()
-        view = self.panes[pane].view
-        inside = self.panes[pane].photo is not None and view.pixel_at(position) is not None
-        return Pointer(
-            pane,
-            view.to_image(position),
-            inside,
-            position,
-            event.button(),
-            event.buttons(),
-            event.modifiers(),
-        )
-
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        index = self.pane_at(event.position())
-        if index is None:
-            return
-        self.pane_activated.emit(index)
-        if event.button() == Qt.MouseButton.MiddleButton or (
-            event.button() == Qt.MouseButton.LeftButton and self._space
-        ):
-            self._pan_from, self._pan_pane = event.position(), index
-            self._show_cursor()
-        elif self._tool is not None:
-            self._tool_pane = index
-            self._tool.press(self._pointer(event, index))
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        position = event.position()
-        if self._pan_from is not None:
-            delta = position - self._pan_from
-            self._pan_from = position
-            self.panes[self._pan_pane].view.pan(delta.x(), delta.y())
-            self._view_changed(self._pan_pane)
-            return
-        self._point(position)
-        index = self._tool_pane if self._tool_pane is not None else self.pane_at(position)
-        if index is None:
-            self.hover_left.emit()
-            return
-        pointer = self._pointer(event, index)
-        if pointer.inside:
-            self.hovered_at.emit(index, *pointer.xy)
-        else:
-            self.hover_left.emit()
-        if self._tool is not None:
-            self._tool.move(pointer)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._pan_from is not None and event.button() in (
-            Qt.MouseButton.MiddleButton,
-            Qt.MouseButton.LeftButton,
-        ):
-            self._pan_from = None
-            self._show_cursor()
-        elif self._tool is not None and self._tool_pane is not None:
-            self._tool.release(self._pointer(event, self._tool_pane))
-            if event.buttons() == Qt.MouseButton.NoButton:
-                self._tool_pane = None
-                self._views_moved()
+        self._press(event, double=False)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        # Qt tells the second of two quick presses as this, and tells no press then.
+        self._press(event, double=True)
+
+    def _press(self, event: QMouseEvent, *, double: bool) -> None:
         index = self.pane_at(event.position())
-        if index is not None and self._tool is not None and event.button() == Qt.MouseButton.LeftButton:
-            self._tool.double_click(self._pointer(event, index))
+        if index is not None and self.hands.state.held is None:
+            self.pane_activated.emit(index)
+        self.hands.press(event, double=double)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if not self.hands.panning:
+            self._point(event.position())
+            pointer = self.hands.place(event)
+            if pointer is not None and pointer.inside:
+                self.hovered_at.emit(pointer.pane, *pointer.xy)
+            else:
+                self.hover_left.emit()
+        self.hands.move(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self.hands.release(event)
+        self._views_moved()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         index = self.pane_at(event.position())
         if index is None or self.panes[index].photo is None:
+            return
+        event.accept()
+        if not self.hands.ask("waits"):  # the image stays where it is below a drag
             return
         view = self.panes[index].view
         control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
@@ -222,12 +197,17 @@ class Canvas(Stage):
             step = event.pixelDelta() if not event.pixelDelta().isNull() else event.angleDelta() / 2
             view.pan(step.x(), step.y())
         self._view_changed(index)
-        event.accept()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.hands.lose()  # the image moves away below the pointer
+        super().resizeEvent(event)
 
     def event(self, event: QEvent) -> bool:
+        if event.type() in LOSING:
+            self.hands.lose()
         if isinstance(event, QNativeGestureEvent) and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
             index = self.pane_at(event.position())
-            if index is not None:
+            if index is not None and self.hands.ask("waits"):
                 self.panes[index].view.zoom(1.0 + event.value(), event.position())
                 self._view_changed(index)
             return True
@@ -244,8 +224,8 @@ class Canvas(Stage):
     def leaveEvent(self, event: QEvent) -> None:
         self._point(None)
         self.hover_left.emit()
-        if self._tool is not None:
-            self._tool.leave()
+        if self.tool is not None:
+            self.tool.leave()
         super().leaveEvent(event)
 
     def _point(self, position: QPointF | None) -> None:
@@ -253,7 +233,7 @@ class Canvas(Stage):
         self._at = position
         if self._crosshair:
             self.update()
-        if position is not None and self._tool_pane is not None:
+        if position is not None and self.hands.dragging:
             for each in self.minimaps:
                 if each.isVisible() and each.geometry().contains(position.toPoint()):
                     each.hide()
@@ -263,7 +243,7 @@ class Canvas(Stage):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         self._modifier(event, down=True)
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
-            self._space = True
+            self.hands.space = True
             self._show_cursor()
         elif event.key() != Qt.Key.Key_Space:
             super().keyPressEvent(event)
@@ -271,7 +251,7 @@ class Canvas(Stage):
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         self._modifier(event, down=False)
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
-            self._space = False
+            self.hands.space = False
             self._show_cursor()
         elif event.key() != Qt.Key.Key_Space:
             super().keyReleaseEvent(event)
@@ -284,7 +264,8 @@ class Canvas(Stage):
             self.modifiers_changed.emit(held)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        self._space = False
+        self.hands.lose()
+        self.hands.space = False
         self._show_cursor()
         self.modifiers_changed.emit(Qt.KeyboardModifier.NoModifier)
         super().focusOutEvent(event)

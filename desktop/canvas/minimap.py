@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from counterpart.desktop.canvas.compositor import LabelStyle, compose_labels
 from counterpart.desktop.canvas.pane import Pane
+from counterpart.desktop.canvas.scrub import Scrub
 from counterpart.desktop.widgets.qimage import argb_to_qimage
 
 _INSET = 12
@@ -26,6 +27,9 @@ class Minimap(QWidget):
     Args:
         pane: What it is a map of.
 
+    Attributes:
+        scrub: Pressing and dragging in it.
+
     Signals:
         moved: Image xy that shall come to the middle of the view.
     """
@@ -39,6 +43,8 @@ class Minimap(QWidget):
         self.setToolTip("Drag to move the view (N hides this map)")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._pane = pane
+        self.scrub = Scrub(self, self._go, self._go_back)
+        self._before: tuple[float, float] | None = None
         self._overlay: QImage | None = None
         self._overlay_wanted = True
         self._calm = QTimer(self)
@@ -138,20 +144,17 @@ class Minimap(QWidget):
 
     # Pointer ------------------------------------------------------------------------------------------------
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._go(event)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._go(event)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        event.accept()
+    def _go_back(self) -> None:
+        """The drag was given up: the view is where it was."""
+        if self._before is not None:
+            self.moved.emit(*self._before)
 
     def _go(self, event: QMouseEvent) -> None:
-        if event.buttons() & Qt.MouseButton.LeftButton:
-            at, inner = event.position(), self._inner()
-            height, width = self._pane.view.image_hw
-            share = QPointF((at.x() - inner.x()) / inner.width(), (at.y() - inner.y()) / inner.height())
-            x, y = (min(max(value, 0.0), 1.0) for value in (share.x(), share.y()))
-            self.moved.emit(x * width - 0.5, y * height - 0.5)
-        event.accept()
+        view = self._pane.view
+        if event.type() != QEvent.Type.MouseMove:
+            self._before = view.to_image(view.area.center())
+        at, inner = event.position(), self._inner()
+        height, width = view.image_hw
+        share = QPointF((at.x() - inner.x()) / inner.width(), (at.y() - inner.y()) / inner.height())
+        x, y = (min(max(value, 0.0), 1.0) for value in (share.x(), share.y()))
+        self.moved.emit(x * width - 0.5, y * height - 0.5)

@@ -70,6 +70,7 @@ class Pane:
         message: Shown instead of the image where there is none: it is loading, or cannot be read.
         probe: Image xy marked with a cross: where similarity is asked for.
         pinned: Whether the probe stays when the pointer moves.
+        leaving: Whether another image is being read for it: the one that is still seen is not the one that is meant.
     """
 
     def __init__(self) -> None:
@@ -82,6 +83,7 @@ class Pane:
         self.probe: tuple[float, float] | None = None
         self.pinned = False
         self.image_key: object = None
+        self.leaving = False
         self._photo: Photo | None = None
         self._heat: Heat | GridPaint | None = None
         self._heat_image: QImage | None = None
@@ -97,6 +99,7 @@ class Pane:
         """Show another image; what lay over the old one goes."""
         self._photo = photo
         self.image_key = key
+        self.leaving = False
         self.labels = None
         self.probe = None
         self.pinned = False

@@ -189,6 +189,11 @@ class Stage(QWidget):
                 pane.view.zoom(factor, at if number == index else None)
         self._view_changed(index or 0)
 
+    def pan(self, pane: int, dx: float, dy: float) -> None:
+        """Move the image of a pane by logical pixels."""
+        self.panes[pane].view.pan(dx, dy)
+        self._view_changed(pane)
+
     def set_linked(self, linked: bool) -> None:
         """Zoom and move both images together, or each by itself."""
         self.linked = linked

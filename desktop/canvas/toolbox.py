@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from functools import partial
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 
 from counterpart.desktop.canvas.canvas import Canvas
 from counterpart.desktop.canvas.select_tool import SelectTool
-from counterpart.desktop.canvas.tool import Tool
+from counterpart.desktop.canvas.tool import Dropped, Tool
 from counterpart.desktop.shell.actions import Action, Actions
+from counterpart.desktop.shell.messages import Messages
 
 
 class Toolbox(QObject):
@@ -25,8 +26,12 @@ class Toolbox(QObject):
 
     changed = Signal(str)
 
-    def __init__(self, canvas: Canvas, actions: Actions) -> None:
+    def __init__(self, canvas: Canvas, actions: Actions, messages: Messages) -> None:
         super().__init__(canvas)
+        self._messages = messages
+        actions.gates += [canvas.hands.ask, *(each.scrub.ask for each in canvas.minimaps)]
+        canvas.hands.changed.connect(actions.refresh)
+        canvas.hands.dropped.connect(self._tell_dropped)
         self._canvas, self._actions = canvas, actions
         self.select = SelectTool(canvas)
         self.all: dict[str, Tool] = {}
@@ -56,9 +61,10 @@ class Toolbox(QObject):
         """Take a tool."""
         self._actions[f"tool_{name}"].setChecked(True)
 
-    def key_wanted(self, key: Qt.Key) -> bool:
-        """Enter and Backspace belong to a gesture that has begun; whether it took the key."""
-        tool = self._canvas.tool
-        if tool is None:
-            return False
-        return tool.back() if key == Qt.Key.Key_Backspace else tool.accept()
+    @Slot(object)
+    def _tell_dropped(self, dropped: Dropped) -> None:
+        """Say what an interruption has cost, and offer it again."""
+        if dropped.bring_back is not None:
+            self._messages.offer(dropped.text, dropped.button, dropped.bring_back)
+        else:
+            self._messages.tell("info", dropped.text)

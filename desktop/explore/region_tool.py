@@ -6,6 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from counterpart.desktop.canvas.canvas import Canvas
+from counterpart.desktop.canvas.gesture import Begun
 from counterpart.desktop.canvas.tool import Pointer, Tool
 
 _CLICK_PX = 4
@@ -28,18 +29,20 @@ class RegionTool(Tool):
         self._pane = 0
         self._corners: tuple[QPointF, QPointF] | None = None
 
-    def press(self, event: Pointer) -> None:
-        if event.button == Qt.MouseButton.LeftButton and event.inside:
-            self._pane, self._corners = event.pane, (event.position, event.position)
+    def begin(self, event: Pointer) -> Begun:
+        if event.button != Qt.MouseButton.LeftButton or not event.inside:
+            return Begun.NOTHING
+        self._pane, self._corners = event.pane, (event.position, event.position)
+        return Begun.DRAG
 
-    def move(self, event: Pointer) -> None:
+    def extend(self, event: Pointer) -> None:
         if self._corners is not None:
             self._corners = (self._corners[0], event.position)
             self.canvas.update()
 
-    def release(self, event: Pointer) -> None:
+    def finish(self, event: Pointer) -> bool:
         if self._corners is None:
-            return
+            return False
         box = QRectF(self._corners[0], event.position).normalized()
         self._corners = None
         self.canvas.update()
@@ -49,8 +52,12 @@ class RegionTool(Tool):
         left, top = view.to_image(box.topLeft())
         right, bottom = view.to_image(box.bottomRight())
         self.marked.emit(self._pane, left, top, right, bottom)
+        return False
 
-    def cancel(self) -> None:
+    def interrupt(self, _event: Pointer) -> None:
+        self.give_up()  # it changes nothing and is drawn again at once
+
+    def give_up(self) -> None:
         if self._corners is not None:
             self._corners = None
             self.canvas.update()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 
+from counterpart.desktop.canvas.gesture import Begun
 from counterpart.desktop.canvas.tool import Pointer, Tool
 
 
@@ -18,11 +19,13 @@ class SimilarityTool(Tool):
     probed = Signal(int, float, float, bool)
     left = Signal()
 
-    def press(self, event: Pointer) -> None:
-        if event.button == Qt.MouseButton.LeftButton and event.inside:
-            self.probed.emit(event.pane, *event.xy, True)
+    def begin(self, event: Pointer) -> Begun:
+        if event.button != Qt.MouseButton.LeftButton or not event.inside:
+            return Begun.NOTHING
+        self.probed.emit(event.pane, *event.xy, True)
+        return Begun.CLICK
 
-    def move(self, event: Pointer) -> None:
+    def hover(self, event: Pointer) -> None:
         if event.inside:
             self.probed.emit(event.pane, *event.xy, False)
         else:

@@ -158,7 +158,8 @@ class Runs(QObject):
             result.doubts,
             title=f"{ticket.title} on {len(result.masks)} images",
         )
-        stale = _left_over(ticket.document, result)
+        # A part that somebody is painting just now is wanted.
+        stale = [part for part in _left_over(ticket.document, result) if part != self._bench.canvas.hands.part]
         command = Compound(replace.text, (replace, DeleteParts(stale))) if stale else replace
         if self._bench.session.do(command) and result.codebook is not None:
             ids = {part.name: part.id for part in ticket.document.parts}

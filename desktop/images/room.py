@@ -115,7 +115,7 @@ class ImagesRoom(QObject):
                    needs=(needs.project, two), place=20, bar=120, checkable=True, group="view",
                    checked=lambda: self._canvas.count == 2),
             Action("overlay", "Show o&verlay", "View", keys=("H",), icon="eye", help="Hold to peek at the photograph",
-                   do=self._overlay, needs=some, place=220, bar=310, checkable=True,
+                   do=self._overlay, during="passes", needs=some, place=220, bar=310, checkable=True,
                    checked=lambda: self._canvas.overlay_shown),
             Action("outlines", "Outlines on&ly", "View", keys=("O",), icon="outline",
                    help="Draw the parts' outlines without filling them", switch=self._outlines, needs=some, place=240,
@@ -198,16 +198,18 @@ class ImagesRoom(QObject):
             current = self._beside(current, but=change.removed)
         panel.model.set_records(document.images())
         current = current or next(iter(panel.model.shown), 0)
+        right_gone = self.viewer.image(1) in change.removed
+        if right_gone:  # before anybody hears of the other image on the left, and asks for both
+            self.viewer.show(1, 0)
         panel.select(current)
         if not current:
             self.viewer.show(0, 0)
-        self._leave_right(change.removed)
+        if right_gone:
+            self._fill_right()
         self.missing.images_changed(change.added, change.removed)
 
-    def _leave_right(self, removed: Collection[int]) -> None:
-        """Show another image on the right, in view or not, where the one that was there is gone."""
-        if self.viewer.image(1) not in removed:
-            return
+    def _fill_right(self) -> None:
+        """Show another image on the right, in view or not: the one that was there is gone."""
         other = self._beside(self.panel.current) if self.panel.current else 0
         self.viewer.show(1, other)
         if not other and self._canvas.count > 1:

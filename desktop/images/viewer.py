@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from counterpart.core.folders import stamp
 from counterpart.core.images.reading import read_image
 from counterpart.core.project.aside import other_picture
 from counterpart.core.project.document import Document
-from counterpart.core.project.model import LabelMap
+from counterpart.core.project.model import LabelMap, Labels
 from counterpart.desktop.canvas.canvas import Canvas
 from counterpart.desktop.canvas.compositor import LabelStyle, PartStyle
 from counterpart.desktop.canvas.photo import Photo, build_photo
@@ -44,6 +45,9 @@ class _Read(NamedTuple):
 class Viewer(QObject):
     """Loads photographs beside the window and keeps the canvas in step with the document.
 
+    Attributes:
+        covering: Gives what a gesture has made of the labels of an image so far, None where none is at work on it.
+
     Signals:
         shown: Pane and image that it now shows, 0 for none.
         unreadable: Image and why it cannot be read, empty when it can.
@@ -64,6 +68,7 @@ class Viewer(QObject):
         self._images = [0, 0]
         self._emphasis = 0
         self._maps: list[LabelMap | None] = [None, None]
+        self.covering: Callable[[int], Labels | None] = lambda _image: None
         self._loader = FileLoader("photos", self)
         self._loader.loaded.connect(self._loaded)
         self._loader.failed.connect(self._failed)
@@ -104,6 +109,7 @@ class Viewer(QObject):
         """Show an image in a pane. The old one stays until the new one is read, unless that takes long."""
         if self._document is None or self._images[pane] == image:
             return
+        self._canvas.leave_image(pane)
         self._images[pane] = image
         if image == 0:
             self._maps[pane] = None
@@ -274,7 +280,9 @@ class Viewer(QObject):
                 self.unreadable.emit(image, str(error))
             before = self._maps[pane]
             self._maps[pane] = found
-            labels = found.labels if found is not None else None
+            labels = self.covering(image)
+            if labels is None and found is not None:
+                labels = found.labels
             if box is not None and before is not None and found is not None and before.hw == found.hw:
                 top, left, bottom, right = box
                 self._canvas.panes[pane].labels = labels

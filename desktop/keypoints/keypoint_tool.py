@@ -13,12 +13,14 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPen
 
 from counterpart.core.project.points import Origin
 from counterpart.desktop.canvas.canvas import Canvas
-from counterpart.desktop.canvas.tool import Pointer, Tool
+from counterpart.desktop.canvas.gesture import Begun
+from counterpart.desktop.canvas.tool import Dropped, Pointer, Tool
 from counterpart.desktop.keypoints.instance_drawing import Drawn, PointHit, draw_instance, hit_point, paint_pill
 from counterpart.desktop.keypoints.transform_frame import CURSORS, VERBS, Frame, transformed
 from counterpart.desktop.widgets.theme import colours, small_font
 
 _FAR = 3
+_CHANGED = Dropped("The points were changed meanwhile, so they were left where they are.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,10 @@ class KeypointLayer:
         """The instance of a pane that gestures go to."""
         return next((each for each in self.drawn(pane) if each.active), None)
 
+    def instance(self, pane: int, instance: int) -> Drawn | None:
+        """An instance of a pane."""
+        return next((each for each in self.drawn(pane) if each.points.instance == instance), None)
+
     def frame(self, pane: int) -> Frame | None:
         """The box of the active instance."""
         active = self.active(pane) if self.editing and pane == self.focus else None
@@ -122,7 +128,7 @@ class KeypointLayer:
         if self.hint is None:
             return
         instance, index, xy = self.hint
-        each = next((item for item in self.drawn(pane) if item.points.instance == instance), None)
+        each = self.instance(pane, instance)
         if each is None or index >= len(each.points) or not each.shown[index]:
             return
         view = self._canvas.panes[pane].view
@@ -138,7 +144,7 @@ class KeypointLayer:
         if self.hovered is None or self.hovered[0] != pane:
             return
         hit = self.hovered[1]
-        each = next((item for item in self.drawn(pane) if item.points.instance == hit.instance), None)
+        each = self.instance(pane, hit.instance)
         if each is None or hit.index >= len(each.points) or not each.shown[hit.index]:
             return
         view = self._canvas.panes[pane].view
@@ -191,35 +197,32 @@ class KeypointTool(Tool):
         self._moved = False
         self._pointer: tuple[int, QPointF] | None = None
 
-    def press(self, event: Pointer) -> None:
+    def begin(self, event: Pointer) -> Begun:
         hit = self.layer.hit(event.pane, event.position)
         if event.button == Qt.MouseButton.RightButton:
             if hit is not None:
                 self.cycled.emit(event.pane, hit.instance, hit.index)
             elif event.inside:
                 self.placed.emit(event.pane, *event.xy, True)
-            return
+            return Begun.CLICK
         if event.button != Qt.MouseButton.LeftButton:
-            return
+            return Begun.NOTHING
         self._start, self._moved = event.position, False
         frame, active = self.layer.frame(event.pane), self.layer.active(event.pane)
         handle = "" if frame is None else frame.hit(event.position)
         if hit is not None:
             self._drag = (event.pane, hit)
             self.chosen.emit(event.pane, hit.instance, hit.index)
-        elif handle and active is not None:
+            return Begun.DRAG
+        if handle and active is not None:
             self._shape = (event.pane, handle, active, event.xy)
-        elif event.inside:
+            return Begun.DRAG
+        if event.inside:
             self.placed.emit(event.pane, *event.xy, False)
+        return Begun.CLICK
 
-    def move(self, event: Pointer) -> None:
+    def hover(self, event: Pointer) -> None:
         self._pointer = (event.pane, event.position) if event.inside else None
-        far = (event.position - self._start).manhattanLength() > _FAR
-        if self._drag is not None or self._shape is not None:
-            if far or self._moved:
-                self._moved = True
-                self._preview(event)
-            return
         hit = self.layer.hit(event.pane, event.position)
         self.layer.hovered = None if hit is None else (event.pane, hit)
         frame = self.layer.frame(event.pane)
@@ -228,11 +231,17 @@ class KeypointTool(Tool):
         self.canvas.setCursor(shape)
         self.canvas.update()
 
+    def extend(self, event: Pointer) -> None:
+        self._pointer = (event.pane, event.position) if event.inside else None
+        if self._moved or (event.position - self._start).manhattanLength() > _FAR:
+            self._moved = True
+            self._preview(event)
+
     def _preview(self, event: Pointer) -> None:
         if self._drag is not None:
             pane, hit = self._drag
-            each = next((item for item in self.layer.drawn(pane) if item.points.instance == hit.instance), None)
-            if each is None:
+            each = self.layer.instance(pane, hit.instance)
+            if each is None or hit.index >= len(each.points):
                 return
             xy = each.points.xy.copy()
             xy[hit.index] = self.canvas.clamped(pane, event.position)
@@ -250,27 +259,32 @@ class KeypointTool(Tool):
         now = self.canvas.panes[pane].view.to_image(event.position)
         return transformed(active.points.xy, active.points.present, handle, start, now, free=free)
 
-    def release(self, event: Pointer) -> None:
+    def finish(self, event: Pointer) -> bool:
         drag, shape, moved = self._drag, self._shape, self._moved
+        places = self._reshaped(event) if shape is not None and moved else None
+        self._forget()
         if moved and drag is not None:
             pane, hit = drag
-            xy = self.canvas.clamped(pane, event.position)
-            self._forget()
-            self.moved.emit(pane, hit.instance, hit.index, *xy)
-        elif moved and shape is not None:
+            each = self.layer.instance(pane, hit.instance)
+            if each is None or hit.index >= len(each.points):
+                self.dropped.emit(_CHANGED)
+            else:
+                self.moved.emit(pane, hit.instance, hit.index, *self.canvas.clamped(pane, event.position))
+        elif shape is not None and places is not None:
             pane, handle, active, _ = shape
-            places = self._reshaped(event)
-            self._forget()
-            self.reshaped.emit(pane, active.points.instance, places, VERBS.get(handle, "Scale instance"))
-        else:
-            self._forget()
+            each = self.layer.instance(pane, active.points.instance)
+            if each is None or not np.array_equal(each.points.xy, active.points.xy, equal_nan=True):
+                self.dropped.emit(_CHANGED)
+            else:
+                self.reshaped.emit(pane, active.points.instance, places, VERBS.get(handle, "Scale instance"))
+        return False
 
     def leave(self) -> None:
         self._pointer = None
         self.layer.hovered = None
         self.canvas.update()
 
-    def cancel(self) -> None:
+    def give_up(self) -> None:
         self._forget()
 
     def _forget(self) -> None:

@@ -46,6 +46,7 @@ class MatchEditor(QObject):
         self._matches: MatchSet | None = None
         self._proposal: Command | None = None
         self._added: Command | None = None
+        self._grip: MatchSet | None = None
         self._hovered, self._selected = -1, -1
         panel.colour_by.set_index(1 if self._settings.preferences.line_colour == "confidence" else 0)
         panel.count_changed.connect(self._count_changed)
@@ -60,6 +61,7 @@ class MatchEditor(QObject):
         tool.line_clicked.connect(self._line_clicked)
         tool.line_double_clicked.connect(self._line_accepted)
         tool.end_dragged.connect(self._end_dragged)
+        tool.end_left.connect(self._end_left)
         tool.clicked.connect(self._place_clicked)
         tool.part_double_clicked.connect(self._part_double_clicked)
 
@@ -283,7 +285,10 @@ class MatchEditor(QObject):
     @Slot(int, int, float, float, bool)
     def _end_dragged(self, index: int, end: int, x: float, y: float, final: bool) -> None:
         matches = self._matches
-        if matches is None or index >= len(matches):
+        grip, self._grip = self._grip or matches, None if final else self._grip or matches
+        if matches is None or grip is not matches:  # others have come meanwhile: none of them was meant
+            if final:
+                self._say("The matches were found anew meanwhile, so the end was left where it is.")
             return
         if final:
             a, b = self.pair
@@ -297,6 +302,12 @@ class MatchEditor(QObject):
         places[end][index] = (x, y)
         self._canvas.set_lines(dataclasses.replace(lines, xy_a=places[0], xy_b=places[1]))
         self._canvas.mark_line(selected=index)
+
+    @Slot()
+    def _end_left(self) -> None:
+        """A drag was given up: draw the line where it is."""
+        self._grip = None
+        self._show()
 
     # Pointing -----------------------------------------------------------------------------------------------------
 

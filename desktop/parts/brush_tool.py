@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from counterpart.core.tools.region import Region
 from counterpart.core.tools.strokes import StrokeRasteriser
+from counterpart.desktop.canvas.gesture import Begun
 from counterpart.desktop.canvas.stage import Stage
 from counterpart.desktop.canvas.tool import Pointer, Tool
 from counterpart.desktop.parts.label_editor import LabelEditor
@@ -35,6 +36,10 @@ class TipTool(Tool):
         self._at: QPointF | None = None
 
     @property
+    def part(self) -> int:
+        return self._editor.part(self._pane)
+
+    @property
     def radius(self) -> float:
         """Radius of the tip, image pixels."""
         return self._radius
@@ -51,6 +56,9 @@ class TipTool(Tool):
         """A step larger or smaller."""
         step = max(self._radius * (_SIZE_STEP - 1), 0.5)
         self.set_radius(self._radius + (step if larger else -step))
+
+    def hover(self, event: Pointer) -> None:
+        self._follow(event.position)
 
     def leave(self) -> None:
         self._follow(None)
@@ -95,13 +103,13 @@ class BrushTool(TipTool):
         self._tip: StrokeRasteriser | None = None
         self._end: tuple[object, XY] | None = None
 
-    def press(self, event: Pointer) -> None:
-        if event.button != Qt.MouseButton.LeftButton or self._tip is not None:
-            return
+    def begin(self, event: Pointer) -> Begun:
+        if event.button != Qt.MouseButton.LeftButton:
+            return Begun.NOTHING
         hw = self._editor.hw(event.pane)
         self._erasing = self._eraser or bool(event.modifiers & Qt.KeyboardModifier.ControlModifier)
         if hw is None or not self._editor.begin(event.pane, erase=self._erasing):
-            return
+            return Begun.NOTHING
         self._pane = event.pane
         self._tip = StrokeRasteriser(self._radius, "round", hw, smooth=True)
         key = self.canvas.panes[event.pane].image_key
@@ -110,27 +118,28 @@ class BrushTool(TipTool):
             self._paint(self._tip.line_to(event.xy))
         else:
             self._paint(self._tip.move_to(event.xy))
+        return Begun.DRAG
 
-    def move(self, event: Pointer) -> None:
+    def extend(self, event: Pointer) -> None:
         self._follow(event.position)
         if self._tip is not None:
             self._paint(self._tip.move_to(event.xy))
 
-    def release(self, event: Pointer) -> None:
-        if self._tip is None or event.button != Qt.MouseButton.LeftButton:
-            return
+    def finish(self, _event: Pointer) -> bool:
+        if self._tip is None:
+            return False
         self._paint(self._tip.finish())
         position = self._tip.position
         self._tip = None
         if position is not None:
             self._end = (self.canvas.panes[self._pane].image_key, position)
-        self._editor.commit(self._pane, "Erase" if self._erasing else self._editor.title("Paint"))
+        self._editor.commit(self._pane, "Erase" if self._erasing else self._editor.title("Paint", self._pane))
+        return False
 
-    def cancel(self) -> None:
-        if self._tip is not None:
-            self._tip = None
-            self._editor.abort(self._pane)
+    def give_up(self) -> None:
+        self._tip = None
+        self._editor.abort(self._pane)
 
     def _paint(self, region: Region) -> None:
         if not region.is_empty:
-            self._editor.stroke(self._pane, region, erase=self._erasing)
+            self._editor.stroke(self._pane, region)

@@ -84,10 +84,10 @@ class MaskTools(QObject):
             Action("preserve", "Keep &other parts", "Tools", keys=("Shift+P",), icon="keep",
                    help="Paint on background only, never over another part", switch=self._options.preserve.setChecked,
                    needs=some, place=310, checkable=True),
-            Action("larger", "Lar&ger brush", "Tools", keys=("]",), do=lambda: self._resize(larger=True), needs=some,
-                   place=320, repeat=True),
-            Action("smaller", "S&maller brush", "Tools", keys=("[",), do=lambda: self._resize(larger=False), needs=some,
-                   place=330, repeat=True),
+            Action("larger", "Lar&ger brush", "Tools", keys=("]",), do=lambda: self._resize(larger=True),
+                   during="passes", needs=some, place=320, repeat=True),
+            Action("smaller", "S&maller brush", "Tools", keys=("[",), do=lambda: self._resize(larger=False),
+                   during="passes", needs=some, place=330, repeat=True),
         ]
         # fmt: on
 
@@ -114,6 +114,10 @@ class MaskTools(QObject):
         self._options.show_for(tool)
         if isinstance(tool, ModedTool):
             self._options.mode.set_index(MODES.index(tool.mode))
+
+    def forget(self) -> None:
+        """Another project: what was put aside belongs to this one."""
+        self.polygon.forget()
 
     def _resize(self, *, larger: bool) -> None:
         tool = self._bench.canvas.tool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 
+from counterpart.desktop.canvas.gesture import Begun
 from counterpart.desktop.canvas.tool import Pointer, Tool
 
 
@@ -16,6 +17,8 @@ class PickTool(Tool):
 
     picked = Signal(int)
 
-    def press(self, event: Pointer) -> None:
-        if event.button == Qt.MouseButton.LeftButton and event.inside:
-            self.picked.emit(self.canvas.label_at(event.pane, event.xy))
+    def begin(self, event: Pointer) -> Begun:
+        if event.button != Qt.MouseButton.LeftButton or not event.inside:
+            return Begun.NOTHING
+        self.picked.emit(self.canvas.label_at(event.pane, event.xy))
+        return Begun.CLICK

@@ -147,6 +147,7 @@ class PartsRoom(QObject):
     @Slot()
     def _closing(self) -> None:
         self.boundary.cancel()
+        self.tools.forget()
         self.features.clear()
         self.editor.clear()
         self.panel.set_parts(())

@@ -6,6 +6,8 @@ or as the key that is held says.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
@@ -14,8 +16,10 @@ from counterpart.core.tools.combine import Mode
 from counterpart.core.tools.fill import flood_labels
 from counterpart.core.tools.region import Region
 from counterpart.core.tools.shapes import lasso_region, polygon_region, rectangle_region
+from counterpart.core.wording import counted
+from counterpart.desktop.canvas.gesture import Begun
 from counterpart.desktop.canvas.stage import Stage
-from counterpart.desktop.canvas.tool import Pointer, Tool
+from counterpart.desktop.canvas.tool import Dropped, Pointer, Tool
 from counterpart.desktop.parts.brush_tool import XY
 from counterpart.desktop.parts.label_editor import LabelEditor
 
@@ -40,6 +44,10 @@ class ModedTool(Tool):
         self._pane = 0
         self.mode: Mode = "add"
 
+    @property
+    def part(self) -> int:
+        return self._editor.part(self._pane)
+
     def mode_for(self, modifiers: Qt.KeyboardModifier) -> Mode:
         """What it does with these keys held: Ctrl subtracts, Alt or Ctrl and Shift intersect, Shift adds."""
         shift = self.shift_adds and bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
@@ -50,31 +58,74 @@ class ModedTool(Tool):
 
 
 class _ShapeTool(ModedTool):
-    """A tool that draws an outline."""
+    """A tool that draws an outline. Nothing is painted before that is closed."""
 
     def __init__(self, canvas: Stage, editor: LabelEditor) -> None:
         super().__init__(canvas, editor)
         self._points: list[XY] = []
         self._mode: Mode = "add"
+        self._part = 0
 
-    def _begin(self, event: Pointer) -> bool:
-        if not self._editor.begin(event.pane):
-            return False
+    @property
+    def part(self) -> int:
+        return self._part
+
+    def begin(self, event: Pointer) -> Begun:
+        if event.button != Qt.MouseButton.LeftButton or not self._editor.begin(event.pane):
+            return Begun.NOTHING
+        self._part = self._editor.part(event.pane)
+        self._editor.abort(event.pane)  # it goes on when the outline is closed
         self._pane, self._points = event.pane, [event.xy]
         self._mode = self.mode_for(event.modifiers)
-        return True
+        self.canvas.update()
+        return Begun.DRAG
 
-    def _finish(self, region: Region) -> None:
+    def _region(self, hw: tuple[int, int]) -> Region:
+        """What the outline encloses."""
+        raise NotImplementedError
+
+    def finish(self, _event: Pointer) -> bool:
+        self._close()
+        return False
+
+    def _close(self) -> bool:
+        """Paint what is enclosed as one step; whether that is allowed."""
+        hw = self._editor.hw(self._pane)
+        if hw is None or not self._editor.begin(self._pane, part=self._part):
+            return False
+        region = self._region(hw)
         self._points = []
         self._editor.preview(self._pane, region, self._mode)
         verbs = {"add": "Paint", "subtract": "Cut from", "intersect": "Keep part of"}
-        self._editor.commit(self._pane, self._editor.title(verbs[self._mode]))
+        self._editor.commit(self._pane, self._editor.title(verbs[self._mode], self._pane))
         self.canvas.update()
+        return True
 
-    def cancel(self) -> None:
-        if self._points:
-            self._points = []
-            self.canvas.update()
+    def interrupt(self, _event: Pointer) -> None:
+        """An outline that nobody has closed is no region yet: it is put aside, and closed if that is wanted."""
+        image, pane, points, mode, part = (
+            self._editor.image(self._pane),
+            self._pane,
+            self._points,
+            self._mode,
+            self._part,
+        )
+        self.give_up()
+
+        def bring_back() -> None:
+            if self._editor.image(pane) != image:
+                self.dropped.emit(Dropped(f"The {self.id} was drawn on another image. Show that first."))
+                return
+            self._pane, self._points, self._mode, self._part = pane, points, mode, part
+            if not self._close():
+                self.give_up()
+
+        if len(points) > 1:
+            self.dropped.emit(Dropped(f"The {self.id} was interrupted and left out.", "Paint it", bring_back))
+
+    def give_up(self) -> None:
+        self._points = []
+        self.canvas.update()
 
     def _widget_points(self) -> list[QPointF]:
         view = self.canvas.panes[self._pane].view
@@ -99,19 +150,16 @@ class RectangleTool(_ShapeTool):
     id = "rectangle"
     hint = "Drag a rectangle"
 
-    def press(self, event: Pointer) -> None:
-        if event.button == Qt.MouseButton.LeftButton and self._begin(event):
-            self._points = [event.xy, event.xy]
+    def extend(self, event: Pointer) -> None:
+        self._points[1:] = [event.xy]
+        self.canvas.update()
 
-    def move(self, event: Pointer) -> None:
-        if len(self._points) == 2:
-            self._points[1] = event.xy
-            self.canvas.update()
+    def finish(self, event: Pointer) -> bool:
+        self._points[1:] = [event.xy]
+        return super().finish(event)
 
-    def release(self, event: Pointer) -> None:
-        hw = self._editor.hw(self._pane)
-        if len(self._points) == 2 and hw is not None:
-            self._finish(rectangle_region(self._points[0], event.xy, hw))
+    def _region(self, hw: tuple[int, int]) -> Region:
+        return rectangle_region(self._points[0], self._points[-1], hw)
 
     def paint(self, painter: QPainter) -> None:
         if len(self._points) == 2:
@@ -125,71 +173,112 @@ class LassoTool(_ShapeTool):
     id = "lasso"
     hint = "Drag around a region"
 
-    def press(self, event: Pointer) -> None:
-        if event.button == Qt.MouseButton.LeftButton:
-            self._begin(event)
+    def extend(self, event: Pointer) -> None:
+        self._points.append(event.xy)
+        self.canvas.update()
 
-    def move(self, event: Pointer) -> None:
-        if self._points:
-            self._points.append(event.xy)
-            self.canvas.update()
-
-    def release(self, _event: Pointer) -> None:
-        hw = self._editor.hw(self._pane)
-        if self._points and hw is not None:
-            self._finish(lasso_region(self._points, hw))
+    def _region(self, hw: tuple[int, int]) -> Region:
+        return lasso_region(self._points, hw)
 
     def paint(self, painter: QPainter) -> None:
         if len(self._points) > 1:
             self._draw(painter, QPolygonF(self._widget_points()), closed=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    """Corners that wait for their image to be shown, or for the tool to be taken, again."""
+
+    points: tuple[XY, ...]
+    mode: Mode
+    part: int
+
+
 class PolygonTool(_ShapeTool):
-    """Click corners; a click on the first one, a double-click or Enter closes it, Backspace takes one back."""
+    """Click corners; a click on the first one, a double-click or Enter closes it.
+
+    Undo and Backspace take a corner back. Corners that are left unclosed wait for their image to be shown again.
+    """
 
     id = "polygon"
     hint = "Click corners, Enter closes"
+    tells_double = True
 
     def __init__(self, canvas: Stage, editor: LabelEditor) -> None:
         super().__init__(canvas, editor)
         self._at: XY | None = None
+        self._taken: list[XY] = []
+        self._aside: dict[int, _Aside] = {}
 
-    def press(self, event: Pointer) -> None:
+    def begin(self, event: Pointer) -> Begun:
+        begun = super().begin(event)
+        self._at, self._taken = None, []
+        return Begun.STEPS if begun is Begun.DRAG else begun
+
+    def add(self, event: Pointer) -> bool:
         if event.button != Qt.MouseButton.LeftButton:
-            return
-        if not self._points:
-            self._begin(event)
-        elif event.pane == self._pane:
-            first = self._widget_points()[0]
-            if len(self._points) >= 3 and (event.position - first).manhattanLength() <= _CLOSE_PX:
-                self.accept()
-            else:
-                self._points.append(event.xy)
+            return True
+        first = self._widget_points()[0]
+        if len(self._points) >= 3 and (event.position - first).manhattanLength() <= _CLOSE_PX:
+            return not self.close()
+        if event.xy != self._points[-1]:
+            self._points.append(event.xy)
+            self._taken = []
+        self.canvas.update()
+        return True
+
+    def extend(self, event: Pointer) -> None:
+        self._at = event.xy
         self.canvas.update()
 
-    def move(self, event: Pointer) -> None:
-        if self._points:
-            self._at = event.xy
+    def double_click(self, _event: Pointer) -> bool:
+        return bool(self._points) and not self.close()
+
+    def close(self) -> bool:
+        """Close the polygon; whether it could be."""
+        return len(self._points) >= 3 and self._close()
+
+    def _region(self, hw: tuple[int, int]) -> Region:
+        return polygon_region([self._points], hw)
+
+    def take_back(self) -> bool:
+        """Take the last corner back; whether there are others."""
+        self._taken.append(self._points.pop())
+        self.canvas.update()
+        return bool(self._points)
+
+    def restore(self) -> None:
+        if self._taken:
+            self._points.append(self._taken.pop())
             self.canvas.update()
 
-    def double_click(self, _event: Pointer) -> None:
-        self.accept()
+    @property
+    def can_restore(self) -> bool:
+        return bool(self._taken)
 
-    def accept(self) -> bool:
-        """Close the polygon; whether there was one."""
-        hw = self._editor.hw(self._pane)
-        if len(self._points) < 3 or hw is None:
-            return False
-        self._finish(polygon_region([self._points], hw))
-        return True
+    def interrupt(self, _event: Pointer) -> None:
+        """Put the corners aside: they come back with their image."""
+        key = self.canvas.panes[self._pane].image_key
+        if isinstance(key, int) and key and self._points:
+            self._aside[key] = _Aside(tuple(self._points), self._mode, self._part)
+            words = counted(len(self._points), "corner")
+            self.dropped.emit(Dropped(f"The polygon of {words} waits: it comes back with its image and this tool."))
+        self.give_up()
 
-    def back(self) -> bool:
-        """Take the last corner back; whether there was one."""
-        if not self._points:
+    def resume(self, pane: int) -> bool:
+        image = self._editor.image(pane)
+        aside = self._aside.get(image)
+        if aside is None or not self._editor.knows(aside.part):
             return False
-        self._points.pop()
+        del self._aside[image]
+        self._pane, self._points, self._at, self._taken = pane, list(aside.points), None, []
+        self._mode, self._part = aside.mode, aside.part
         self.canvas.update()
         return True
+
+    def forget(self) -> None:
+        """Another project: its images are others."""
+        self._aside.clear()
 
     def paint(self, painter: QPainter) -> None:
         if not self._points:
@@ -214,23 +303,23 @@ class FillTool(ModedTool):
     id = "fill"
     hint = "Click a region to give it to the active part"
 
-    def press(self, event: Pointer) -> None:
+    def begin(self, event: Pointer) -> Begun:
         if event.button != Qt.MouseButton.LeftButton or not event.inside:
-            return
+            return Begun.NOTHING
         mode = self.mode_for(event.modifiers)
         erase = mode == "subtract"
         if not self._editor.begin(event.pane, erase=erase):
-            return
+            return Begun.NOTHING
         labels: Labels | None = self.canvas.panes[event.pane].labels  # type: ignore[assignment]
-        if labels is None:
-            return
+        assert labels is not None
         region = flood_labels(labels, event.xy)
         if mode == "intersect":
             self._editor.preview(event.pane, region, mode)
-            self._editor.commit(event.pane, self._editor.title("Keep piece of"))
+            self._editor.commit(event.pane, self._editor.title("Keep piece of", event.pane))
         else:
-            self._editor.stroke(event.pane, region, erase=erase)
-            self._editor.commit(event.pane, "Erase region" if erase else self._editor.title("Fill"))
+            self._editor.stroke(event.pane, region)
+            self._editor.commit(event.pane, "Erase region" if erase else self._editor.title("Fill", event.pane))
+        return Begun.CLICK
 
 
 def _paint_sign(painter: QPainter, at: QPointF, sign: str) -> None:

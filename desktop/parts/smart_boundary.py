@@ -106,6 +106,7 @@ class SmartBoundary(QObject):
     def refine_active(self) -> None:
         """Refine the boundary of the active part."""
         if self._editor.begin(0):
+            self._editor.abort(0)
             self._ask((self._editor.active,), self._editor.title("Refine boundary of"))
 
     def refine_all(self) -> None:
@@ -113,6 +114,7 @@ class SmartBoundary(QObject):
         document, found = self._session.document, self._viewer.label_map(0)
         if document is None or not self._editor.begin(0, erase=True):
             return
+        self._editor.abort(0)
         there = set(np.unique(found.labels).tolist()) if found is not None else set()
         free = tuple(part.id for part in document.parts if part.id in there and part.visible and not part.locked)
         self._ask(free, "Refine all boundaries")

@@ -16,8 +16,9 @@ from PySide6.QtGui import QImage, QPainter
 from counterpart.core.tools.clusters import Clusters, SnappedBrush
 from counterpart.core.tools.region import Region
 from counterpart.desktop.canvas.compositor import LabelStyle, PartStyle, compose_labels
+from counterpart.desktop.canvas.gesture import Begun
 from counterpart.desktop.canvas.stage import Stage
-from counterpart.desktop.canvas.tool import Pointer
+from counterpart.desktop.canvas.tool import Dropped, Pointer
 from counterpart.desktop.parts.brush_tool import XY, TipTool
 from counterpart.desktop.parts.label_editor import LabelEditor
 from counterpart.desktop.parts.snap_regions import SnapRegions
@@ -50,31 +51,34 @@ class SnapTool(TipTool):
 
     # The stroke -----------------------------------------------------------------------------------------------------
 
-    def press(self, event: Pointer) -> None:
-        if event.button != Qt.MouseButton.LeftButton or self._open:
-            return
+    def begin(self, event: Pointer) -> Begun:
         photo = self.canvas.panes[event.pane].photo
+        if event.button != Qt.MouseButton.LeftButton or photo is None:
+            return Begun.NOTHING
         self._erasing = bool(event.modifiers & Qt.KeyboardModifier.ControlModifier)
-        if photo is None or not self._editor.begin(event.pane, erase=self._erasing):
-            return
+        if not self._editor.begin(event.pane, erase=self._erasing):
+            return Begun.NOTHING
         self._pane, self._open, self._released = event.pane, True, False
         self._preview.show(None, event.pane)
         self._regions.prepare(self._image(event.pane), photo)
         self._waiting = [event.xy]
         self._go_on()
+        return Begun.DRAG
 
-    def move(self, event: Pointer) -> None:
+    def hover(self, event: Pointer) -> None:
         self._follow(event.position)
-        if self._open and not self._released:
-            self._waiting.append(event.xy)
-            self._go_on()
-        elif not self._open:
-            self._hover(event)
+        if not self._open:
+            self._light(event)
 
-    def release(self, event: Pointer) -> None:
-        if self._open and event.button == Qt.MouseButton.LeftButton:
-            self._released = True
-            self._go_on()
+    def extend(self, event: Pointer) -> None:
+        self._follow(event.position)
+        self._waiting.append(event.xy)
+        self._go_on()
+
+    def finish(self, _event: Pointer) -> bool:
+        self._released = True
+        self._go_on()
+        return self._open
 
     def _go_on(self) -> None:
         """Carry the brush along the path so far; the stroke ends when it has been let go."""
@@ -86,18 +90,30 @@ class SnapTool(TipTool):
         for xy in self._waiting:
             region = self._brush.move_to(xy)
             if not region.is_empty:
-                self._editor.stroke(self._pane, region, erase=self._erasing)
+                self._editor.stroke(self._pane, region)
         self._waiting = []
         if self._released:
-            self._open, self._brush = False, None
-            verb = "Erase regions" if self._erasing else self._editor.title("Paint regions of")
-            self._editor.commit(self._pane, verb)
+            self._end()
+            self._editor.commit(
+                self._pane, "Erase regions" if self._erasing else self._editor.title("Paint regions of", self._pane)
+            )
+            self.settled.emit()
 
-    def cancel(self) -> None:
+    def _end(self) -> None:
+        self._open, self._brush, self._waiting = False, None, []
         self._preview.show(None, self._pane)
+
+    def interrupt(self, _event: Pointer) -> None:
+        """What is painted counts; a stroke whose regions are still being found is nothing yet."""
+        self._released = True
+        self._go_on()
         if self._open:
-            self._open, self._brush, self._waiting = False, None, []
-            self._editor.abort(self._pane)
+            self.give_up()
+            self.dropped.emit(Dropped("The stroke is dropped: the regions of the image were still being found."))
+
+    def give_up(self) -> None:
+        self._end()
+        self._editor.abort(self._pane)
 
     @Slot(str)
     def _found(self, content: str) -> None:
@@ -111,7 +127,7 @@ class SnapTool(TipTool):
         super().leave()
         self._preview.show(None, self._pane)
 
-    def _hover(self, event: Pointer) -> None:
+    def _light(self, event: Pointer) -> None:
         clusters = self._clusters(event.pane)
         if clusters is None or not event.inside:
             photo = self.canvas.panes[event.pane].photo

@@ -10,11 +10,12 @@ from PySide6.QtCore import QPointF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from counterpart.core.tools.combine import Mode
+from counterpart.desktop.canvas.gesture import Begun
 from counterpart.desktop.canvas.stage import Stage
-from counterpart.desktop.canvas.tool import Pointer
+from counterpart.desktop.canvas.tool import Dropped, Pointer
 from counterpart.desktop.parts.label_editor import LabelEditor
 from counterpart.desktop.parts.shape_tools import ModedTool
-from counterpart.desktop.parts.wands import WandAnswer, Wands
+from counterpart.desktop.parts.wands import WandAnswer, WandRequest, Wands
 
 _DRAG_PX = 320.0
 XY = tuple[float, float]
@@ -42,11 +43,12 @@ class WandTool(ModedTool):
         self._mode: Mode = "add"
         self._seeds: tuple[XY, ...] = ()
         self._last: tuple[object, tuple[XY, ...]] | None = None
-        self._from: QPointF | None = None
+        self._from = QPointF()
         self._base: float | None = None
         self._now: float | None = None
         self._open = False
         wands.answered.connect(self._answered)
+        wands.failed.connect(self._failed)
 
     @property
     def tolerance(self) -> float:
@@ -57,9 +59,10 @@ class WandTool(ModedTool):
         """Change where the wand snaps."""
         self._tolerance = min(max(tolerance, 0.0), 1.0)
 
-    def press(self, event: Pointer) -> None:
-        if event.button != Qt.MouseButton.LeftButton or not event.inside or not self._editor.begin(event.pane):
-            return
+    def begin(self, event: Pointer) -> Begun:
+        left = event.button == Qt.MouseButton.LeftButton
+        if not left or not event.inside or not self._editor.begin(event.pane):
+            return Begun.NOTHING
         key = self.canvas.panes[event.pane].photo
         more = bool(event.modifiers & Qt.KeyboardModifier.ShiftModifier)
         known = self._last[1] if more and self._last is not None and self._last[0] is key else ()
@@ -69,24 +72,36 @@ class WandTool(ModedTool):
         self._pane, self._from, self._open = event.pane, event.position, True
         self._base = self._now = None
         self._ask(None, final=False)
+        return Begun.DRAG
 
-    def move(self, event: Pointer) -> None:
-        if self._from is None or self._base is None:
+    def extend(self, event: Pointer) -> None:
+        if self._base is None:
             return
         self._now = min(max(self._base + (event.position.x() - self._from.x()) / _DRAG_PX, 0.0), 1.0)
         self._ask(self._now, final=False)
 
-    def release(self, event: Pointer) -> None:
-        if self._from is None or event.button != Qt.MouseButton.LeftButton:
-            return
-        self._from = None
+    def finish(self, _event: Pointer) -> bool:
         self._ask(self._now, final=True)
+        return True
 
-    def cancel(self) -> None:
-        self._from = None
-        if self._open:
-            self._open = False
-            self._editor.abort(self._pane)
+    def interrupt(self, _event: Pointer) -> None:
+        """The region that is seen counts; where none is seen yet, there is nothing."""
+        if self._base is None:
+            self.give_up()
+            self.dropped.emit(Dropped("The wand's region is dropped: it was still being worked out."))
+        else:
+            self._commit()
+
+    def give_up(self) -> None:
+        self._open = False
+        self._editor.abort(self._pane)
+        self.canvas.update()
+
+    def _commit(self) -> None:
+        self._open = False
+        verbs = {"add": "Wand", "subtract": "Cut with wand from", "intersect": "Keep with wand of"}
+        self._editor.commit(self._pane, self._editor.title(verbs[self._mode], self._pane))
+        self.canvas.update()
 
     def _ask(self, tolerance: float | None, *, final: bool) -> None:
         pane = self.canvas.panes[self._pane]
@@ -101,13 +116,19 @@ class WandTool(ModedTool):
         if self._base is None:
             self._base = answer.tolerance
         self._editor.preview(self._pane, answer.region, self._mode)
+        self.canvas.update()
         if request.final:
-            self._open = False
             self._tolerance = answer.tolerance
             self.tolerance_changed.emit(answer.tolerance)
-            verbs = {"add": "Wand", "subtract": "Cut with wand from", "intersect": "Keep with wand of"}
-            self._editor.commit(self._pane, self._editor.title(verbs[self._mode]))
-        self.canvas.update()
+            self._commit()
+            self.settled.emit()
+
+    @Slot(object)
+    def _failed(self, request: WandRequest) -> None:
+        """The wand cannot answer: nothing comes of the gesture, and what was clicked meanwhile follows."""
+        if self._open and request.final and request.seeds == self._seeds:
+            self.give_up()
+            self.settled.emit()
 
     def paint(self, painter: QPainter) -> None:
         if not self._open:

@@ -57,10 +57,12 @@ class Wands(QObject):
 
     Signals:
         answered: An `WandAnswer`.
+        failed: A `WandRequest` that will have no answer.
         says: A line for the status bar.
     """
 
     answered = Signal(object)
+    failed = Signal(object)
     says = Signal(str)
 
     def __init__(self, features: ImageFeatures, runner: JobRunner, parent: QObject | None = None) -> None:
@@ -121,6 +123,7 @@ class Wands(QObject):
     def _on_answer(self, request: WandRequest, outcome: JobOutcome) -> None:
         if outcome.failure is not None:
             self.says.emit(outcome.failure.text)
+            self.failed.emit(request)
             return
         wand, selection, answer = outcome.result
         self._wands[request.content] = wand

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtWidgets import QMessageBox, QWidget
 
+from counterpart.desktop.canvas.hands import Hands
 from counterpart.desktop.jobs.job_runner import JobRunner
 from counterpart.desktop.project.file_dialogs import FileDialogs
 from counterpart.desktop.project.save_watch import SaveWatch
@@ -24,6 +25,7 @@ class ProjectRoom(QObject):
     Args:
         window: Owner of dialogs.
         session: The project that is open.
+        hands: What is begun on the canvas: undo and redo are its own until it ends.
         settings: The person's settings.
         banner: Says how the project stands.
         runner: Imports and exports beside the window.
@@ -32,13 +34,13 @@ class ProjectRoom(QObject):
     Attributes:
         dialogs: Ask for folders and files.
         save_watch: Watches over what is saved.
-        before_undo: Called before a step is taken back: ends what is half done.
     """
 
     def __init__(
         self,
         window: QWidget,
         session: Session,
+        hands: Hands,
         settings: Settings,
         banner: Banner,
         runner: JobRunner,
@@ -46,8 +48,7 @@ class ProjectRoom(QObject):
     ) -> None:
         super().__init__(window)
         self._window, self._session, self._settings = window, session, settings
-        self._runner, self._listed = runner, listed
-        self.before_undo: Callable[[], object] = lambda: None
+        self._runner, self._listed, self._hands = runner, listed, hands
         self.dialogs = FileDialogs(session, settings, window)
         self.save_watch = SaveWatch(session, banner, self.dialogs.save_as, window)
 
@@ -76,35 +77,35 @@ class ProjectRoom(QObject):
                    help="Take over masks or points of other programs", do=self.import_file, needs=needs.change,
                    place=230),
             Action("close_project", "&Close project", "File", keys=("Ctrl+W",), do=self.close, needs=some, place=310),
-            Action("undo", "&Undo", "Edit", keys=("Ctrl+Z",), icon="undo", do=self._undo,
-                   needs=(Need(self._can_undo, "Nothing to undo"),),
+            Action("undo", "&Undo", "Edit", keys=("Ctrl+Z",), icon="undo", do=self._session.undo,
+                   needs=(Need(self._can_undo, "Nothing to undo"),), during="take_back",
                    words=self._undo_words, place=10, bar=10, repeat=True),
             Action("redo", "&Redo", "Edit", keys=("Ctrl+Shift+Z", "Ctrl+Y"), icon="redo", do=self._session.redo,
-                   needs=(Need(self._can_redo, "Nothing to redo"),),
+                   needs=(Need(self._can_redo, "Nothing to redo"),), during="restore",
                    words=self._redo_words, place=20, bar=20, repeat=True),
         ]
         # fmt: on
 
     # Undo ---------------------------------------------------------------------------------------------------------
 
-    def _undo(self) -> None:
-        self.before_undo()
-        self._session.undo()
-
     def _can_undo(self) -> bool:
         history = self._session.history
-        return history is not None and history.can_undo
+        return self._hands.open or (history is not None and history.can_undo)
 
     def _can_redo(self) -> bool:
         history = self._session.history
-        return history is not None and history.can_redo
+        return self._hands.can_restore or (history is not None and history.can_redo)
 
     def _undo_words(self) -> str:
         history = self._session.history
+        if self._hands.open:
+            return "&Undo last corner"
         return f"&Undo {_small(history.undo_text)}" if history is not None else "&Undo"
 
     def _redo_words(self) -> str:
         history = self._session.history
+        if self._hands.can_restore:
+            return "&Redo last corner"
         return f"&Redo {_small(history.redo_text)}" if history is not None else "&Redo"
 
     # In and out ---------------------------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ class Session(QObject):
     Signals:
         opened: Another document is open; `document`, `history` and `title` are new.
         closing: The document is about to be closed.
+        doing: A `Command` is about to be done.
         closed: Nothing is open any more.
         busy: What is being read, empty when nothing is.
         trouble: Kind (`warning`, `error`) and text of something that did not work.
@@ -68,6 +69,7 @@ class Session(QObject):
 
     opened = Signal()
     closing = Signal()
+    doing = Signal(object)
     closed = Signal()
     renamed = Signal()
     busy = Signal(str)
@@ -281,6 +283,7 @@ class Session(QObject):
         if self._document.read_only:  # the banner says why
             self.trouble.emit("warning", LOOKING_ONLY)
             return False
+        self.doing.emit(command)
         try:
             return self._history.push_instead(command, old)
         except CounterpartError as error:

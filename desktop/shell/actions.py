@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
@@ -27,6 +28,14 @@ MENUS: dict[str, str] = {
     "Help": "&Help",
 }
 """The menus from left to right, with their mnemonics."""
+
+During = Literal["ends", "passes", "waits", "close", "give_up", "take_back", "restore", "nothing"]
+"""What a command means while something is begun with the pointer.
+
+`ends`: a drag ends first, with what is finished of it; then the command. `passes`: it does not touch the gesture.
+`waits`: not while a button is down. The others are the gesture's own and go no further: `close`, `give_up`,
+`take_back`, `restore`; `nothing`: it has no meaning meanwhile.
+"""
 
 _SECTIONS = ("File", "Edit", "View", "Images", "Tools", "Part", "Keypoints", "Run", "Pairs", "Video", "Help")
 
@@ -86,6 +95,7 @@ class Action:
         group: Actions of one group exclude each other.
         checked: Whether it is on at first; a function where something else than its button turns it on and off too.
         repeat: Whether a held key repeats it.
+        during: What it means while something is begun with the pointer.
         words: Its text while it can be used, where that changes; `text` is shown else.
     """
 
@@ -106,6 +116,7 @@ class Action:
     group: str = ""
     checked: bool | Callable[[], bool] = False
     repeat: bool = False
+    during: During = "ends"
     words: Callable[[], str] | None = None
 
 
@@ -133,6 +144,9 @@ class Actions(QObject):
     Args:
         parent: Widget whose shortcuts they are.
         changed_keys: Shortcuts that the person changed, by action id.
+
+    Attributes:
+        gates: Asked in turn before anything is done, with what it means for a gesture; it is done where all agree.
     """
 
     def __init__(self, parent: QObject, changed_keys: dict[str, str] | None = None) -> None:
@@ -142,6 +156,7 @@ class Actions(QObject):
         self._made: dict[str, QAction] = {}
         self._said: dict[str, tuple[bool, str]] = {}
         self._groups: dict[str, QActionGroup] = {}
+        self.gates: list[Callable[[During], bool]] = []
 
     def add(self, records: Iterable[Action]) -> None:
         """Make actions of a room's records.
@@ -174,10 +189,14 @@ class Actions(QObject):
             action.setChecked(record.checked is True)  # what depends on others is looked at by `refresh`
         do, switch = record.do, record.switch
         if do is not None:
-            action.triggered.connect(lambda _checked=False: do())
+            action.triggered.connect(lambda _checked=False: self._may(record) and do())
         if switch is not None:
             action.toggled.connect(switch)
         return action
+
+    def _may(self, record: Action) -> bool:
+        """Whether something is to be done now: what is begun with the pointer comes first."""
+        return all(gate(record.during) for gate in self.gates)
 
     @property
     def records(self) -> tuple[Action, ...]:

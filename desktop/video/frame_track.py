@@ -21,6 +21,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from counterpart.core.project.sequence import FrameState
+from counterpart.desktop.canvas.scrub import Scrub
 from counterpart.desktop.widgets.theme import Colours, colours, small_font
 
 _MARGIN = 12.0
@@ -50,6 +51,9 @@ class FrameTrack(QWidget):
     Args:
         describe: What the pointer says about a frame.
 
+    Attributes:
+        scrub: Pressing and dragging in it.
+
     Signals:
         wanted: Frame to go to.
     """
@@ -62,7 +66,8 @@ class FrameTrack(QWidget):
         self._states: NDArray[np.uint8] = np.zeros(0, np.uint8)
         self._running: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._span: range | None = None
-        self._current = 0
+        self._current = self._before = 0
+        self.scrub = Scrub(self, self._scrubbed, self._go_back)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -131,13 +136,15 @@ class FrameTrack(QWidget):
 
     # Pointer and keys ---------------------------------------------------------------------------------------------
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self.count:
+    def _scrubbed(self, event: QMouseEvent) -> None:
+        if self.count:
+            if event.type() != QEvent.Type.MouseMove:
+                self._before = self._current
             self._go(self.frame_at(event.position().x()))
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if event.buttons() & Qt.MouseButton.LeftButton and self.count:
-            self._go(self.frame_at(event.position().x()))
+    def _go_back(self) -> None:
+        """The drag was given up: the frame that was there before it is shown."""
+        self._go(min(self._before, self.count - 1))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         step = _PAGE if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1

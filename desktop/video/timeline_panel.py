@@ -99,6 +99,7 @@ class TimelinePanel(QWidget):
         self.setObjectName("panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.track = FrameTrack(describe)
+        actions.gates.append(self.track.scrub.ask)
         self.place = muted()
         self.place.setToolTip("Frame, number of frames, and time")
         self.place.setMinimumWidth(self.place.fontMetrics().horizontalAdvance("000 / 0,000 · 0:00.00"))

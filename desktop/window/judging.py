@@ -1,8 +1,11 @@
-"""Enter, Escape, Delete and Backspace: what they mean depends on what a person is at, so rooms are asked in turn."""
+"""Enter, Escape, Delete and Backspace: what they mean depends on what a person is at, so rooms are asked in turn.
+
+What is begun on the canvas comes before all of them: the actions say so by `during`.
+"""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtCore import QObject, Slot
 
 from counterpart.core.project.points import MatchState
 from counterpart.desktop.explore.room import ExploreRoom
@@ -37,22 +40,21 @@ class Judging(QObject):
         return [
             Action("accept", "&Accept", "Images", keys=("Return", "Enter"), icon="reviewed",
                    help="Mark the image as reviewed, or accept the selected match", do=self.accept, needs=needs.change,
-                   place=110, bar=240),
+                   during="close", place=110, bar=240),
             Action("reject", "&Reject or cancel", "Images", keys=("Esc",),
-                   help="Cancel what was begun, or reject the selected match", do=self.reject, place=120),
+                   help="Cancel what was begun, or reject the selected match", do=self.reject, during="give_up",
+                   place=120),
             Action("take_back", "Take the last corner &back", "Tools", keys=("Backspace",), do=self.take_back,
-                   needs=(needs.project,), place=340, repeat=True),
+                   needs=(needs.project,), during="take_back", place=340, repeat=True),
             Action("delete_point", "&Delete keypoint or match", "Keypoints", keys=("Del",),
-                   help="Take what is chosen away", do=self.delete, needs=needs.change, place=30),
+                   help="Take what is chosen away", do=self.delete, needs=needs.change, during="nothing", place=30),
         ]
         # fmt: on
 
     @Slot()
     def accept(self) -> None:
-        """Finish what was begun, or accept the point, the match or the image that is looked at."""
-        if self._bench.toolbox.key_wanted(Qt.Key.Key_Return) or self._keypoints.checks.accept():
-            return
-        if self._matches.editor.judge(MatchState.ACCEPTED):
+        """Accept the point, the match or the image that is looked at."""
+        if self._keypoints.checks.accept() or self._matches.editor.judge(MatchState.ACCEPTED):
             return
         image = self._bench.images.current
         if image:
@@ -64,8 +66,7 @@ class Judging(QObject):
 
     @Slot()
     def reject(self) -> None:
-        """Give up what was begun, else the pinned place, else reject the match, else put the tool away."""
-        self.end_gesture()
+        """Give up the pinned place, else reject the match, else put the tool away."""
         if self._parts.boundary.cancel():
             return
         if self._explore.probe.pinned:
@@ -75,20 +76,12 @@ class Judging(QObject):
 
     @Slot()
     def take_back(self) -> None:
-        """Take the last corner or point back."""
+        """Take the last point back."""
         if self._bench.toolbox.active == "keypoint":
             self._keypoints.editor.take_back()
-        else:
-            self._bench.toolbox.key_wanted(Qt.Key.Key_Backspace)
 
     @Slot()
     def delete(self) -> None:
         """Take away the point that is chosen, else the matches."""
         if not self._keypoints.editor.delete():
             self._matches.editor.delete_chosen()
-
-    @Slot()
-    def end_gesture(self) -> None:
-        """Give up what a tool has begun."""
-        if self._bench.canvas.tool is not None:
-            self._bench.canvas.tool.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,16 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow
 
 from counterpart.core.project.changes import SavedChanged
+from counterpart.core.project.commands import (
+    Command,
+    Compound,
+    DeleteMatches,
+    DeleteParts,
+    MergeParts,
+    RemoveImages,
+    RemoveInstances,
+    RemoveSkeleton,
+)
 from counterpart.desktop.canvas.canvas import Canvas
 from counterpart.desktop.canvas.toolbox import Toolbox
 from counterpart.desktop.explore.room import ExploreRoom
@@ -42,6 +53,24 @@ from counterpart.desktop.window.commands import WindowCommands
 from counterpart.desktop.window.judging import Judging
 from counterpart.desktop.window.keys import WindowKeys
 from counterpart.desktop.workbench import Workbench, needs_of
+
+
+def _end_if_taken_away(canvas: Canvas, command: Command) -> None:
+    """End what is begun on a canvas, with what is finished of it, before a command takes away what it is about.
+
+    What jobs bring lies below the gesture instead.
+    """
+    hands = canvas.hands
+    for each in command.commands if isinstance(command, Compound) else (command,):
+        match each:
+            case RemoveImages(image_ids=images):
+                taken = canvas.panes[hands.state.pane].image_key in images
+            case DeleteParts(part_ids=parts) | MergeParts(sources=parts):
+                taken = hands.part in parts
+            case _:
+                taken = isinstance(each, RemoveInstances | RemoveSkeleton | DeleteMatches)
+        if taken:
+            hands.leave()
 
 
 class MainWindow(QMainWindow):
@@ -126,18 +155,22 @@ class MainWindow(QMainWindow):
         """Make what rooms share, and the two rooms that stand below: the project and its images."""
         jobs, side_jobs = JobRunner(make_backend, self), JobRunner(lambda: None, self)
         session, status, canvas = Session(settings, self), StatusBar(), Canvas()
+        session.closing.connect(canvas.hands.leave)  # before anybody forgets what was begun on
+        session.doing.connect(partial(_end_if_taken_away, canvas))
+        session.changes.history.connect(canvas.hands.resume)
         self.setStatusBar(status)
         self.images = ImagesRoom(self, session, settings, canvas, side_jobs, status)
         self.images.missing.busy = lambda: jobs.busy
         panel = self.images.panel
         layout = Layout(self, settings, self.start, canvas, panel)
         self.project = ProjectRoom(
-            self, session, settings, layout.banner, side_jobs, lambda: (panel.current, panel.model.shown)
+            self, session, canvas.hands, settings, layout.banner, side_jobs, lambda: (panel.current, panel.model.shown)
         )
         actions = Actions(self, settings.shortcuts())
         needs = needs_of(session, canvas)
         actions.add(self.project.actions(needs))
         actions.add(self.images.actions(needs))
+        messages = Messages(layout.notice, self)
         return Workbench(
             window=self,
             session=session,
@@ -148,10 +181,10 @@ class MainWindow(QMainWindow):
             actions=actions,
             needs=needs,
             layout=layout,
-            messages=Messages(layout.notice, self),
+            messages=messages,
             status=status,
             canvas=canvas,
-            toolbox=Toolbox(canvas, actions),
+            toolbox=Toolbox(canvas, actions, messages),
             viewer=self.images.viewer,
             images=panel,
             scopes=self.images.scopes,
@@ -174,7 +207,6 @@ class MainWindow(QMainWindow):
         )
         self.images.replaced.anew.connect(self.explore.maps.forget)
         self.images.overlay_changed.connect(bench.actions.refresh)
-        project.before_undo = self.judging.end_gesture
         project.dialogs.says.connect(bench.status.show_place)
         project.save_watch.saved_again.connect(lambda: bench.messages.tell("info", "Everything is saved again."))
         bench.canvas.count_changed.connect(self._count_changed)

@@ -113,7 +113,7 @@ canvas.set_tool(tool)
 from PySide6.QtCore import Qt
 none = Qt.MouseButton.NoButton
 at = place(70, 45)
-tool.move(Pointer(0, (70.0, 45.0), True, at, none, none, Qt.KeyboardModifier.NoModifier))
+tool.hover(Pointer(0, (70.0, 45.0), True, at, none, none, Qt.KeyboardModifier.NoModifier))
 region = clusters.region(int(clusters.at((70, 45))))
 top, left, bottom, right = region.bbox
 lit = np.abs(shot() - bare).sum(axis=-1) > 12

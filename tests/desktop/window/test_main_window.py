@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
+from counterpart.core.project.commands import RemoveImages
 from counterpart.desktop.parts.parts_model import COLOUR, LOCK, NAME, VISIBLE
 from counterpart.desktop.widgets.qimage import qimage_to_rgb
 from tests.desktop.conftest import picture
@@ -541,3 +542,17 @@ def test_a_low_window_leaves_room_for_the_controls_of_a_run_and_for_all_tabs(qtb
     bar = opened.bench.layout.tabs.tabBar()
     assert bar.width() >= bar.sizeHint().width()
     assert bar.tabRect(bar.count() - 1).right() <= bar.width()
+
+
+def test_both_images_of_a_pair_may_be_removed_at_once(qtbot, opened):
+    first, second, third = list(opened.bench.document.image_ids)[:3]
+    for image in (third, second, first):  # so that what takes their place is there at once
+        opened.bench.images.select(image)
+        qtbot.waitUntil(lambda image=image: opened.bench.canvas.panes[0].image_key == image)
+    opened.images.show_right(second)
+    qtbot.waitUntil(lambda: opened.bench.canvas.panes[1].image_key == second)
+    opened.bench.session.do(RemoveImages([first, second]))
+    assert opened.bench.viewer.image(0) == third
+    assert opened.bench.viewer.image(1) not in (0, first, second, third)
+    opened.bench.session.undo()
+    assert set(opened.bench.images.model.shown) >= {first, second}
