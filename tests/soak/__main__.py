@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.soak import bits, commands, damage, exports, folders, forged, images, imports, kill
+from tests.soak import bits, commands, damage, exports, folders, forged, hands, images, imports, kill
 
 RUNS: dict[str, tuple[Callable[[Path, int, int], dict[str, object]], int]] = {
     "kill": (kill.run, 200),
@@ -22,6 +22,7 @@ RUNS: dict[str, tuple[Callable[[Path, int, int], dict[str, object]], int]] = {
     "images": (images.run, 20_000),
     "exports": (exports.run, 200),
     "forged": (forged.run, 2_000),
+    "hands": (hands.run, 30_000),
 }
 
 
@@ -29,7 +30,7 @@ def main() -> int:
     """Run one of them in a temporary folder; 0 when nothing was wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("name", choices=RUNS)
-    parser.add_argument("--count", type=int, help="kills, commands, damaged or forged files, folders")
+    parser.add_argument("--count", type=int, help="kills, commands, damaged or forged files, folders, events")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     run, usual = RUNS[options.name]

@@ -332,6 +332,7 @@ def test_what_is_pressed_while_the_last_region_is_being_found_follows_it(qtbot, 
     qtbot.waitUntil(lambda: len(person.steps) == steps + 2, timeout=30_000)
     assert person.labels[45, 60] == 1
     assert person.labels[10, 10] == 1
+    person.release((10, 10))
     assert person.idle
 
 
