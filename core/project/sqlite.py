@@ -276,6 +276,17 @@ def settle(path: Path) -> None:
     _remove_sidecars(path)
 
 
+def clear_leftovers(path: Path) -> None:
+    """Remove the empty log of a colleague who looked at the project: the holder of the lock may be unable to write it.
+
+    SQLite leaves one beside a project that the reader cannot write, and it belongs to that reader.
+    """
+    beside = [each for each in (_sidecar(path, suffix) for suffix in _SIDECARS[:2]) if each.exists()]
+    if not _has_log(path) and not all(os.access(each, os.W_OK) for each in beside):
+        with contextlib.suppress(OSError):
+            _remove_sidecars(path)
+
+
 def remove_project(path: Path) -> None:
     """Remove a project that is closed, with what SQLite left beside it; as far as that is allowed."""
     with contextlib.suppress(OSError):

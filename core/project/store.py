@@ -24,6 +24,7 @@ from counterpart.core.project.sqlite import (
     RUINED,
     build,
     check_header,
+    clear_leftovers,
     connect,
     disk_refuses,
     fold,
@@ -146,6 +147,8 @@ class Store:
 
     @classmethod
     def _opened(cls, target: Path, lock: ProjectLock, why: str, *, damaged: bool = False) -> Store:
+        if not why:
+            clear_leftovers(target)
         connection = connect(target, read_only=bool(why), damaged=damaged)
         try:
             if not why:

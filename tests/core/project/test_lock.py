@@ -122,6 +122,35 @@ def test_a_colleague_s_lock_holds_while_they_work_and_not_when_their_process_is_
         assert not held(project).exists()
 
 
+LOOKING = """
+import os, sys
+from pathlib import Path
+from counterpart.core.project.document import Document
+from counterpart.core.project.commands import AddPart
+os.setgid(65534), os.setuid(int(sys.argv[2]))
+with Document.open(Path(sys.argv[1])) as document:
+    if not document.read_only:
+        document.apply(AddPart("wing"))
+    print(document.why_read_only or document.saved.error or "written")
+"""
+
+
+@POSIX
+@pytest.mark.skipif(os.name != "nt" and os.getuid() != 0, reason="only the administrator can be two people")
+def test_a_colleague_who_looked_at_a_project_does_not_keep_its_owner_out():
+    with tempfile.TemporaryDirectory() as name:
+        project = Path(name) / "p.counterpart"
+        Document.new(project).close()
+        project.parent.chmod(0o777)
+        os.chown(project, 65533, 65534)
+        said = []
+        for person in (65534, 65533):
+            code = [sys.executable, "-c", LOOKING, str(project), str(person)]
+            said.append(subprocess.run(code, capture_output=True, text=True, check=True).stdout.strip())
+            assert person == 65533 or project.with_name(project.name + "-shm").stat().st_uid == 65534
+        assert said == ["there is no permission to write the file", "written"]
+
+
 @POSIX
 @pytest.mark.parametrize(("umask", "mode"), [(0o002, 0o664), (0o022, 0o644), (0o077, 0o600)])
 def test_a_project_has_the_permissions_that_the_person_asks_for(tmp_path, umask, mode):
