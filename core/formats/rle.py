@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from counterpart.core.formats.polygons import Patch
+
 MAX_PIXELS = 400_000_000
 
 
@@ -30,6 +32,12 @@ def _fill(counts: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
     Raises:
         ValueError: The counts are negative or do not add up.
     """
+    _check(counts, size)
+    return np.repeat(np.arange(counts.size) % 2 == 1, counts)
+
+
+def _check(counts: NDArray[np.int64], size: int) -> None:
+    """Raise ValueError if runs are negative or do not add up to the size of the mask."""
     if counts.size and int(counts.min()) < 0:
         raise ValueError("a run has a negative length")
     if counts.size and int(counts.max()) > size:  # a sum of such runs may overflow, and end up at the right size
@@ -37,8 +45,6 @@ def _fill(counts: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
     total = int(counts.sum())
     if total != size:
         raise ValueError(f"the runs cover {total} pixels, the mask has {size}")
-    values = np.arange(counts.size) % 2 == 1
-    return np.repeat(values, counts)
 
 
 def mask_to_counts(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -52,6 +58,15 @@ def counts_to_mask(counts: Sequence[int] | NDArray[np.int64], hw: tuple[int, int
     Raises:
         ValueError: The counts do not fit the size.
     """
+    return counts_to_patch(counts, hw).on(hw)
+
+
+def counts_to_patch(counts: Sequence[int] | NDArray[np.int64], hw: tuple[int, int]) -> Patch:
+    """The mask of COCO's uncompressed counts within its own box.
+
+    Raises:
+        ValueError: The counts do not fit the size.
+    """
     height, width = hw
     if height < 0 or width < 0 or height * width > MAX_PIXELS:
         raise ValueError(f"a mask of {width} x {height} pixels is not possible")
@@ -61,7 +76,18 @@ def counts_to_mask(counts: Sequence[int] | NDArray[np.int64], hw: tuple[int, int
         raise ValueError("the runs are not whole numbers") from None
     if values.ndim != 1:
         raise ValueError("the runs are not a list of numbers")
-    return np.ascontiguousarray(_fill(values, height * width).reshape(width, height).T)
+    _check(values, height * width)
+    ink = np.flatnonzero(values[1::2]) * 2 + 1
+    if not ink.size:
+        return Patch(0, 0, np.zeros((0, 0), np.bool_))
+    ends = np.cumsum(values)
+    begin, end = int(ends[ink[0]] - values[ink[0]]), int(ends[ink[-1]])
+    left, right = begin // height, (end - 1) // height + 1
+    runs = np.concatenate([[begin - left * height], values[ink[0] : ink[-1] + 1], [right * height - end]])
+    columns = np.repeat(np.arange(runs.size) % 2 == 1, runs).reshape(right - left, height)
+    rows = np.flatnonzero(columns.any(axis=0))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    return Patch(top, left, np.ascontiguousarray(columns[:, top:bottom].T))
 
 
 def encode_counts(counts: NDArray[np.int64]) -> str:
