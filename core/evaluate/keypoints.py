@@ -119,11 +119,9 @@ def read_groups(path: Path, root: Path | None, ctx: JobContext) -> list[Group]:
         ProtocolError: No category has two usable instances.
     """
     # Formats are loaded when they are needed; they bring libraries along.
-    from counterpart.core.formats.base import ImportReport
-    from counterpart.core.formats.coco_keypoints import read_coco_keypoints
-    from counterpart.core.formats.source import Source
+    from counterpart.core.formats.coco_reading import read_keypoint_file
 
-    dataset = read_coco_keypoints(path, Source(path=path, root=root), ctx, ImportReport("coco-keypoints", path))
+    dataset = read_keypoint_file(path, root, ctx)
     found: dict[int, list[Annotated]] = {}
     for image in dataset.images:
         if image.file is None:

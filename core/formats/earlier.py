@@ -46,8 +46,8 @@ class Earlier:
         self.marks.add(_labels_mark(edit, image))
 
     def has_instance(self, image: int, points: KeypointSet) -> bool:
-        """Whether an instance with these very points came from a file."""
-        return _points_mark(image, points) in self.marks
+        """Whether an instance with these very points came from a file before; two of one file may be alike."""
+        return _points_mark(image, points) in self.before
 
     def note_instance(self, image: int, points: KeypointSet) -> None:
         """An instance came from a file."""

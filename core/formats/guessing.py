@@ -17,6 +17,7 @@ _JSON_SIGNS = (
     ("matches", r'"(pairs|sets)"\s*:\s*\['),
     ("coco-keypoints", r'"keypoints"\s*:\s*\['),
     ("coco", r'"(annotations|categories)"\s*:\s*\['),
+    ("coco", r'"(image_id|category_id|predicted_iou)"\s*:'),  # a list of results
 )
 
 

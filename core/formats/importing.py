@@ -19,7 +19,7 @@ from counterpart.core.formats.earlier import Earlier, pair_instances
 from counterpart.core.formats.individuals import name_individuals
 from counterpart.core.formats.naming import safe_name
 from counterpart.core.formats.pictures import picture_suffix
-from counterpart.core.formats.source import Source
+from counterpart.core.formats.source import NOT_FOUND, Source
 from counterpart.core.formats.table import format_named
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.commands import (
@@ -34,7 +34,7 @@ from counterpart.core.project.commands import (
 )
 from counterpart.core.project.document import Document
 from counterpart.core.project.edit import Edit
-from counterpart.core.project.model import Labels, Provenance
+from counterpart.core.project.model import Labels, PartState, Provenance
 from counterpart.core.project.points import KeypointSet, MatchSet, Origin, Skeleton
 from counterpart.core.project.rows import read_keypoints
 from counterpart.core.project.tiles import PackedLabels, pack_labels
@@ -238,10 +238,13 @@ class ImportAnnotations(Command):
             raise FormatError("there is nothing in it to take over", path=self.report.path, hint="Is it the right one?")
         name, reason = self.report.skipped[0]
         more = len(self.report.skipped) - 1
+        nowhere = any(why == NOT_FOUND for _, why in self.report.skipped)
         raise FormatError(
             f"nothing in it could be taken over: {name}: {reason}" + (f" (and {more} more)" if more else ""),
             path=self.report.path,
-            hint="Name the folder of the images as the root, or open the images first",
+            hint="Name the folder of the images as the root, or open the images first"
+            if nowhere
+            else "Correct the file, or export it again from its program",
         )
 
     def release(self) -> None:
@@ -253,7 +256,8 @@ class ImportAnnotations(Command):
         earlier = Earlier.read(edit)
         self._masks(edit, ids, earlier)
         self._keypoints(edit, ids, earlier)
-        self._matches(edit, {name: ids[_identity(image)] for name, image in self.names.items()})
+        places = {name: _identity(image) for name, image in self.names.items()}
+        self._matches(edit, {name: ids[place] for name, place in places.items() if place in ids})
         earlier.write(edit)
         self.report.images = len(set(self.outcome.changed))
 
@@ -298,21 +302,24 @@ class ImportAnnotations(Command):
             return
         before = set(edit.all_parts())
         own = {number for number in results if not self.overwrite and earlier.is_untouched(edit, number)}
-        for overwrite, chosen in ((True, own), (self.overwrite, set(results) - own)):
-            if chosen:
-                self._replace(edit, {number: results[number] for number in chosen}, overwrite=overwrite)
+        proposed = {ids.get(_identity(image), 0) for image in self.dataset.images if image.state == "predicted"}
+        for overwrite, mine in ((True, own), (self.overwrite, set(results) - own)):
+            groups: dict[PartState, set[int]] = {"predicted": mine & proposed, "edited": mine - proposed}
+            for state, theirs in groups.items():
+                if theirs:
+                    self._replace(edit, {number: results[number] for number in sorted(theirs)}, state, overwrite)
         for number in set(self.outcome.changed):
             if self._has(edit, number, results[number]):  # not where a person's work stands among it
                 earlier.note_labels(edit, number)
         parts = edit.all_parts()
         self.report.added_parts += [part.name for number, part in parts.items() if number not in before]
 
-    def _replace(self, edit: Edit, results: Mapping[int, PackedLabels], *, overwrite: bool) -> None:
+    def _replace(self, edit: Edit, results: Mapping[int, PackedLabels], state: PartState, overwrite: bool) -> None:
         replacing = ReplaceMasks(
             results,
             dict(self.dataset.part_names()),
             overwrite=overwrite,
-            state="edited",
+            state=state,
             new_parts=self.dataset.parts,
         )
         replacing.do(edit)

@@ -18,6 +18,7 @@ from counterpart.core.images.reading import image_size, orientation_of
 from counterpart.core.project.model import ImageRecord, PartLabel
 from counterpart.core.project.points import Skeleton
 
+NOT_FOUND = "there is no such image in the project, nor a file of that name"
 MOST_FILES = 100_000
 """Files looked at below a folder when a name was not found where the file says; beyond, the folder has to be named."""
 
@@ -67,6 +68,7 @@ class Source:
         self.skeletons = tuple(skeletons)
         self.root = root
         self._records = {record.id: record for record in records}
+        self.names = {number: record.name for number, record in self._records.items()}
         self._files = dict(files or {})
         self._base = None if path is None else path if path.is_dir() else path.parent
         self._named = _named_folders(self._base, root)
@@ -193,7 +195,7 @@ class Source:
                 return self._known(found[0], reading), found[0], sure, ""
         if outside:
             return 0, None, False, f"{outside[0]} lies outside the folders that were named; name its folder as the root"
-        return 0, None, False, "there is no such image in the project, nor a file of that name"
+        return 0, None, False, NOT_FOUND
 
     def _at(self, reading: str, bases: Sequence[Path | None], outside: list[Path], *, bare: bool) -> list[Path]:
         """The files at the very place that is written, below the first base that has any."""

@@ -6,8 +6,9 @@ from typing import Final
 
 from counterpart.core.errors import UsageError
 from counterpart.core.formats.base import Format
-from counterpart.core.formats.coco import read_coco, write_coco
-from counterpart.core.formats.coco_keypoints import read_coco_keypoints, write_coco_keypoints
+from counterpart.core.formats.coco import write_coco
+from counterpart.core.formats.coco_keypoints import write_coco_keypoints
+from counterpart.core.formats.coco_reading import read_coco
 from counterpart.core.formats.cvat import write_cvat
 from counterpart.core.formats.cvat_reading import read_cvat
 from counterpart.core.formats.davis import read_davis, write_davis
@@ -104,7 +105,7 @@ FORMATS: Final[dict[str, Format]] = {
             ".json",
             ("keypoints",),
             write_coco_keypoints,
-            read_coco_keypoints,
+            read_coco,
             "With scores; zero-based pixel centres.",
         ),
         Format(

@@ -36,11 +36,9 @@ def read_templates(
         UsageError: Several categories and none named, or no such category.
         ProtocolError: No usable instance.
     """
-    from counterpart.core.formats.base import ImportReport
-    from counterpart.core.formats.coco_keypoints import read_coco_keypoints
-    from counterpart.core.formats.source import Source
+    from counterpart.core.formats.coco_reading import read_keypoint_file
 
-    dataset = read_coco_keypoints(path, Source(path=path, root=root), ctx, ImportReport("coco-keypoints", path))
+    dataset = read_keypoint_file(path, root, ctx)
     used = {points.skeleton for image in dataset.images for points in image.keypoints if points.present.any()}
     choices = [s for s in dataset.skeletons if s.id in used and category in {None, s.name}]
     if len(choices) != 1:

@@ -89,11 +89,9 @@ def track_points_to_file(
 def _read(
     path: Path, source: FrameSource, ctx: JobContext, category: str | None
 ) -> tuple[Skeleton, Mapping[int, Given]]:
-    from counterpart.core.formats.base import ImportReport
-    from counterpart.core.formats.coco_keypoints import read_coco_keypoints
-    from counterpart.core.formats.source import Source
+    from counterpart.core.formats.coco_reading import read_keypoint_file
 
-    dataset = read_coco_keypoints(path, Source(path=path), ctx, ImportReport("coco-keypoints", path))
+    dataset = read_keypoint_file(path, None, ctx)
     used = {points.skeleton for image in dataset.images for points in image.keypoints if points.present.any()}
     choices = [one for one in dataset.skeletons if one.id in used and category in {None, one.name}]
     if len(choices) != 1:

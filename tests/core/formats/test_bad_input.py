@@ -158,41 +158,17 @@ def write(tmp_path, value):
 
 
 IMAGE = {"id": 1, "file_name": "a.jpg", "width": 50, "height": 40}
-PERSON = {"id": 3, "name": "bird", "keypoints": ["nose", "ear"]}
 
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
         ("coco", '{"images": [', "line 1, column 13"),
-        ("coco", [], "expected an object with the field 'categories'"),
-        ("coco", {"images": [], "categories": []}, "'annotations' is missing"),
-        ("coco", {"images": [{"id": 1}], "categories": [], "annotations": []}, r"images\[0\]: the field 'file_name'"),
-        ("coco", {"images": [IMAGE, IMAGE], "categories": [], "annotations": []}, "image id 1 occurs twice"),
-        (
-            "coco",
-            {"images": [IMAGE], "categories": [], "annotations": [{"image_id": 1, "category_id": 9}]},
-            r"annotations\[0\]: there is no category with the id 9",
-        ),
-        (
-            "coco-keypoints",
-            {"images": [IMAGE], "categories": [{"id": 1, "name": "x"}], "annotations": []},
-            "no category has keypoints",
-        ),
-        (
-            "coco-keypoints",
-            {
-                "images": [IMAGE],
-                "categories": [PERSON],
-                "annotations": [{"image_id": 1, "category_id": 3, "keypoints": [1, 2, 2]}],
-            },
-            r"annotations\[0\].keypoints: expected 6 numbers, found 3",
-        ),
-        (
-            "coco-keypoints",
-            {"images": [], "categories": [{"id": 1, "name": "x", "keypoints": ["a", "a"]}], "annotations": []},
-            r"categories\[0\]: keypoint 'a' occurs twice",
-        ),
+        ("coco", 3, "expected an object with the field 'images'"),
+        ("coco", {"categories": []}, "'images' is missing"),
+        ("coco", [{"a": 1}], "this is not COCO: a list whose items are no annotations"),
+        ("coco-keypoints", [{"image_id": 9, "bbox": [1, 2, 3, 4]}], "which images its ids mean is not known"),
+        ("coco", {"images": 4, "annotations": []}, "images: expected a list"),
         (
             "matches",
             {"sets": [{"image_a": "a", "image_b": "b", "pairs": [{"xy_a": [1]}]}]},
@@ -212,7 +188,7 @@ def test_errors_name_the_record_and_the_field(name, value, words, samples, tmp_p
     ("segmentation", "words"),
     [
         ({"size": [41, 50], "counts": [2050]}, "50 x 41"),
-        ({"size": [40, 50], "counts": [1, 2]}, "cover 3 pixels"),
+        ({"size": [40, 50], "counts": [1, 2000]}, "cover 2001 pixels"),
         ({"size": [40, 50], "counts": "\x7f\x7f"}, "damaged"),
         ([[1, 2, 3, 4]], "three points"),
         ([[1, 2, 3, 4, 5, "x"]], "expected a number"),

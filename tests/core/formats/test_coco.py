@@ -91,17 +91,160 @@ def test_categories_of_one_name_are_one_part_and_the_later_mask_wins(tmp_path):
         ([[1, 1, 5, 1]], "a polygon needs x and y of three points or more, found 4 numbers"),
         ([[1, 1, 5, 1, 5, 5, 1]], "a polygon needs x and y of three points or more, found 7 numbers"),
         ({"size": [30, 20], "counts": [600]}, "the mask is 20 x 30 pixels, the image 30 x 20"),
-        ({"size": [20, 30], "counts": [599]}, "the runs cover 599 pixels, the mask has 600"),
-        ([], "annotations[0] has no mask"),
-        (None, "annotations[0] has no mask"),
+        ({"size": [20, 30], "counts": [601]}, "a run of 601 is longer than the mask of 600 pixels"),
+        ({"size": [20, 30], "counts": [1, -1]}, "a run has a negative length"),
+        ({"size": [20, 30], "counts": {"a": 1}}, "the runs are not a list of numbers"),
+        ({"size": [20, 30]}, "the field 'counts' is missing"),
+        ("abc", "annotations[0].segmentation: this is no outline and no run lengths"),
+        ([1, 2, "x", 4, 5, 6], "annotations[0].segmentation[2]: expected a number, found 'x'"),
+        ([[1, 1, float("nan"), 1, 5, 5]], "expected a finite number"),
+        ([None], "expected a number, found nothing"),
     ],
 )
-def test_annotations_without_a_usable_mask_are_named(tmp_path, segmentation, words):
-    dataset, report = read(tmp_path, [area(4, segmentation)], KINDS)
-    assert len(dataset.images) == 1
+def test_a_mask_that_is_none_is_named_and_costs_nothing_else(tmp_path, segmentation, words):
+    good = [rectangle(0, 0, 2, 3)]
+    dataset, report = read(tmp_path, [area(4, segmentation), area(4, good)], KINDS)
+    assert dataset.images[0].labels.areas == {1: 6}
     ((name, reason),) = report.skipped
     assert name == "a.jpg"
     assert words in reason
+    if isinstance(segmentation, list) and isinstance(segmentation[0], list):  # one ring of several
+        dataset, _ = read(tmp_path, [area(4, [*segmentation, *good])], KINDS)
+        assert dataset.images[0].labels.areas == {1: 6}
+
+
+@pytest.mark.parametrize("segmentation", [[], None, {}])
+def test_boxes_alone_bring_nothing_and_are_counted(tmp_path, segmentation):
+    dataset, report = read(tmp_path, [area(4, segmentation)] * 3, KINDS)
+    assert (dataset.images, dataset.parts) == ([], ())
+    assert report.skipped == [("a.json", "3 annotations are boxes alone, with neither a mask nor keypoints")]
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        [3, 2, 9, 2, 9, 6, 3, 6],
+        [[[3, 2], [9, 2], [9, 6], [3, 6]]],
+        [["3", 2, 9, "2", 9, 6, 3, 6]],
+        {"size": [20, 30], "counts": [62, 4, 16, 4, 16, 4, 16, 4, 16, 4, 16, 4]},  # ends early
+        {"size": [20, 30], "counts": [62, 4, 16, 4, 16, 4, 16, 4, 16, 4, 16, 4, 400]},
+        {"size": [20, 30], "counts": "R7"},
+        {"size": [20, 30], "counts": "b'R7'"},
+        {"size": [20, 30], "counts": "bytes"},
+    ],
+)
+def test_masks_as_programs_write_them(tmp_path, segmentation):
+    mask = block(2, 3, 6, 9)
+    if isinstance(segmentation, dict) and isinstance(segmentation["counts"], str):
+        packed = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"]
+        forms = {"R7": packed.decode(), "b'R7'": str(packed), "bytes": list(packed)}
+        segmentation = segmentation | {"counts": forms[segmentation["counts"]]}
+    dataset, report = read(tmp_path, [area(4, segmentation)], KINDS)
+    np.testing.assert_array_equal(dataset.images[0].labels.unpack(), mask)
+    assert report.skipped == []
+
+
+def test_a_crowd_is_never_painted_over_single_objects(tmp_path):
+    crowd = area(9, {"size": [20, 30], "counts": [0, 600]}) | {"iscrowd": 1}
+    dataset, report = read(tmp_path, [area(4, [rectangle(0, 0, 10, 10)]), crowd], KINDS)
+    assert dataset.images[0].labels.areas == {1: 100, 2: 500}
+    assert (report.lost, report.notes) == ([], [("a.jpg", "crowds are painted under single objects")])
+
+
+def test_masks_with_a_lower_score_lie_under_those_with_a_higher_one_and_are_predictions(tmp_path):
+    sure, unsure = area(4, [rectangle(0, 0, 4, 4)]) | {"score": 0.9}, area(9, [rectangle(2, 0, 6, 4)]) | {"score": 0.2}
+    for annotations in ([sure, unsure], [unsure, sure]):
+        dataset, report = read(tmp_path, annotations, KINDS)
+        assert dataset.images[0].labels.areas == {1: 16, 2: 8}
+        assert dataset.images[0].state == "predicted"
+        assert report.lost == [("a.jpg", "8 pixels where masks overlap: that of the higher score was taken")]
+    dataset, _ = read(tmp_path, [sure, area(9, [rectangle(2, 0, 6, 4)])], KINDS)
+    assert dataset.images[0].state == "todo"
+
+
+def test_masks_and_keypoints_of_one_file_are_read_together(tmp_path):
+    both = area(4, [rectangle(0, 0, 4, 4)]) | {"keypoints": [1, 2, 2]}
+    for kind in ("coco", "coco-keypoints"):
+        dataset, report = read(tmp_path, [both], [{**KINDS[0], "keypoints": ["tip"]}, *KINDS[1:]], kind=kind)
+        assert dataset.images[0].labels.areas == {1: 16}
+        assert dataset.images[0].keypoints[0].xy.tolist() == [[1, 2]]
+        assert ([part.name for part in dataset.parts], [each.names for each in dataset.skeletons]) == (
+            ["wing"],  # and none for what nothing uses
+            [("tip",)],
+        )
+        assert (report.skipped, report.lost, report.notes) == ([], [], [])
+
+
+def test_a_file_without_categories_calls_them_by_their_numbers(tmp_path):
+    (tmp_path / "a.json").write_text(
+        json.dumps({"images": [IMAGE], "annotations": [area(5, [rectangle(0, 0, 1, 1)]) | {"keypoints": [1, 2, 2]}]})
+    )
+    dataset, report = format_tools.read("coco", tmp_path / "a.json", SOURCE)
+    assert [part.name for part in dataset.parts] == ["category 5"]
+    assert [(each.name, each.names) for each in dataset.skeletons] == [("category 5", ("1",))]
+    assert report.notes[0] == ("a.json", "what its annotations are of has no name in it; called category 5")
+
+
+# Results
+
+
+def results(tmp_path, records, sibling=None, source=SOURCE):
+    (tmp_path / "results.json").write_text(json.dumps(records))
+    if sibling is not None:
+        (tmp_path / "instances.json").write_text(json.dumps(sibling))
+    return format_tools.read("coco", tmp_path / "results.json", source)
+
+
+FOUND = {"image_id": 7, "category_id": 9, "segmentation": [rectangle(0, 0, 4, 4)], "score": 0.5}
+
+
+def test_results_take_images_and_categories_from_the_file_beside_them(tmp_path):
+    dataset, report = results(tmp_path, [FOUND], {"images": [IMAGE], "categories": KINDS, "annotations": []})
+    assert (dataset.images[0].name, dataset.parts[0].name) == ("a.jpg", "body")
+    assert dataset.images[0].state == "predicted"
+    assert report.notes == [("results.json", "its images and categories are those of instances.json")]
+
+
+def test_results_whose_images_may_be_those_of_two_files_are_refused(tmp_path):
+    (tmp_path / "other.json").write_text(json.dumps({"images": [{"id": 7, "file_name": "b.jpg"}], "categories": []}))
+    with pytest.raises(FormatError, match=r"several files: instances\.json, other\.json"):
+        results(tmp_path, [FOUND], {"images": [IMAGE], "categories": KINDS, "annotations": []})
+
+
+@pytest.mark.parametrize(
+    ("record", "names", "found"),
+    [
+        ({"image_id": "a"}, ["a.jpg"], "a.jpg"),  # as Ultralytics has it
+        ({"image_id": 139}, ["x/000000000139.jpg", "b.jpg"], "x/000000000139.jpg"),
+        ({"image_id": 139, "file_name": "b.jpg"}, ["000000000139.jpg", "b.jpg"], "b.jpg"),
+        ({"image_id": 2}, ["a.jpg", "b.jpg"], "b.jpg"),  # the project's own ids, as its exports have them
+    ],
+)
+def test_results_without_such_a_file_name_their_images_themselves(tmp_path, record, names, found):
+    dataset, _ = results(tmp_path, [FOUND | record], source=format_tools.source_of(dict.fromkeys(names, HW)))
+    assert dataset.images[0].name == found
+
+
+def test_results_of_keypoints_say_how_sure_they_are(tmp_path):
+    points = {"image_id": 7, "category_id": 4, "keypoints": [1, 2, 0.75, 3, 4, 0.25, 5, 6, 0], "score": 0.5}
+    dataset, _ = results(tmp_path, [points], {"images": [IMAGE], "categories": [BIRD], "annotations": []})
+    (found,) = dataset.images[0].keypoints
+    assert (found.visibility.tolist(), found.score.tolist()) == ([2, 2, 0], [0.75, 0.25, 0])
+    assert (found.origin == Origin.TRANSFERRED).all()
+    points["keypoints"] = [1, 2, 1, 3, 4, 1, 5, 6, 1]
+    dataset, _ = results(tmp_path, [points], {"images": [IMAGE], "categories": [BIRD], "annotations": []})
+    assert dataset.images[0].keypoints[0].score.tolist() == [0.5] * 3
+
+
+def test_a_file_of_segment_anything_is_of_one_image(tmp_path):
+    annotation = {"id": 5, "segmentation": {"size": [20, 30], "counts": [0, 20, 580]}, "predicted_iou": 0.9}
+    data = {"image": {"image_id": 3, "file_name": "a.jpg", "width": 30, "height": 20}, "annotations": [annotation]}
+    (tmp_path / "sa_3.json").write_text(json.dumps(data))
+    dataset, _ = format_tools.read("coco", tmp_path / "sa_3.json", SOURCE)
+    assert (dataset.images[0].labels.areas, dataset.parts[0].name) == ({1: 20}, "object")
+    (tmp_path / "a.json").write_text(json.dumps([annotation]))  # of the mask generator
+    dataset, _ = format_tools.read("coco", tmp_path / "a.json", SOURCE)
+    assert (dataset.images[0].name, dataset.images[0].labels.areas) == ("a.jpg", {1: 20})
 
 
 def test_a_triangle_is_enough_of_a_polygon(tmp_path):
@@ -121,29 +264,6 @@ def test_a_size_that_is_missing_or_none_is_that_of_the_image(tmp_path):
     )
     assert dataset.images[0].placed.problem == "there is no such image in the project, nor a file of that name"
     assert report.skipped == []
-
-
-@pytest.mark.parametrize("kind", ["coco", "coco-keypoints"])
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"image_id": 8}, "there is no image with the id 8"),
-        ({"category_id": 8}, "there is no category with the id 8"),
-    ],
-)
-def test_annotations_of_what_is_not_there_are_refused(tmp_path, kind, change, words):
-    categories = [{"id": 4, "name": "wing", "keypoints": ["a"]}]
-    with pytest.raises(FormatError, match=words):
-        read(tmp_path, [{**area(4, [rectangle(0, 0, 1, 1)]), **change}], categories, kind=kind)
-
-
-@pytest.mark.parametrize("kind", ["coco", "coco-keypoints"])
-def test_numbers_that_occur_twice_are_refused(tmp_path, kind):
-    categories = [{"id": 4, "name": "wing", "keypoints": ["a"]}]
-    with pytest.raises(FormatError, match="the image id 7 occurs twice"):
-        read(tmp_path, [], categories, [IMAGE, IMAGE], kind)
-    with pytest.raises(FormatError, match="the category id 4 occurs twice"):
-        read(tmp_path, [], categories * 2, kind=kind)
 
 
 def test_images_without_annotations_are_passed_over(tmp_path):
@@ -253,29 +373,37 @@ def test_what_does_not_go_together_is_said(tmp_path, more, words):
 
 
 @pytest.mark.parametrize(
-    ("annotation", "categories", "words"),
+    ("values", "visibility"),
     [
-        (instance([4, 6, 2]), [BIRD], "expected 9 numbers, found 3"),
-        (instance([4, 6, 3, 1, 1, 2, 1, 1, 2]), [BIRD], "a visibility is not 0, 1 or 2"),
-        (instance([]), [{"id": 4, "name": "bird"}], "no category has keypoints"),
-        (instance([]), [{**BIRD, "skeleton": [[1, 2, 3]]}], "expected two numbers of keypoints, found 3"),
-        (instance([]), [{**BIRD, "skeleton": [[0, 1]]}], "points outside"),
-        (instance([]), [{**BIRD, "mirror_pairs": [[1, 3]]}], "points outside"),
+        ([4, 6, 3, 1, 1, -1, 1, 1, 1], [2, 0, 1]),
+        ([4, 6, 0.5, 1, 1, 0, 1, 1, 0.1], [2, 0, 2]),
+        ([4, 6, 2], [2, 0, 0]),
+        ([4, 6, 2, 1, 1, 1, 1, 1, 1, 8, 8, 2], [2, 1, 1]),
+        ([4, 6, 1, 1, 1, None, 1, "x", 2], [1, 0, 0]),
+        ([[4, 6, 2], [1, 1, 1], [0, 0, 0]], [2, 1, 0]),
+        ([4, 6, 2, 1], [2, 0, 0]),
     ],
 )
-def test_keypoints_that_cannot_be_are_refused(tmp_path, annotation, categories, words):
-    with pytest.raises(FormatError, match=words):
-        read(tmp_path, [annotation], categories, kind="coco-keypoints")
+def test_points_as_programs_write_them(tmp_path, values, visibility):
+    whole = instance([4, 6, 2] * 3)
+    dataset, report = read(tmp_path, [instance(values), whole], [BIRD], kind="coco-keypoints")
+    first, second = dataset.images[0].keypoints
+    assert first.visibility.tolist() == visibility
+    assert first.xy[0].tolist() == [4, 6]
+    assert second.present.all()
+    assert bool(report.lost or report.notes) == (values != [[4, 6, 2], [1, 1, 1], [0, 0, 0]])
 
 
-def test_annotations_without_keypoints_are_named(tmp_path):
-    plain = {"id": 2, "image_id": 7, "category_id": 5}
-    kinds = [BIRD, {"id": 5, "name": "stone"}]
-    dataset, report = read(
-        tmp_path, [plain, instance(None), {**instance([1, 1, 2]), "category_id": 5}], kinds, kind="coco-keypoints"
-    )
-    assert dataset.images == []
-    assert [reason for _, reason in report.skipped] == [f"annotations[{n}] has no keypoints" for n in range(3)]
+def test_places_alone_are_visible_points(tmp_path):
+    skeleton = {**BIRD, "keypoints": ["a", "b"], "skeleton": [], "mirror_pairs": []}
+    dataset, _ = read(tmp_path, [instance([4, 6, 7, 8])], [skeleton], kind="coco-keypoints")
+    assert dataset.images[0].keypoints[0].xy.tolist() == [[4, 6], [7, 8]]
+
+
+def test_points_outside_the_image_are_said_and_kept(tmp_path):
+    dataset, report = read(tmp_path, [instance([-1.5, 6, 2, 31, 1, 2, 29, 19, 2])], [BIRD], kind="coco-keypoints")
+    assert report.lost == [("a.jpg", "annotations[0]: 2 of its points lie outside the image")]
+    assert dataset.images[0].keypoints[0].xy[0].tolist() == [-1.5, 6]
 
 
 def test_instances_are_written_with_box_area_and_numbers_from_one(tmp_path):

@@ -167,33 +167,69 @@ BIRD = {"id": 1, "name": "bird", "keypoints": list(NAMES)}
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"annotations": [annotation(), annotation(image_id=7)]}, r"annotations\[1\]: there is no image with the id 7"),
-        ({"annotations": [annotation(category_id=9)]}, r"annotations\[0\]: there is no category with the id 9"),
+        ({"annotations": [annotation(), annotation(image_id=7)]}, "annotations[1]: there is no image with the id 7"),
         (
-            {"annotations": [annotation(keypoints=[1, 2, 2])]},
-            r"annotations\[0\].keypoints: expected 9 numbers, found 3",
+            {"annotations": [annotation(category_id=9), annotation()]},
+            "annotations[0]: there is no category with the id 9",
         ),
-        ({"annotations": [annotation(keypoints=[1, 2, 3] * 3)]}, r"annotations\[0\].keypoints: a visibility is not"),
+        ({"annotations": [annotation(keypoints=[1, 2, 2, 3, 4, 1])]}, "3 keypoints need 9 numbers, found 6"),
+        ({"annotations": [annotation(keypoints=[1, 2, 3, 3, 4, 1, 0, 0, 0])]}, "visibilities that are not 0, 1 or 2"),
+        ({"annotations": [annotation(keypoints=[1, 2, 2, 3, 4, 1, None, 5, 2])]}, "1 of the values of its keypoints"),
+        ({"annotations": [annotation(bbox=[1, 2, 3])]}, "annotations[0].bbox: expected 4 numbers, found 3"),
+        ({"annotations": [annotation(bbox=[1, None, 3, 4])]}, "annotations[0].bbox[1]: expected a number"),
+        ({"annotations": [annotation(num_keypoints="x")]}, "annotations[0]: num_keypoints is x, but 2 are labelled"),
+        ({"annotations": [annotation(keypoint_scores=[1, 1])]}, "annotations[0].keypoint_scores: expected 3 numbers"),
+        ({"annotations": [3, annotation()]}, "annotations[0]: this is no annotation"),
+        ({"categories": [BIRD, BIRD | {"name": "x"}]}, "categories[1]: the category id 1 occurs twice"),
+        ({"categories": [BIRD | {"skeleton": [[1, 9]]}]}, "categories[0]: the line [1, 9] is left out"),
+        ({"categories": [BIRD | {"skeleton": [[1.5, 2]]}]}, "categories[0].skeleton[0][0]: expected a whole"),
+        ({"categories": [BIRD | {"skeleton": [[1]]}]}, "categories[0].skeleton[0]: expected two numbers"),
+        ({"categories": [BIRD | {"mirror_pairs": [[1, 3]]}]}, "categories[0]: the mirror pair [1, 3] is left out"),
+        ({"categories": [BIRD, {"name": "x"}]}, "categories[1]: a category needs an id"),
+        ({"images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2}]}, "images[1]: the image has no file_name"),
+        ({"images": [{"id": 1, "file_name": "a.jpg"}, {"file_name": "b.png"}]}, "images[1]: an image needs an id"),
         (
-            {"annotations": [annotation(keypoints=[1, None, 2] * 3)]},
-            r"annotations\[0\].keypoints\[1\]: expected a number",
+            {"images": [{"id": "1", "file_name": "a.jpg"}, *([{"id": 2, "file_name": n} for n in ("b.png", "c.png")])]},
+            "the image id 2 occurs twice, for different images",
         ),
-        ({"annotations": [annotation(bbox=[1, 2, 3])]}, r"annotations\[0\].bbox: expected 4 numbers, found 3"),
-        ({"annotations": [annotation(num_keypoints="x")]}, r"annotations\[0\].num_keypoints: expected a number"),
-        ({"categories": [BIRD, BIRD]}, r"categories\[1\]: the category id 1 occurs twice"),
-        ({"categories": [BIRD | {"keypoints": ["a", "b", "a"]}]}, r"categories\[0\]: keypoint 'a' occurs twice"),
-        ({"categories": [BIRD | {"skeleton": [[1, 9]]}]}, r"categories\[0\]: edge \(0, 8\) points outside"),
-        ({"categories": [BIRD | {"skeleton": [[1.5, 2]]}]}, r"categories\[0\].skeleton\[0\]\[0\]: expected a whole"),
-        ({"categories": [BIRD | {"skeleton": [[1]]}]}, r"categories\[0\].skeleton\[0\]: expected two numbers"),
-        ({"categories": [BIRD | {"keypoints": []}]}, r"annotations\[0\].keypoints: expected 0 numbers, found 9"),
     ],
 )
-def test_an_inconsistent_coco_file_is_refused_with_the_record(photos, tmp_path, more, words):
+def test_a_bad_piece_of_a_coco_file_is_named_and_costs_nothing_else(photos, tmp_path, more, words):
     document = opened(photos)
-    with pytest.raises(FormatError, match=words) as caught:
-        import_into(document, coco(tmp_path, **more), "coco-keypoints", silent())
-    assert caught.value.path == tmp_path / "x.json"
-    assert document.skeletons == ()
+    report = import_into(document, coco(tmp_path, **more), "coco-keypoints", silent())
+    assert any(words in what for _, what in (*report.skipped, *report.lost, *report.notes))
+    assert places(document) == {"nose": [1, 2], "left ear": [3, 4]}
+    assert len(document.keypoints(1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "given"),
+    [
+        ([], ("1", "2", "3")),
+        (None, ("1", "2", "3")),
+        (["a", "", "a"], ("a", "2", "a 2")),
+        (["a", None, 7], ("a", "2", "7")),
+        (["a"], ("a", "2", "3")),
+    ],
+)
+def test_keypoints_without_names_of_their_own_are_called_by_their_numbers(photos, tmp_path, names, given):
+    document = opened(photos)
+    report = import_into(document, coco(tmp_path, categories=[BIRD | {"keypoints": names}]), "coco-keypoints", silent())
+    assert document.skeletons[0].names == given
+    assert document.keypoints(1)[0].visibility.tolist() == [2, 1, 0]
+    assert bool(report.notes) == (names != ["a"])
+
+
+def test_lines_that_count_from_0_are_taken_so(photos, tmp_path):
+    document = opened(photos)
+    report = import_into(
+        document, coco(tmp_path, categories=[BIRD | {"skeleton": [[0, 1], [1, 2]]}]), "coco-keypoints", silent()
+    )
+    assert document.skeletons[0].edges == ((0, 1), (1, 2))
+    assert "count the keypoints from 0" in report.notes[0][1]
+    other = BIRD | {"name": "fish", "skeleton": [[0, 1], [1, 3]]}  # cannot be: 3 of 0 to 2
+    import_into(document, coco(tmp_path, categories=[other]), "coco-keypoints", silent())
+    assert document.skeletons[1].edges == ((0, 2),)
 
 
 @pytest.mark.parametrize(

@@ -269,7 +269,7 @@ def test_overlaps_are_reported(photos, tmp_path):
     document = opened(photos)
     result = import_into(document, path, "coco", silent())
     assert result.lost == [("a.jpg", "100 pixels where masks overlap: the later one was taken")]
-    assert result.skipped == [("a.jpg", "annotations[2] has no mask")]
+    assert result.skipped == [("x.json", "1 annotation is a box alone, with neither a mask nor keypoints")]
     assert document.label_map(document.find_image("a.jpg").id).areas() == {1: 300, 2: 400}
 
 
