@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from counterpart.core.formats.placed import Placed
-from counterpart.core.formats.polygons import fill_rings
+from counterpart.core.formats.polygons import Patch, fill_patch
 from counterpart.core.images.orientation import UPRIGHT
 from counterpart.core.project.model import Labels
 from counterpart.core.project.tiles import PackedLabels, pack_labels
@@ -34,12 +34,18 @@ class Canvas:
 
     def ring(self, xy: ArrayLike, part: int) -> None:
         """Paint the inside of a closed line of (N, 2) xy."""
-        points = self._placed.points(xy)
-        height, width = self._placed.hw
-        low = np.clip(np.floor(points.min(axis=0)), 0, [width, height]).astype(int)
-        high = np.clip(np.ceil(points.max(axis=0)), 0, [width, height]).astype(int)
-        # Whole pixels off: the filling is the same, bit by bit.
-        self._over(low[1], low[0], fill_rings([points - low], (high[1] - low[1], high[0] - low[0])), part)
+        self.patch(fill_patch([self._placed.points(xy)], self._placed.hw), part)
+
+    def patch(self, patch: Patch, part: int, *, under: bool = False) -> None:
+        """Paint a mask on the photograph; with `under`, what is there already stays, as single objects in a crowd."""
+        there = self._labels[patch.place]
+        pixels = patch.pixels
+        if there.any():
+            if under:
+                pixels = pixels & (there == 0)
+            self.covered += int(np.count_nonzero(pixels & (there != 0) & (there != part)))
+        there[pixels] = part
+        self._painted = True
 
     def ellipse(self, centre: Sequence[float], radii: Sequence[float], part: int, degrees: float = 0) -> None:
         """Paint the pixels whose centres lie in an ellipse, its rim included; turned clockwise as it is seen."""
@@ -60,19 +66,10 @@ class Canvas:
     def pixels(self, mask: NDArray[np.bool_], top: int, left: int, part: int) -> None:
         """Paint a mask whose upper left pixel is that of row `top` and column `left`; it lies within the picture."""
         hw = self._placed.declared
-        if hw == self._placed.hw and self._placed.turn == UPRIGHT:
-            self._over(top, left, mask, part)
-            return
-        whole = np.zeros(hw, np.bool_)
-        whole[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
-        self._over(0, 0, self._placed.mask(whole), part)
+        patch = Patch(top, left, mask)
+        upright = hw == self._placed.hw and self._placed.turn == UPRIGHT
+        self.patch(patch if upright else Patch(0, 0, self._placed.mask(patch.on(hw))), part)
 
     def packed(self) -> PackedLabels | None:
         """What was painted; None where nothing was."""
         return pack_labels(self._labels) if self._painted else None
-
-    def _over(self, top: int, left: int, mask: NDArray[np.bool_], part: int) -> None:
-        under = self._labels[top : top + mask.shape[0], left : left + mask.shape[1]]
-        self.covered += int(((under > 0) & (under != part) & mask).sum())
-        under[mask] = part
-        self._painted = True

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from counterpart.core.errors import FormatError
 from counterpart.core.formats.base import AnnotatedImage, Dataset, ImportReport, box_from_corner
+from counterpart.core.formats.canvas import Canvas
 from counterpart.core.formats.coco_records import Category, CocoRecords, field_of, names_of, read_records
 from counterpart.core.formats.fields import Node
 from counterpart.core.formats.instances import on_photograph
 from counterpart.core.formats.lazy import LazyImages
-from counterpart.core.formats.painting import Painting
 from counterpart.core.formats.placed import Placed
 from counterpart.core.formats.polygons import Patch, fill_patch
 from counterpart.core.formats.rle import MAX_PIXELS, counts_to_mask, counts_to_patch, decode_counts
@@ -139,20 +139,20 @@ class _Reading:
         placed = place_image(image, annotations, self._source)
         if placed.problem:
             return AnnotatedImage.at(placed)
-        painting = self._painted(annotations, placed) if self._masks else None
+        canvas = self._painted(annotations, placed) if self._masks else None
         instances = self._instances(annotations, placed)
-        found = AnnotatedImage.at(placed, None if painting is None else painting.packed(), instances)
+        found = AnnotatedImage.at(placed, None if canvas is None else canvas.packed(), instances)
         scored = self.records.results or all(_score(each) < 1 for each in annotations if _has_mask(each))
         return dataclasses.replace(found, state="predicted") if scored and found.labels is not None else found
 
-    def _painted(self, annotations: Sequence[Node], placed: Placed) -> Painting | None:
+    def _painted(self, annotations: Sequence[Node], placed: Placed) -> Canvas | None:
         wanted = [annotation for annotation in annotations if _has_mask(annotation)]
         if not wanted:
             return None
         if min(placed.hw) <= 0:
             self._report.skipped.append((placed.name, "its width and height are not known"))
             return None
-        painting = Painting(placed.hw)
+        canvas = Canvas(placed)
         crowds = [each for each in wanted if _is_crowd(each)]
         single = sorted((each for each in wanted if not _is_crowd(each)), key=_score)
         for annotation, under in (
@@ -160,16 +160,16 @@ class _Reading:
         ):
             part = self._part_of[self.records.category_of(annotation).name]
             for patch in _patches(annotation, placed, self._remarks(annotation, placed)):
-                painting.paint(patch, part, under=under)
+                canvas.patch(patch, part, under=under)
         if crowds:
             what = "crowds are painted under single objects" if single else "it has crowds, not single objects"
             self._report.notes.append((placed.name, what))
-        if painting.covered:
-            what = f"{painting.covered} pixels where masks overlap: the later one was taken"
+        if canvas.covered:
+            what = f"{canvas.covered} pixels where masks overlap: the later one was taken"
             if any(_score(each) < 1 for each in single):
-                what = f"{painting.covered} pixels where masks overlap: that of the higher score was taken"
+                what = f"{canvas.covered} pixels where masks overlap: that of the higher score was taken"
             self._report.lost.append((placed.name, what))
-        return painting
+        return canvas
 
     def _instances(self, annotations: Sequence[Node], placed: Placed) -> tuple[KeypointSet, ...]:
         found: list[KeypointSet] = []

@@ -80,13 +80,6 @@ def outlines(mask: NDArray[np.bool_]) -> list[Outline]:
     ]
 
 
-def ring_area(ring: ArrayLike) -> float:
-    """Signed area in pixels: positive for a ring that runs clockwise on the screen."""
-    xy = np.asarray(ring, np.float64)
-    x, y = xy[:, 0], xy[:, 1]
-    return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
-
-
 def _rings(grid: NDArray[np.bool_], offset: NDArray[np.int64]) -> tuple[list[Ring], NDArray[np.float64], list[int]]:
     """Rings around the pixels of a mask, with the inside to the right, by the row of their topmost edges.
 

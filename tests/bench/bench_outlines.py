@@ -21,8 +21,9 @@ from pycocotools import mask as coco_mask
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from counterpart.core.formats.painting import Painting  # noqa: E402
-from counterpart.core.formats.polygons import fill_patch, keyhole, outlines  # noqa: E402
+from counterpart.core.formats.canvas import Canvas  # noqa: E402
+from counterpart.core.formats.placed import Placed  # noqa: E402
+from counterpart.core.formats.polygons import keyhole, outlines  # noqa: E402
 
 HW, SMALL = (3000, 4000), (150, 200)
 COUNT, CORNERS = 200, 40
@@ -69,9 +70,9 @@ def main(arguments: list[str]) -> int:
     part = ragged_part(hw)
 
     def paint() -> None:
-        painting = Painting(hw)
+        canvas = Canvas(Placed("a.jpg", "a.jpg", hw=hw, declared=hw))
         for ring in rings:
-            painting.paint(fill_patch([ring], hw), 1)
+            canvas.ring(ring, 1)
 
     def trace() -> None:
         for outline in outlines(part):

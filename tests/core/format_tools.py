@@ -3,6 +3,8 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
+
 from counterpart.core.formats import FORMATS
 from counterpart.core.formats.base import Dataset, ExportOptions, ExportReport, ImportReport
 from counterpart.core.formats.source import Source
@@ -33,3 +35,10 @@ def write(name: str, dataset: Dataset, out: Path, **options) -> ExportReport:
     writer = FORMATS[name].write
     assert writer is not None
     return writer(dataset, out, ExportOptions(**options), silent())
+
+
+def ring_area(ring) -> float:
+    """Signed area in pixels: positive for a ring that runs clockwise on the screen."""
+    xy = np.asarray(ring, np.float64)
+    x, y = xy[:, 0], xy[:, 1]
+    return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
