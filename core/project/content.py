@@ -21,6 +21,7 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
+_MOST_COUNTED: Final = 1 << 52
 _NUMBERED: Final = {
     "root": "roots",
     "image": "images",
@@ -91,6 +92,9 @@ class Content:
         for kind, table in _NUMBERED.items():
             with contextlib.suppress(ProjectError):  # what was read shows the damage; nothing is added to it
                 self.counters[kind] = max(self.counters.get(kind, 0), store.last_id(table))
+            if self.counters.get(kind, 0) >= _MOST_COUNTED:
+                self.problems.append(f"the count of {table} cannot be right ({self.counters[kind]})")
+                store.give_up_writing("the file is damaged")
         self.problems += store.problems
 
     def take(self, diff: Diff) -> None:

@@ -94,6 +94,15 @@ def test_annotations_that_make_no_sense_cost_their_image_alone(project, tmp_path
         assert document.saved.saved
 
 
+@pytest.mark.parametrize("value", [2**52, 2**63 - 1])
+def test_a_counter_that_cannot_be_right_keeps_the_file_from_being_written(project, value):
+    changed(project, "UPDATE counters SET value = ? WHERE name = 'image'", value)
+    with Document.open(project) as document:
+        assert document.problems == (f"the count of images cannot be right ({value})",)
+        with pytest.raises(OutputError, match="read-only"):
+            document.apply(AddImages([NewImage(project.parent / "new.jpg", "new.jpg")]))
+
+
 @pytest.mark.parametrize("value", [0, -5, 1])
 def test_an_identifier_that_is_in_use_is_not_given_again_whatever_the_counters_say(project, value):
     changed(project, "UPDATE counters SET value = ?", value)
