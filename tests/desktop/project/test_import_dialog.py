@@ -118,7 +118,8 @@ def test_images_of_other_sets_are_found_where_one_says_they_are(qtbot, window, m
     other = tmp_path / "other"
     other.mkdir()
     (image_folder / "img10.png").rename(other / "img10.png")
-    moved = tmp_path / "moved.json"
+    (tmp_path / "set").mkdir()
+    moved = tmp_path / "set/moved.json"
     moved.write_text(masks.read_text())
     window.bench.session.open_folder(other)
     qtbot.waitUntil(lambda: window.bench.canvas.panes[0].photo is not None)
