@@ -11,6 +11,7 @@ values becomes background.
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
@@ -167,4 +168,6 @@ def read_davis(path: Path, source: Source, ctx: JobContext, report: ImportReport
 
 def _level(folder: Path) -> Path:
     """The folder with the sequences: DAVIS has one for each resolution."""
-    return next((folder / name for name in _LEVELS if (folder / name).is_dir()), folder)
+    known = next((folder / name for name in _LEVELS if (folder / name).is_dir()), None)
+    inner = [] if known or not folder.is_dir() else [one for one in sorted(folder.iterdir()) if one.is_dir()]
+    return known or (inner[0] if len(inner) == 1 and re.fullmatch(r"\d+p", inner[0].name) else folder)

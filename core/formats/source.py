@@ -27,12 +27,13 @@ _GENERIC = frozenset(
         *("images", "imgs", "img", "image", "jpegimages", "data", "frames", "photos", "upload", "files", "local-files"),
         *("labeled-data", "annotations", "labels", "train", "val", "valid", "test", "default"),
         *("obj_train_data", "obj_valid_data", "obj_test_data"),
+        *("masks", "masks_machine", "masks_human", "segmentationclass"),
     ]
 )
 """Folders that say what is in them, not which: names that differ by such a folder may be the same name."""
 _ANNOTATION_FOLDERS = frozenset(
     ("annotations", "annotation", "labels", "label", "json", "jsons", "xml", "segmentationclass", "masks", "mask", "gt")
-)
+) | {"masks_machine", "masks_human"}
 """Folders of annotations alone: the images lie beside such a folder, not in it."""
 _SEVERAL = "several images are called so"
 _LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?=.)")
@@ -245,6 +246,7 @@ class Source:
             return number
         lasts = (_parts(reading)[-1], _parts(file.name)[-1])
         named = {number for last in lasts for number in self._in_project.named(last, bare=True)}
+        named |= self._words.get(_one_word(_stem(file.name)), set())  # a copy of a/b.jpg may be called a__b.jpg
         alike = [
             number
             for number in named

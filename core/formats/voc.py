@@ -1,8 +1,9 @@
 """PASCAL VOC segmentation: `SegmentationClass/*.png`, the list of names, and what the values mean.
 
 Pixel values are part ids (1..254), 0 is background; the palette is the parts' own colours. `labelmap.txt` lists
-`name:r,g,b::` in the order of the values. Names are flat, as VOC's are: `a/b.jpg` becomes `a__b`. Read, 255 (VOC's
-unlabelled seam) becomes background, which the report counts.
+`name:r,g,b::` in the order of the values. Names are flat, as VOC's are: `a/b.jpg` becomes `a__b`. Read are pictures in
+colour, too, as CVAT and Datumaro write them, and lists in any order (`legends`); 255, VOC's unlabelled seam, becomes
+background, which the report counts.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from counterpart.core.errors import FormatError
 from counterpart.core.files import atomic_folder
+from counterpart.core.folders import files_below
 from counterpart.core.formats.base import (
     AnnotatedImage,
     Dataset,
@@ -23,16 +25,17 @@ from counterpart.core.formats.base import (
     with_progress,
 )
 from counterpart.core.formats.copying import copy_images
-from counterpart.core.formats.fields import read_bytes, read_text
+from counterpart.core.formats.fields import read_bytes
 from counterpart.core.formats.lazy import LazyImages
+from counterpart.core.formats.legends import VOID, find_legend, voc_legend
 from counterpart.core.formats.naming import flat_names
-from counterpart.core.formats.pictures import encode_label_png, palette_of, read_label_picture, voc_palette
+from counterpart.core.formats.pictures import encode_label_png, palette_of, read_coloured, voc_palette
 from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import PartLabel
 from counterpart.core.project.tiles import pack_labels
 
-_VOID = 255
+_BOXES = "are bounding boxes, which are no masks: nothing would change"
 _CLASSES = [
     "aeroplane",
     "bicycle",
@@ -68,8 +71,8 @@ def write_voc(dataset: Dataset, out: Path, options: ExportOptions, ctx: JobConte
             if image.labels is None:
                 report.skipped.append((image.name, "it has no labels"))
                 continue
-            if max(image.labels.areas, default=0) >= _VOID:
-                report.skipped.append((image.name, f"it has a part with an id above {_VOID - 1}"))
+            if max(image.labels.areas, default=0) >= VOID:
+                report.skipped.append((image.name, f"it has a part with an id above {VOID - 1}"))
                 continue
             data = encode_label_png(image.labels.unpack(), colours)
             put_file(folder / "SegmentationClass" / f"{stems[image.name]}.png", data)
@@ -96,72 +99,57 @@ def _label_map(dataset: Dataset) -> str:
 
 
 def read_voc(path: Path, source: Source, ctx: JobContext, report: ImportReport) -> Dataset:
-    """Read the class masks of a VOC folder.
+    """Read the class masks of a VOC folder, its own or those of CVAT and Datumaro.
 
     Raises:
         FormatError: There are none, or `labelmap.txt` is damaged.
     """
+    if path.suffix.lower() == ".xml":
+        raise FormatError(f"the file's objects {_BOXES}", path=path, hint="Choose a folder with SegmentationClass")
     folder = path.parent if path.name == "SegmentationClass" else path
-    files = sorted((folder / "SegmentationClass").glob("*.png"))
+    masks = folder / "SegmentationClass"
+    files = sorted(files_below(masks, "*.[pP][nN][gG]")) if masks.is_dir() else []
     if not files:
-        raise FormatError(
-            "there are no masks in SegmentationClass here", path=path, hint="Choose the folder that contains it"
-        )
-    source.pass_over(files)
-    parts = _parts(folder, files, ctx)
-    known = np.zeros(65_536, np.bool_)
-    known[[0, *(part.id for part in parts)]] = True
+        boxes = (folder / "Annotations").is_dir()
+        what = f"the files in Annotations {_BOXES}" if boxes else "there are no masks in SegmentationClass here"
+        raise FormatError(what, path=path, hint="Choose the folder that contains SegmentationClass")
+    objects = folder / "SegmentationObject"
+    source.pass_over([*files, *(files_below(objects, "*.png") if objects.is_dir() else ())])
+    if objects.is_dir():
+        report.lost.append(("SegmentationObject", "which pixels of a class are one object"))
+    legend = find_legend((folder,))
+    parts = legend.parts() if legend is not None else _unnamed(files, ctx)
+    chosen = legend or voc_legend(_CLASSES)
 
     def load(index: int) -> AnnotatedImage | None:
         file = files[index]
+        name = file.relative_to(masks).as_posix()
         try:
-            labels = read_label_picture(read_bytes(file), file)
+            labels, void = chosen.read(read_coloured(read_bytes(file), file), file)
         except FormatError as error:
-            report.skipped.append((file.name, error.what))
+            report.skipped.append((name, error.what))
             return None
-        void = int((labels == _VOID).sum())
         if void:
-            report.lost.append((file.name, f"{void} unlabelled pixels became background"))
-            labels = np.where(labels == _VOID, 0, labels)
-        if not known[labels].all():
-            report.skipped.append((file.name, "it has a value that labelmap.txt does not name"))
-            return None
+            report.lost.append((name, f"{void} unlabelled pixels became background"))
         declared = labels.shape[0], labels.shape[1]
-        placed = source.place(file.stem, folders=(folder / "JPEGImages",), declared=declared, bare=True)
+        bare = name.removesuffix(file.suffix)
+        placed = source.place(bare, folders=(folder / "JPEGImages",), declared=declared, bare=True)
         return AnnotatedImage.at(placed, pack_labels(placed.mask(labels)))
 
     return Dataset(parts=parts, images=LazyImages(len(files), load))
 
 
-def _parts(folder: Path, files: list[Path], ctx: JobContext) -> tuple[PartLabel, ...]:
-    """What the values mean: from `labelmap.txt`, or VOC's own classes while the values are among them."""
-    label_map = folder / "labelmap.txt"
-    if label_map.is_file():
-        return _read_label_map(label_map)
+def _unnamed(files: list[Path], ctx: JobContext) -> tuple[PartLabel, ...]:
+    """What the values mean without a list: VOC's own classes while the values are among them."""
     values: set[int] = set()
     for number, file in enumerate(files):
         ctx.step(number, len(files), f"Looking at {file.name}")
         try:
-            values |= {int(value) for value in np.unique(read_label_picture(read_bytes(file), file))}
+            labels, _ = voc_legend(_CLASSES).read(read_coloured(read_bytes(file), file), file)
+            values |= {int(value) for value in np.unique(labels)}
         except FormatError:
             continue  # named when it is read
-    values -= {0, _VOID}
-    names = {value: _CLASSES[value - 1] if max(values) <= len(_CLASSES) else f"class {value}" for value in values}
+    values -= {0}
+    own = max(values, default=0) <= len(_CLASSES)
+    names = {value: _CLASSES[value - 1] if own else f"class {value}" for value in values}
     return tuple(PartLabel(value, names[value], voc_palette(value), value - 1) for value in sorted(values))
-
-
-def _read_label_map(path: Path) -> tuple[PartLabel, ...]:
-    lines = [line for line in read_text(path).splitlines() if line.strip() and not line.startswith("#")]
-    parts = []
-    for value, line in enumerate(lines):
-        fields = line.split(":")
-        try:
-            red, green, blue = (int(number) for number in fields[1].split(","))
-        except (IndexError, ValueError):
-            raise FormatError(
-                f"entry {value + 1}: expected name:r,g,b::, found {line[:60]!r}", path=path, hint="Correct the line"
-            ) from None
-        colour = (red & 255, green & 255, blue & 255)
-        if value and not fields[0].startswith("unused-"):
-            parts.append(PartLabel(value, fields[0].strip() or f"class {value}", colour, value - 1))
-    return tuple(parts)

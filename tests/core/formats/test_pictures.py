@@ -79,12 +79,24 @@ def test_black_and_white_grey_and_indexed_pictures_are_labels(tmp_path, mode):
     assert (found > 0).sum() == 1
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_pictures_in_colour_are_none(tmp_path, mode):
     buffer = io.BytesIO()
-    Image.fromarray(labels_of(1)).convert(mode).save(buffer, "PNG")
+    Image.new(mode, (3, 2), (1, 2, 1)).save(buffer, "PNG")
     with pytest.raises(FormatError, match="in colour"):
         read_label_picture(buffer.getvalue(), tmp_path)
+    buffer = io.BytesIO()
+    Image.fromarray(np.arange(100, dtype=np.uint8).reshape(10, 10)).convert(mode).save(buffer, "PNG")
+    with pytest.raises(FormatError, match="in colour"):  # a grey photograph
+        read_label_picture(buffer.getvalue(), tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "L", "P"])
+def test_grey_values_may_be_stored_in_other_ways(tmp_path, mode):
+    buffer = io.BytesIO()
+    labels = labels_of(1, 7)
+    Image.fromarray(labels).convert(mode).save(buffer, "PNG")
+    np.testing.assert_array_equal(read_label_picture(buffer.getvalue(), tmp_path), labels)
 
 
 # VOC
@@ -122,7 +134,7 @@ def test_voc_is_read_with_its_names_and_void_becomes_background(tmp_path):
     ]  # fmt: skip
     assert [one.labels.areas for one in dataset.images] == [{1: 1, 3: 1}]
     assert report.lost == [("a.png", "2 unlabelled pixels became background")]
-    assert report.skipped == [("b.png", "it has a value that labelmap.txt does not name")]
+    assert report.skipped == [("b.png", "it has the value 2, which labelmap.txt does not name")]
 
 
 @pytest.mark.parametrize(("highest", "names"), [(20, ["aeroplane", "tvmonitor"]), (21, ["class 1", "class 21"])])
@@ -132,6 +144,59 @@ def test_voc_without_names_has_its_own_classes_while_they_last(tmp_path, highest
     assert [part.name for part in dataset.parts] == names
     assert [(part.id, part.order) for part in dataset.parts] == [(1, 0), (highest, highest - 1)]
     assert tuple(dataset.parts[0].colour) == (128, 0, 0)
+
+
+COLOURS = {"background": (0, 0, 0), "cat": (48, 112, 32), "dog": (176, 112, 32)}
+
+
+@pytest.mark.parametrize("order", [("background", "cat", "dog"), ("cat", "background", "dog"), ("dog", "cat")])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "shuffled"])
+def test_voc_in_colour_is_read_by_its_colours_in_any_order(tmp_path, order, mode):
+    """As CVAT and Datumaro write it."""
+    truth = np.array([["background", "cat", "dog"], ["dog", "dog", "background"]])
+    rgb = np.array([[COLOURS[name] for name in row] for row in truth], np.uint8)
+    picture = Image.fromarray(rgb)
+    if mode == "shuffled":
+        names = ["dog", "cat", "background"]
+        picture = Image.fromarray(np.array([[names.index(name) for name in row] for row in truth], np.uint8), "P")
+        picture.putpalette([value for name in names for value in COLOURS[name]])
+    elif mode == "P":
+        picture = picture.quantize(3)
+    else:
+        picture = picture.convert(mode)
+    (tmp_path / "SegmentationClass").mkdir()
+    picture.save(tmp_path / "SegmentationClass" / "a.png")
+    lines = [f"{name}:{','.join(map(str, COLOURS[name]))}::" for name in order]
+    (tmp_path / "labelmap.txt").write_text("# label:color_rgb:parts:actions\n" + "\n".join(lines))
+    dataset, report = format_tools.read("voc", tmp_path, format_tools.source_of({"a.jpg": (2, 3)}))
+    names = {0: "background", **dataset.part_names()}
+    found = np.vectorize(names.get)(dataset.images[0].labels.unpack())
+    np.testing.assert_array_equal(found, truth)
+    assert [part.name for part in dataset.parts] == [name for name in order if name != "background"]
+    assert report.skipped == report.lost == []
+
+
+def test_voc_in_colour_has_a_seam_and_names_a_colour_that_it_does_not_know(tmp_path):
+    (tmp_path / "SegmentationClass" / "sub").mkdir(parents=True)
+    rgb = np.array([[(48, 112, 32), (224, 224, 192)]], np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "SegmentationClass" / "sub" / "a.png")
+    Image.fromarray(rgb + np.uint8(1)).save(tmp_path / "SegmentationClass" / "b.png")
+    (tmp_path / "labelmap.txt").write_text("background:0,0,0::\ncat:48,112,32::\n")
+    (tmp_path / "SegmentationObject").mkdir()
+    source = format_tools.source_of({"sub/a.jpg": (1, 2), "b.jpg": (1, 2)})
+    dataset, report = format_tools.read("voc", tmp_path, source)
+    assert [(image.name, image.labels.areas) for image in dataset.images] == [("sub/a.jpg", {1: 1})]
+    assert report.skipped == [("b.png", "it has the colour (49, 113, 33), which labelmap.txt does not name")]
+    assert ("sub/a.png", "1 unlabelled pixels became background") in report.lost
+    assert report.lost[0] == ("SegmentationObject", "which pixels of a class are one object")
+
+
+def test_voc_with_bounding_boxes_alone_is_refused(tmp_path):
+    (tmp_path / "Annotations").mkdir()
+    (tmp_path / "Annotations" / "a.xml").write_text("<annotation><object/></annotation>")
+    for place in (tmp_path, tmp_path / "Annotations" / "a.xml"):
+        with pytest.raises(FormatError, match="bounding boxes"):
+            format_tools.read("voc", place, SOURCE)
 
 
 @pytest.mark.parametrize("line", ["wing", "wing:1,2::", "wing:1,2,3,4::", "wing:a,b,c::"])
