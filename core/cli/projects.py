@@ -145,13 +145,13 @@ def _format(args: argparse.Namespace) -> str:
     Raises:
         UsageError: None was named, and nothing is recognised.
     """
-    from counterpart.core.formats import guess_format
+    from counterpart.core.formats import guess_format, why_unknown
 
     found = args.format or guess_format(args.path)
     if found is None:
         if not args.path.exists():
             raise UsageError("there is no such file or folder", path=args.path, hint="Check the path")
-        raise UsageError("its format is not recognised", path=args.path, hint="Name it with --format")
+        raise UsageError("its format is not recognised", path=args.path, hint=why_unknown(args.path))
     return str(found)
 
 

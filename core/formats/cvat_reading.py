@@ -78,9 +78,13 @@ class _Reader:
 def read_cvat(path: Path, source: Source, _ctx: JobContext, report: ImportReport) -> Dataset:
     """Read masks, polygons, boxes and ellipses drawn as parts, skeletons, and loose points.
 
+    Of a file, or of an unpacked export: a folder with `annotations.xml`.
+
     Raises:
         FormatError: The file is not CVAT XML; line or element are named.
     """
+    if path.is_dir():
+        path = path / "annotations.xml"
     try:
         root = ET.parse(io.BytesIO(read_bytes(path))).getroot()  # expat bounds entity expansion
     except (ET.ParseError, ValueError, LookupError) as error:

@@ -132,7 +132,7 @@ def shapes_by_frame(root: Element, frames: Frames, bad: list[str], held: Counter
 def _filled(items: Sequence[tuple[int, Element]], frames: Frames, held: Counter[str]) -> Iterator[tuple[int, Element]]:
     """A track's shapes in every frame in which it is seen."""
     for at, (frame, shape) in enumerate(items):
-        if shape.get("outside") == "1":
+        if _is_gone(shape):
             continue
         yield frame, copy.deepcopy(shape)
         if at + 1 < len(items):
@@ -142,6 +142,12 @@ def _filled(items: Sequence[tuple[int, Element]], frames: Frames, held: Counter[
         elif shape.get("keyframe") != "0" and frames.stop is not None:
             for later in frames.between(frame, frames.stop):
                 yield later, copy.deepcopy(shape)
+
+
+def _is_gone(shape: Element) -> bool:
+    """Whether a shape is not in the picture; of a skeleton its points say so."""
+    points = shape.findall("points") if shape.tag == "skeleton" else []
+    return shape.get("outside") == "1" or (bool(points) and all(point.get("outside") == "1" for point in points))
 
 
 def _between(a: Element, b: Element, share: float, held: Counter[str]) -> Element:

@@ -12,6 +12,7 @@ from counterpart.core.folders import files_below
 _PEEK = 1 << 18
 _LOOKED_AT = 200
 _BY_SUFFIX = {".npz": "npz", ".slp": "sleap", ".tps": "tps", ".h5": "deeplabcut", ".hdf5": "deeplabcut"}
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _JSON_SIGNS = (
     ("labelme", r'"shapes"\s*:\s*\['),
     ("matches", r'"(pairs|sets)"\s*:\s*\['),
@@ -37,7 +38,8 @@ def guess_format(path: str | Path) -> str | None:
     if suffix == ".csv":
         return "deeplabcut" if _peek(place).lstrip("\ufeff").startswith("scorer") else "csv"
     if suffix == ".xml":
-        return "cvat" if "<annotations" in _peek(place) else None
+        text = _peek(place)
+        return "cvat" if "<annotations" in text else "voc" if "<annotation>" in text and "<object>" in text else None
     if suffix in (".yaml", ".yml"):
         return "yolo-pose" if "kpt_shape" in _peek(place) else "yolo-seg"
     if suffix == ".png":
@@ -52,6 +54,10 @@ def _of_folder(folder: Path) -> str | None:
         return "voc"
     if (folder / "Annotations").is_dir() and any(_some(folder / "Annotations", "*.png")):
         return "davis"
+    if any(guess_format(file) == "voc" for file in _some(folder / "Annotations", "*.xml")):
+        return "voc"  # of boxes alone, which its reader says
+    if guess_format(folder / "annotations.xml") == "cvat":
+        return "cvat"
     if any(_some(folder, "CollectedData_*.csv")):
         return "deeplabcut"
     for name in ("data.yaml", "data.yml"):
@@ -61,7 +67,30 @@ def _of_folder(folder: Path) -> str | None:
         return "labelme"
     if any(_is_yolo(file) for file in _some(folder, "*.txt")):
         return "yolo-seg"
-    return "indexed-png" if any(_some(folder, "*.png")) else None
+    return "indexed-png" if any(_some(folder, "*.[pP][nN][gG]")) and not _sets_in(folder) else None
+
+
+def _sets_in(folder: Path) -> list[str]:
+    """The folders in one that are data sets by their layout."""
+    layouts = ("SegmentationClass", "PairAnnotation", "annotations.xml")
+    inner = [one for one in sorted(folder.iterdir()) if one.is_dir() and not one.name.startswith(".")]
+    return [
+        one.name
+        for one in inner[:_LOOKED_AT]
+        if any((one / name).exists() for name in layouts)
+        or ((one / "Annotations").is_dir() and (one / "JPEGImages").is_dir())
+    ]
+
+
+def why_unknown(path: str | Path) -> str:
+    """What a person may do about a file or folder in which `guess_format` recognises nothing."""
+    place = Path(path)
+    if place.suffix.lower() in _ARCHIVES and place.is_file():
+        return "This is an archive: unpack it first, and choose the folder"
+    sets = _sets_in(place) if place.is_dir() else []
+    if sets:
+        return f"Choose one of the data sets in it: {', '.join(sets[:3])}"
+    return "Name it with --format"
 
 
 def _some(folder: Path, pattern: str) -> Iterator[Path]:

@@ -4,9 +4,13 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from counterpart.core.errors import FormatError
+from counterpart.core.formats import import_into
 from counterpart.core.formats.base import AnnotatedImage, Dataset
+from counterpart.core.jobs import silent
+from counterpart.core.project.document import Document
 from counterpart.core.project.model import PartLabel
 from counterpart.core.project.points import KeypointSet, Skeleton
 from counterpart.core.project.tiles import pack_labels
@@ -310,3 +314,14 @@ def test_equal_names_in_two_subsets_are_two_images(tmp_path):
     assert subsets(tmp_path, ("Train", "mine"), ("b.jpg",)) == [("b.jpg", False), ("b.jpg", False)]
     assert subsets(tmp_path, ("Train", "Test"), ("b.jpg",)) == [("b.jpg", False), ("b.jpg", False)]
     assert subsets(tmp_path, ("mine",), ("b.jpg",)) == [("b.jpg", True)]
+
+
+def test_a_photograph_of_which_nothing_is_said_is_not_taken_in(tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (30, 20)).save(tmp_path / name)
+    image = '<image name="{}.png" width="30" height="20">{}</image>'
+    text = image.format("a", "") + image.format("b", box("wing", 0, 0, 2, 2))
+    (tmp_path / "x.xml").write_text(f"<annotations>{text}</annotations>")
+    with Document.new(tmp_path / "p.counterpart") as document:
+        import_into(document, tmp_path / "x.xml", "cvat", silent())
+        assert [record.name for record in document.images()] == ["b.png"]

@@ -337,3 +337,52 @@ def test_arrays_that_are_no_labels_are_named(tmp_path, array, words):
     ((name, reason),) = report.skipped
     assert name == "a"
     assert words in reason
+
+
+# Pictures among photographs, and the lists of other programs
+
+
+def test_pictures_called_after_their_photographs_are_found_and_photographs_are_not_read_as_labels(tmp_path):
+    names = ("a_mask.png", "b-mask.png", "c_seg.png", "sub/d_labels.png", "e.png")
+    for name in names:
+        save(tmp_path / name, np.full((4, 5), 1, np.uint8))
+    save(tmp_path / "a.png", np.arange(20, dtype=np.uint8).reshape(4, 5))
+    photographs = dict.fromkeys(("a.png", "b.jpg", "c.jpg", "sub/d.jpg", "e.jpg"), (4, 5))
+    dataset, report = format_tools.read("indexed-png", tmp_path, format_tools.source_of(photographs))
+    assert sorted(image.name for image in dataset.images) == sorted(photographs)
+    assert [part.name for part in dataset.parts] == ["part 1"]
+    assert report.skipped == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("labelmap.txt", "background:0,0,0::\ncat:9,9,9::\ndog:255,0,0::\n"),
+        ("label_colors.txt", "0 0 0\tbackground\n9 9 9\tcat\n255 0 0\tdog\n"),
+        ("class_dict.csv", "name,r,g,b\nbackground,0,0,0\ncat,9,9,9\ndog,255,0,0\n"),
+        ("obj_class_to_machine_color.json", '{"cat": [9, 9, 9], "dog": [255, 0, 0]}'),
+        (
+            "dataset_meta.json",
+            (
+                '{"label_map": {"0": "background", "1": "cat", "2": "dog"},'
+                ' "segmentation_colors": [[0, 0, 0], [9, 9, 9], [255, 0, 0]]}'
+            ),
+        ),
+    ],
+)
+def test_pictures_in_colour_are_read_by_the_list_beside_them(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    rgb = np.array([[(0, 0, 0), (9, 9, 9)], [(255, 0, 0), (255, 0, 0)]], np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    dataset, report = format_tools.read("indexed-png", tmp_path, format_tools.source_of({"a.jpg": (2, 2)}))
+    names = dataset.part_names()
+    assert {names[part]: count for part, count in dataset.images[0].labels.areas.items()} == {"cat": 1, "dog": 2}
+    assert report.skipped == report.lost == []
+
+
+@pytest.mark.parametrize("name", ["label_colors.txt", "class_dict.csv", "_classes.csv"])
+def test_a_list_without_names_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("nothing")
+    save(tmp_path / "a.png", labels_of(1))
+    with pytest.raises(FormatError, match="it names no class"):
+        format_tools.read("indexed-png", tmp_path, SOURCE)
