@@ -264,7 +264,7 @@ def test_binary_masks_become_one_part(samples, tmp_path):
     mask[:10] = 255
     (tmp_path / "masks").mkdir()
     Image.fromarray(mask).save(tmp_path / "masks" / "a.png")
-    Image.fromarray(np.zeros((40, 50, 3), np.uint8)).save(tmp_path / "masks" / "b.png")
+    Image.new("RGB", (50, 40), (9, 8, 7)).save(tmp_path / "masks" / "b.png")
     document = opened(samples)
     report = import_into(document, tmp_path / "masks", "indexed-png", silent())
     assert [part.name for part in document.parts] == ["object"]
