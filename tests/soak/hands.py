@@ -294,10 +294,11 @@ class Hands:
         self.key(*OTHER_KEYS[int(self.rng.integers(len(OTHER_KEYS)))])
 
     def key(self, key: Qt.Key, modifiers: Qt.KeyboardModifier) -> None:
-        """Press a key; while something is begun, those of gestures change nothing else."""
+        """Press a key; while something is begun and no list has the keyboard, those of gestures change nothing else."""
         state, before = self.canvas.hands.state, self.steps()
         last = self.bench.session.history.last
         begun = (state.phase.name != "IDLE" or state.held is not None) and (key, modifiers) in GESTURE_KEYS
+        begun = begun and QApplication.focusWidget() in (self.canvas, None)
         QTest.keyClick(self.handle, key, modifiers)
         now = self.bench.session.history.last
         if not begun or now is last:
