@@ -241,21 +241,16 @@ def _with_seams(ring: Ring, seams: list[tuple[int, float, Ring]]) -> Ring:
     return np.concatenate(pieces)
 
 
-def fill_rings(rings: Sequence[ArrayLike], hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """(height, width) mask of the pixels whose centre is inside an odd number of rings.
+def fill_patch(rings: Sequence[ArrayLike], hw: tuple[int, int]) -> Patch:
+    """The pixels whose centre is inside an odd number of rings, within the box of the rings.
 
     A centre exactly on a line belongs to the side below or to the right, so that polygons that share a line share no
     pixel.
 
     Args:
         rings: (N, 2) xy each, in the corner convention; may reach outside the image.
-        hw: Height and width in pixels.
+        hw: Height and width of the image in pixels.
     """
-    return fill_patch(rings, hw).on(hw)
-
-
-def fill_patch(rings: Sequence[ArrayLike], hw: tuple[int, int]) -> Patch:
-    """What `fill_rings` fills, within the box of the rings."""
     listed = [np.asarray(ring, np.float64).reshape(-1, 2) for ring in rings]
     usable = [xy for xy in listed if len(xy) >= 3 and np.isfinite(xy).all()]
     if not usable or min(hw) <= 0:

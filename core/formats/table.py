@@ -22,7 +22,8 @@ from counterpart.core.formats.sleap import read_sleap, write_sleap
 from counterpart.core.formats.spair import read_spair, write_spair
 from counterpart.core.formats.tables import read_csv, read_tps, write_csv, write_tps
 from counterpart.core.formats.voc import read_voc, write_voc
-from counterpart.core.formats.yolo import read_yolo_pose, read_yolo_seg, write_yolo_pose, write_yolo_seg
+from counterpart.core.formats.yolo import write_yolo_pose, write_yolo_seg
+from counterpart.core.formats.yolo_reading import read_yolo_pose, read_yolo_seg
 
 FORMATS: Final[dict[str, Format]] = {
     entry.name: entry

@@ -7,6 +7,7 @@ import numpy as np
 
 from counterpart.core.formats import FORMATS
 from counterpart.core.formats.base import Dataset, ExportOptions, ExportReport, ImportReport
+from counterpart.core.formats.polygons import fill_patch
 from counterpart.core.formats.source import Source
 from counterpart.core.jobs import silent
 from counterpart.core.project.model import ImageRecord
@@ -42,3 +43,8 @@ def ring_area(ring) -> float:
     xy = np.asarray(ring, np.float64)
     x, y = xy[:, 0], xy[:, 1]
     return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
+
+
+def fill_rings(rings, hw: tuple[int, int]) -> np.ndarray:
+    """(height, width) mask of the pixels inside an odd number of rings."""
+    return fill_patch(rings, hw).on(hw)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
-from counterpart.core.formats.polygons import fill_rings, keyhole, outlines
+from counterpart.core.formats.polygons import keyhole, outlines
 from counterpart.core.formats.rle import (
     counts_to_mask,
     decode_counts,
@@ -16,7 +16,7 @@ from counterpart.core.formats.rle import (
     mask_to_rows,
     rows_to_mask,
 )
-from tests.core.format_tools import ring_area
+from tests.core.format_tools import fill_rings, ring_area
 
 # pycocotools 2.0 uses a form of numpy's array protocol that numpy 2 warns about.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

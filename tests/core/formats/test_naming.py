@@ -9,9 +9,9 @@ from counterpart.core.errors import FormatError
 from counterpart.core.formats.fields import Node, read_json
 from counterpart.core.formats.guessing import guess_format
 from counterpart.core.formats.naming import flat_names, output_names, safe_name
-from counterpart.core.formats.polygons import fill_rings, keyhole, outlines
+from counterpart.core.formats.polygons import keyhole, outlines
 from counterpart.core.formats.rle import counts_to_mask, decode_counts, encode_counts, mask_to_counts, rows_to_mask
-from tests.core.format_tools import ring_area
+from tests.core.format_tools import fill_rings, ring_area
 
 # Names
 

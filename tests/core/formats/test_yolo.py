@@ -1,13 +1,17 @@
 """YOLO's numbers, by its description (docs.ultralytics.com/datasets): shares of width and height from the corner."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from counterpart.core.errors import FormatError
 from counterpart.core.formats.base import AnnotatedImage, Dataset
+from counterpart.core.formats.source import Source
 from counterpart.core.project.model import PartLabel
-from counterpart.core.project.points import KeypointSet, Skeleton
+from counterpart.core.project.points import KeypointSet, Origin, Skeleton
 from counterpart.core.project.tiles import pack_labels
 from tests.core import format_tools
 
@@ -85,15 +89,17 @@ def test_corners_between_pixels_stay_where_they_are(tmp_path):
 def test_lines_that_are_no_outlines_are_named(tmp_path):
     lines = ["", rectangle(0, 5, 5, 15, 15), "0 0.5 0.5 0.2 0.2"]
     dataset, report = read(tmp_path, "yolo-seg", {"names": ["wing"]}, lines)
-    assert report.skipped == [("a.jpg", "line 3 is a box, not an outline")]
+    assert report.skipped == [("a.txt", "1 line is a box, not an outline")]
     assert dataset.images[0].labels.areas == {1: 100}
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("0 0.1 0.1 0.2 0.1 0.2", "line 1: expected a class and pairs of x and y, found 6 numbers"),
-        ("0 0.1 0.1 0.2 0.1 0.2 0.3 0.4", "line 1: expected a class and pairs of x and y, found 8 numbers"),
+        ("0 0.1 0.1 0.2 0.1 0.2", "1 line is a box, not an outline"),  # with a confidence
+        ("0 0.1 0.1 0.2", "line 1: expected a class and pairs of x and y, found 4 numbers"),
+        ("0.5 0.1 0.1 0.2 0.1 0.2 0.3", "line 1: there is no class 0.5"),
+        ("0 10 5 90 5 50 25", "its places are no shares of the image, nor do they fit the photograph's 50 x 40 pixels"),
         ("0 0.1", "line 1: expected a class and pairs of x and y, found 2 numbers"),
     ],
 )
@@ -101,6 +107,83 @@ def test_outlines_need_three_pairs(tmp_path, line, words):
     dataset, report = read(tmp_path, "yolo-seg", {"names": ["wing"]}, [line])
     assert dataset.images == []
     assert report.skipped == [("a.txt", words)]
+
+
+def test_a_bad_line_costs_no_other(tmp_path):
+    lines = [rectangle(0, 5, 5, 15, 15), "0 0.1 x 0.2 0.2 0.3 0.3", rectangle(0, 20, 20, 30, 30), "0 0.1"]
+    dataset, report = read(tmp_path, "yolo-seg", {"names": ["wing"]}, lines)
+    assert dataset.images[0].labels.areas == {1: 200}
+    assert [what.partition(":")[0] for _, what in report.skipped] == ["line 2[2]", "line 4"]
+
+
+def test_pixels_are_recognised_where_they_fit_the_photograph(tmp_path):
+    dataset, report = read(tmp_path, "yolo-seg", {"names": ["wing"]}, ["0 10 5 50 5 50 25 10 25"])
+    assert dataset.images[0].labels.areas == {1: 800}
+    assert report.notes == [("a.jpg", "its places are in pixels, not in shares of the image; taken so")]
+
+
+def test_predictions_have_a_confidence_behind_their_outline_and_lie_in_its_order(tmp_path):
+    lines = [rectangle(0, 0, 0, 10, 10) + " 0.9", rectangle(1, 5, 0, 15, 10) + " 0.3"]
+    dataset, _ = read(tmp_path, "yolo-seg", {"names": ["wing", "leg"]}, lines)
+    assert dataset.images[0].labels.areas == {1: 100, 2: 50}
+    assert dataset.images[0].state == "predicted"
+
+
+LABEL = rectangle(1, 10, 10, 20, 20) + "\n"
+LAYOUTS = {
+    "roboflow": ("train/labels/a.txt", "train/images/a.jpg", "data.yaml"),
+    "roboflow, hashes": ("valid/labels/a_jpg.rf.0a1b.txt", "valid/images/a_jpg.rf.0a1b.jpg", "data.yaml"),
+    "ultralytics": ("labels/train/a.txt", "images/train/a.jpg", "coco8-seg.yaml"),
+    "ultralytics, nested": ("labels/train/x/a.txt", "images/train/x/a.jpg", "dataset.yaml"),
+    "labels inside": ("set/labels/val/a.txt", "set/images/val/a.jpg", "data.yml"),
+    "beside": ("a.txt", "a.jpg", "classes.txt"),
+    "darknet": ("obj_train_data/a.txt", "obj_train_data/a.jpg", "obj.names"),
+    "yolo label tools": ("labels/a.txt", "images/a.jpg", "labels/classes.txt"),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("at", ["", "labels"])
+def test_layouts_of_the_tools(tmp_path, layout, at):
+    label, image, names = LAYOUTS[layout]
+    for place in (label, image, names):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / label).write_text(LABEL)
+    Image.new("RGB", HW[::-1]).save(tmp_path / image)
+    listed = (
+        "wing\nleg\n"
+        if names.endswith(("txt", "names"))
+        else "path: ../x\ntrain: ../train/images\nnames: [wing, leg]\n"
+    )
+    (tmp_path / names).write_text(listed)
+    for prose in ("README.roboflow.txt", "README.dataset.txt", "train.txt"):
+        (tmp_path / prose).write_text("wings > 2024-01-01 4:02pm\n./images/train/a.jpg\n")
+    opened = tmp_path
+    if at and (tmp_path / label).parent.name == "labels":
+        opened = (tmp_path / label).parent
+    dataset, report = format_tools.read("yolo-seg", opened, Source(path=opened))
+    assert [found.file.name for found in dataset.images] == [Path(image).name]
+    assert dataset.images[0].labels.areas == {2: 100}
+    assert {part.id: part.name for part in dataset.parts}[2] == "leg"
+    assert report.skipped == []
+
+
+def test_equal_names_in_two_splits_are_two_images(tmp_path):
+    for split, number in (("train", 0), ("valid", 1)):
+        (tmp_path / split / "labels").mkdir(parents=True)
+        (tmp_path / split / "images").mkdir()
+        (tmp_path / split / "labels/a.txt").write_text(rectangle(number, 0, 0, 5, 5))
+        Image.new("RGB", HW[::-1], (number, 0, 0)).save(tmp_path / split / "images/a.png")
+    dataset, _ = format_tools.read("yolo-seg", tmp_path, Source(path=tmp_path))
+    assert [(found.file.parent.parent.name, found.labels.areas) for found in dataset.images] == [
+        ("train", {1: 25}), ("valid", {2: 25})
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", [[], ["0 0.5 0.5 0.2 0.2"]])
+def test_boxes_and_empty_files_bring_nothing(tmp_path, lines):
+    dataset, _ = read(tmp_path, "yolo-seg", {"names": ["wing"]}, lines)
+    assert dataset.images == []
 
 
 def test_a_triangle_is_enough_of_an_outline(tmp_path):
@@ -276,8 +359,8 @@ def test_names_of_keypoints_come_with_their_class(tmp_path):
         ("-1 " + "0.5 " * 16, "line 1: there is no such class"),
         ("0.5 " + "0.5 " * 16, "line 1: there is no such class"),
         ("0 " + "0.5 " * 15, "line 1: expected 17 numbers, found 16"),
-        ("0 " + "0.5 " * 17, "line 1: expected 17 numbers, found 18"),
-        (pose(*[(0.5, 0.5, 3)] * 4), "line 1: a visibility is not 0, 1 or 2"),
+        ("0 " + "0.5 " * 18, "line 1: expected 17 numbers, found 19"),
+        ("0 0.5 0.5 0.2 0.2", "1 line is a box, not a pose"),
     ],
 )
 def test_lines_that_are_no_pose_are_named(tmp_path, line, words):
@@ -290,3 +373,31 @@ def test_lines_that_are_no_pose_are_named(tmp_path, line, words):
 def test_a_shape_of_keypoints_that_cannot_be_is_refused(tmp_path, shape):
     with pytest.raises(FormatError, match="number of keypoints, 2 or 3"):
         read(tmp_path, "yolo-pose", {"names": ["bird"], "kpt_shape": shape}, [pose()])
+
+
+def test_visibilities_of_other_kinds_are_visible_above_0_and_a_confidence_makes_a_prediction(tmp_path):
+    line = pose((0.5, 0.5, 0.7), (0.5, 0.5, 0), (0.5, 0.5, 3), (0.5, 0.5, 1)) + " 0.25"
+    dataset, report = read(tmp_path, "yolo-pose", POSE, [line, "0 x"])
+    (found,) = dataset.images[0].keypoints
+    assert found.visibility.tolist() == [2, 0, 2, 1]
+    assert (found.score == 0.25).all()
+    assert (found.origin == Origin.TRANSFERRED).all()
+    assert "above 0 is taken as visible" in report.notes[0][1]
+    assert len(report.skipped) == 1
+
+
+@pytest.mark.parametrize("flip", [[0, 1, 2], [0, 1, 3, 9], [0, 0, 0, 0], "abc", [0, 1, None, 2]])
+def test_a_flip_order_that_is_none_is_left_out(tmp_path, flip):
+    dataset, report = read(tmp_path, "yolo-pose", POSE | {"flip_idx": flip}, [pose(*[(0.5, 0.5, 2)] * 4)])
+    assert dataset.skeletons[0].mirror_pairs == ()
+    assert len(dataset.images) == 1
+    assert [name for name, _ in report.lost] == ["data.yaml"]
+
+
+def test_the_settings_work_from_where_they_lie(tmp_path):
+    """Ultralytics takes a relative `path` from its own folder of data sets; without one, from the file's."""
+    parts = (PartLabel(1, "wing", "#ff0000", 0),)
+    images = [AnnotatedImage("a.jpg", HW, labels=pack_labels(filled(p1=(5, 10, 20, 30))))]
+    format_tools.write("yolo-seg", Dataset(parts=parts, images=images), tmp_path / "out")
+    data = yaml.safe_load((tmp_path / "out" / "data.yaml").read_text())
+    assert data == {"train": "images", "val": "images", "nc": 1, "names": {0: "wing"}}

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpart.core.formats.polygons import fill_rings
 from counterpart.core.tools.shapes import lasso_region, polygon_region, rectangle_region
+from tests.core.format_tools import fill_rings
 
 HW = (17, 19)
 # Quarters of a pixel: centres and sides meet often, which is where rules differ.
