@@ -22,6 +22,7 @@ from counterpart.core.formats.pictures import picture_suffix
 from counterpart.core.formats.source import NOT_FOUND, Source
 from counterpart.core.formats.table import format_named
 from counterpart.core.jobs import JobContext
+from counterpart.core.project.aside import other_picture
 from counterpart.core.project.commands import (
     AddImages,
     AddInstance,
@@ -92,8 +93,18 @@ def plan_import(
         raise UsageError(f"{chosen.title} can only be exported", hint="Choose another format")
     report = ImportReport(format_name, Path(path))
     files = {record.id: project.image_path(record.id) for record in project.images()}
+    names = {record.id: record.name for record in project.images()}
     source = Source(
-        project.images(), files, parts=project.parts, skeletons=project.skeletons, path=Path(path), root=root
+        project.images(),
+        files,
+        parts=project.parts,
+        skeletons=project.skeletons,
+        path=Path(path),
+        root=root,
+        refused={
+            number: other_picture(names[number], replacement.hw, project.annotated_hw(number) or (0, 0))
+            for number, replacement in project.asides().items()
+        },
     )
     dataset = chosen.read(Path(path), source, ctx, report)
     images = []
@@ -102,8 +113,8 @@ def plan_import(
         images.append(image)
     usable = _with_pictures(_joined(images, report), project.path, report)
     kept = {_identity(image): image for image in usable}
-    names = {_given(image): kept[_identity(image)] for image in images if _identity(image) in kept}
-    return ImportAnnotations(dataclasses.replace(dataset, images=usable), report, overwrite, names)
+    by_name = {_given(image): kept[_identity(image)] for image in images if _identity(image) in kept}
+    return ImportAnnotations(dataclasses.replace(dataset, images=usable), report, overwrite, by_name)
 
 
 def _with_pictures(

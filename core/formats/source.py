@@ -53,6 +53,7 @@ class Source:
         skeletons: Its skeletons.
         path: The file or folder that is read.
         root: Folder that image names in the file are relative to, where a person named one.
+        refused: Why nothing can be taken over for some of the project's images, by id.
     """
 
     def __init__(
@@ -64,10 +65,12 @@ class Source:
         skeletons: Sequence[Skeleton] = (),
         path: Path | None = None,
         root: Path | None = None,
+        refused: Mapping[int, str] | None = None,
     ) -> None:
         self.parts = tuple(parts)
         self.skeletons = tuple(skeletons)
         self.root = root
+        self._refused = dict(refused or {})
         self._records = {record.id: record for record in records}
         self.names = {number: record.name for number, record in self._records.items()}
         self._files = dict(files or {})
@@ -124,6 +127,7 @@ class Source:
         elif bare and file is not None and not name.endswith(file.suffix):
             called = name + file.suffix
         hw, problem = self._hw(number, file)
+        problem = self._refused.get(number, problem)
         if given is None or problem or min(hw) <= 0:
             size = given or hw
             return Placed(name, called, number, file, size, size, sure=sure, problem=problem)

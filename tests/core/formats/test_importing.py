@@ -14,6 +14,7 @@ from counterpart.core.jobs import silent
 from counterpart.core.project.commands import (
     AddPart,
     MoveKeypoint,
+    NoteFacts,
     Paint,
     RemoveInstances,
     ReplaceMasks,
@@ -213,6 +214,16 @@ def test_new_images_of_one_name_are_told_apart_by_their_folders(photos, tmp_path
         report = import_into(empty, tmp_path / "set", "labelme", silent())
         assert report.added_images == ["one/1.png", "two/1.png"]
         assert all(record.hw == HW for record in empty.images())
+
+
+def test_nothing_is_taken_over_for_a_photograph_that_was_replaced(document, photos, tmp_path):
+    import_into(document, coco(tmp_path, (0, ring(SQUARE))), "coco", silent())
+    Image.fromarray(np.zeros((30, 45, 3), np.uint8)).save(photos / "a.png")
+    fact = dataclasses.replace(document.image(1), height=30, width=45, size_bytes=(photos / "a.png").stat().st_size)
+    document.apply(NoteFacts([fact]))
+    with pytest.raises(FormatError, match=r"a\.png is another picture now \(45 × 30, was 30 × 20\)"):
+        import_into(document, coco(tmp_path, (0, ring(WIDE))), "coco", silent())
+    assert areas(document) == {"a.png": {1: 36}}
 
 
 def test_the_photographs_size_is_taken_whatever_the_file_says(document, tmp_path):
