@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from counterpart.core.errors import FormatError, UsageError
 from counterpart.core.formats.base import AnnotatedImage, Dataset, ImportReport
 from counterpart.core.formats.canvas import Canvas
-from counterpart.core.formats.cvat_video import Element, Frames, shapes_by_frame
+from counterpart.core.formats.cvat_video import Element, Frames, frame_number, shapes_by_frame
 from counterpart.core.formats.fields import Node, read_bytes
 from counterpart.core.formats.instances import on_photograph, skeleton_for
 from counterpart.core.formats.lazy import LazyImages
@@ -134,7 +134,8 @@ def _frame_records(
     root: Element, path: Path, source: Source, folders: Sequence[Path], report: ImportReport
 ) -> list[_Record]:
     """The frames of a film that have shapes. Those without an image are said in one line."""
-    needed = {int(text) for shape in root.iterfind("./track/*") if (text := shape.get("frame") or "").isdigit()}
+    numbers = (frame_number(shape) for shape in root.iterfind("./track/*"))
+    needed = {number for number in numbers if number is not None}
     if not needed:
         return []
     frames = Frames.of(root, needed, source, folders)
@@ -159,7 +160,8 @@ def _frame_records(
 def _frame_size(root: Element) -> tuple[int, int] | None:
     size = root.find("./meta//original_size")
     texts = [] if size is None else [(size.findtext(name) or "").strip() for name in ("height", "width")]
-    return (int(texts[0]), int(texts[1])) if len(texts) == 2 and all(text.isdigit() for text in texts) else None
+    known = len(texts) == 2 and all(text.isdecimal() and len(text) < 7 for text in texts)
+    return (int(texts[0]), int(texts[1])) if known else None
 
 
 def _tell_unkept(root: Element, path: Path, report: ImportReport) -> None:

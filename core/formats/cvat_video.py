@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import re
 from bisect import bisect_right
 from collections import Counter
@@ -55,15 +56,14 @@ class Frames:
         """The images for the frames that a file speaks of."""
         film = (root.findtext("./meta//source") or root.findtext("./meta/source") or "").strip()
         size, start = _number(root, "size"), _number(root, "start_frame") or 0
-        step = int((re.search(r"step\s*=\s*(\d+)", root.findtext("./meta//frame_filter") or "") or [0, 1])[1]) or 1
+        step = int((re.search(r"step\s*=\s*(\d{1,6})", root.findtext("./meta//frame_filter") or "") or [0, 1])[1]) or 1
         stop = _number(root, "stop_frame")
         if stop is None and size is not None:
             stop = start + (size - 1) * step
-        names = _called_by_cvat(source, folders, needed, stop)
-        for listed in () if names else source.sequences(folders, PurePosixPath(film.replace("\\", "/")).stem):
-            names = _in_order(listed, needed, size, start, step)
-            if names:
-                break
+        sequences = list(source.sequences(folders, PurePosixPath(film.replace("\\", "/")).stem))
+        called = (_called_by_cvat(listed, needed) for listed in sequences)
+        ordered = (_in_order(listed, needed, size, start, step) for listed in sequences)
+        names = next((found for found in itertools.chain(called, ordered) if found), {})
         return cls(names, sorted(names), film, stop)
 
     def between(self, first: int, last: int) -> list[int]:
@@ -73,26 +73,25 @@ class Frames:
 
 def _number(root: Element, name: str) -> int | None:
     text = (root.findtext(f"./meta//{name}") or "").strip()
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
-def _called_by_cvat(source: Source, folders: Sequence[Path], needed: set[int], stop: int | None) -> dict[int, str]:
-    """The frames whose images have the names that CVAT gives them; looked for only while there are such."""
-    if not any(_is_there(source, f"frame_{number:06d}", folders) for number in sorted(needed)[:3]):
-        return {}
-    last = min(max(needed) if stop is None else stop, max(needed) + 100_000)
-    wanted = sorted(needed | set(range(min(needed), last + 1)))
-    named = {number: f"frame_{number:06d}" for number in wanted}
-    return {number: name for number, name in named.items() if _is_there(source, name, folders)}
+def frame_number(shape: Element) -> int | None:
+    """The frame of a track's shape; None where none is said that a film can have."""
+    text = shape.get("frame") or ""
+    return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
-def _is_there(source: Source, name: str, folders: Sequence[Path]) -> bool:
-    return not source.place(name, folders=folders, bare=True).problem
+def _called_by_cvat(names: Sequence[str], needed: set[int]) -> dict[int, str]:
+    """Which of some images are which frames by the names that CVAT gives them; empty where none is of these."""
+    matches = [(re.fullmatch(r"frame_(\d{6,9})", PurePosixPath(name).stem), name) for name in names]
+    found = {int(match[1]): name for match, name in matches if match}
+    return found if needed & set(found) else {}
 
 
 def _in_order(names: Sequence[str], needed: set[int], size: int | None, start: int, step: int) -> dict[int, str]:
     """Which of some images, in their natural order, are which frames; empty where they do not fit."""
-    found = [re.search(r"(\d+)\D*$", PurePosixPath(name).stem) for name in names]
+    found = [re.search(r"(\d{1,18})\D*$", PurePosixPath(name).stem) for name in names]
     numbers = [int(match[1]) for match in found if match]
     if size == len(names):
         return {start + at * step: name for at, name in enumerate(names)}
@@ -117,11 +116,11 @@ def shapes_by_frame(root: Element, frames: Frames, bad: list[str], held: Counter
         where = f"track {track.get('id') or number}"
         items = []
         for shape in track:
-            text = shape.get("frame") or ""
-            if text.isdigit():
-                items.append((int(text), shape))
+            frame = frame_number(shape)
+            if frame is not None:
+                items.append((frame, shape))
             elif shape.tag != "attribute":
-                bad.append(f"{where}, {shape.tag}: the frame {text!r} is no number")
+                bad.append(f"{where}, {shape.tag}: the frame {shape.get('frame', '')[:40]!r} is no number")
         items.sort(key=lambda item: item[0])
         for frame, shape in _filled(items, frames, held):
             shape.set("label", track.get("label") or "object")

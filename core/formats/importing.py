@@ -245,10 +245,11 @@ class ImportAnnotations(Command):
         """
         if self.dataset.matches or any(_brings(image) for image in self.dataset.images):
             return
-        if not self.report.skipped:
+        left_out = self.report.skipped or self.report.lost
+        if not left_out:
             raise FormatError("there is nothing in it to take over", path=self.report.path, hint="Is it the right one?")
-        name, reason = self.report.skipped[0]
-        more = len(self.report.skipped) - 1
+        name, reason = left_out[0]
+        more = len(left_out) - 1
         nowhere = any(why == NOT_FOUND for _, why in self.report.skipped)
         raise FormatError(
             f"nothing in it could be taken over: {name}: {reason}" + (f" (and {more} more)" if more else ""),

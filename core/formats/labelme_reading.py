@@ -13,6 +13,7 @@ import base64
 import binascii
 import contextlib
 import dataclasses
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -330,9 +331,9 @@ def _place(
     path = given.value if given is not None and isinstance(given.value, str) and given.value.strip() else None
     if path is not None and path.lower().endswith(".json"):
         path = None  # some writers name the file itself
-    beside = None if path is None else file.parent / path.replace("\\", "/")
+    beside = path is not None and os.path.isfile(file.parent / path.replace("\\", "/"))  # noqa: PTH113  # any text
     placed = source.place(name.removesuffix(file.suffix), declared=declared, extent=extent, bare=True)
-    if path is not None and (placed.problem or not placed.sure or (beside is not None and beside.is_file())):
+    if path is not None and (placed.problem or not placed.sure or beside):
         named = source.place(path, beside=file.parent, declared=declared, extent=extent)
         placed = named if placed.problem or not named.problem else placed
     picture = None

@@ -325,3 +325,14 @@ def test_a_photograph_of_which_nothing_is_said_is_not_taken_in(tmp_path):
     with Document.new(tmp_path / "p.counterpart") as document:
         import_into(document, tmp_path / "x.xml", "cvat", silent())
         assert [record.name for record in document.images()] == ["b.png"]
+
+
+def test_a_file_of_which_nothing_can_be_kept_says_what_it_had(tmp_path):
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
+    image = '<image name="a.png" width="30" height="20"><cuboid/></image>'
+    (tmp_path / "x.xml").write_text(f"<annotations>{image}</annotations>")
+    with (
+        Document.new(tmp_path / "p.counterpart") as document,
+        pytest.raises(FormatError, match=r"nothing in it could be taken over: x\.xml: 1 shapes of type cuboid"),
+    ):
+        import_into(document, tmp_path / "x.xml", "cvat", silent())

@@ -149,3 +149,12 @@ def test_frames_without_images_are_said_in_one_line(tmp_path):
     _, _, report = read(tmp_path, track(inside), [], "<source>film.mp4</source>")
     cure = "extract the frames of film.mp4 first, or name their folder as the root"
     assert report.skipped == [("frames 3 to 7", f"there is no image for these 3 frames; {cure}")]
+
+
+def test_numbers_that_no_film_has_take_no_memory(tmp_path):
+    names = ["frame_000000.png", "frame_000001.png"]
+    size = f"<original_size><width>{'1' * 400}</width><height>1</height></original_size>"
+    meta = f"<stop_frame>999999999</stop_frame>{size}"
+    found, _, report = read(tmp_path, track(box(0, 0) + box("9" * 400, 8) + box(900_000_000, 8)), names, meta)
+    assert list(found) == names
+    assert report.lost == [("v.xml", f"track 0, box: the frame '{'9' * 40}' is no number")]

@@ -212,6 +212,13 @@ def test_a_file_given_by_itself_has_to_be_one_of_labelme(tmp_path):
         format_tools.read("labelme", tmp_path, SOURCE)
 
 
+def test_a_name_that_no_disk_can_hold_costs_its_own_record(tmp_path):
+    image, *_ = read(tmp_path, shape("wing", [[0, 0], [1, 1]], "rectangle"), imagePath="x" * 300)
+    assert image.name == "a.jpg"
+    image, *_ = read(tmp_path, shape("wing", [[0, 0], [1, 1]], "rectangle"), name="c.json", imagePath="x\0.jpg")
+    assert image.placed.problem
+
+
 # Points
 
 
