@@ -30,6 +30,7 @@ from counterpart.core.formats.base import (
     put_file,
     with_progress,
 )
+from counterpart.core.formats.copying import photograph
 from counterpart.core.formats.fields import read_bytes
 from counterpart.core.formats.indexed_png import LEGEND, OBJECT, labels_in, read_legend, unnamed_parts, write_legend
 from counterpart.core.formats.lazy import LazyImages
@@ -97,14 +98,14 @@ def _places(dataset: Dataset) -> dict[str, str]:
 def _copy(image: AnnotatedImage, target: Path, report: ExportReport) -> bool:
     """Put an image where DAVIS has it; whether it had to become a JPEG."""
     converted = image.file is not None and image.file.suffix.lower() not in _JPEG
+    data = photograph(image, report)
+    if data is None or image.file is None:
+        return False
     try:
-        data = None if image.file is None else _jpeg(image.file) if converted else image.file.read_bytes()
-    except (ImageError, OSError):
-        data = None
-    if data is None:
+        put_file(target, _jpeg(image.file) if converted else data)
+    except ImageError:
         report.lost.append((image.name, "the image itself: its file could not be read"))
         return False
-    put_file(target, data)
     return converted
 
 
