@@ -10,9 +10,10 @@ from counterpart.core.cli.options import add_report_options
 from counterpart.core.cli.runner import Outcome
 from counterpart.core.errors import UsageError
 from counterpart.core.jobs import JobContext
-from counterpart.core.wording import counted
+from counterpart.core.wording import by_reason, counted
 
 if TYPE_CHECKING:
+    from counterpart.core.formats import ImportReport
     from counterpart.core.project.document import Document
 
 
@@ -85,8 +86,8 @@ def _export(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     if among.predicted:
         hint = "; --state reviewed --state edited leaves them out" if among.looked_at else ""
         lines.append(f"  {among.words()}{hint}")
-    lines += [f"  left out: {name}: {reason}" for name, reason in report.skipped]
-    lines += [f"  lost: {name}: {what}" for name, what in report.lost]
+    lines += [f"  left out: {line}" for line in by_reason(report.skipped)]
+    lines += [f"  lost: {line}" for line in by_reason(report.lost)]
     lines += [f"  note: {note}" for note in report.notes]
     counts = {"images_predicted": among.predicted, "images_edited_or_reviewed": among.looked_at}
     return Outcome("\n".join(lines), report.as_dict() | counts)
@@ -134,8 +135,7 @@ def _import(args: argparse.Namespace, ctx: JobContext) -> Outcome:
     lines = [f"{what} taken into {args.project}"]
     if report.added_images:
         lines.append(f"  {len(report.added_images)} images were new")
-    lines += [f"  left out: {name}: {reason}" for name, reason in report.skipped]
-    lines += [f"  lost: {where}: {what}" for where, what in report.lost]
+    lines += _remarks(report)
     return Outcome("\n".join(lines), {**report.as_dict(), "project": str(args.project)})
 
 
@@ -172,9 +172,14 @@ def _previewed(document: Document, chosen: str, args: argparse.Namespace, ctx: J
         ("images have these masks already", preview.unchanged),
     )
     lines += [f"  {len(names)} {what}" for what, names in rows if names]
-    lines += [f"  left out: {name}: {reason}" for name, reason in report.skipped]
-    lines += [f"  lost: {where}: {what}" for where, what in report.lost]
+    lines += _remarks(report)
     return Outcome("\n".join(lines), {**preview.as_dict(), "project": str(args.project), "dry_run": True})
+
+
+def _remarks(report: ImportReport) -> list[str]:
+    """What an import left out, lost and took otherwise, by reason; `--json` has it all."""
+    kinds = (("left out", report.skipped), ("lost", report.lost), ("note", report.notes))
+    return [f"  {kind}: {line}" for kind, found in kinds for line in by_reason(found)]
 
 
 def _warn_of_damage(document: Document, ctx: JobContext) -> None:

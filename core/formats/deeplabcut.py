@@ -35,6 +35,7 @@ from counterpart.core.formats.instances import chosen_skeleton, instances_of, sk
 from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.points import KeypointSet, Origin, Skeleton
+from counterpart.core.spreadsheets import TableWriter, unguarded
 
 SCORER = "Counterpart"
 _HEADS = ("scorer", "individuals", "bodyparts", "coords")
@@ -124,7 +125,7 @@ def _heads(skeleton: Skeleton, animals: Sequence[str]) -> dict[str, list[str]]:
 
 def _csv(heads: dict[str, list[str]], index: Sequence[tuple[str, str, str]], table: np.ndarray) -> str:
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = TableWriter(buffer)
     for name, row in heads.items():
         writer.writerow([name, "", "", *row])
     for levels, values in zip(index, table.tolist(), strict=True):
@@ -210,7 +211,8 @@ def read_deeplabcut(path: Path, source: Source, _ctx: JobContext, report: Import
 def _read_csv(path: Path, report: ImportReport) -> tuple[dict[str, list[str]], list[tuple[int, str, list[str]]]]:
     """The lines of the heading by their names, and (line number, image, values) of the others."""
     try:
-        lines = [line for line in csv.reader(io.StringIO(read_text(path)), strict=True) if any(line)]
+        table = csv.reader(io.StringIO(read_text(path)), strict=True)
+        lines = [[unguarded(cell) for cell in line] for line in table if any(line)]
     except csv.Error as error:
         raise FormatError(f"this is not a valid table ({error})", path=path, hint="Save it again as CSV") from None
     heads: dict[str, list[str]] = {}

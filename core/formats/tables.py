@@ -30,6 +30,7 @@ from counterpart.core.formats.placed import Placed
 from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.points import KeypointSet, Origin, Skeleton
+from counterpart.core.spreadsheets import TableWriter, unguarded
 
 _COLUMNS = ("image", "instance", "skeleton", "keypoint", "x", "y", "visibility", "score", "origin")
 
@@ -38,7 +39,7 @@ def write_csv(dataset: Dataset, out: Path, _options: ExportOptions, ctx: JobCont
     """Write every point of a dataset."""
     report = ExportReport("csv", out)
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = TableWriter(buffer)
     writer.writerow(_COLUMNS)
     for image in with_progress(dataset.images, ctx, "Writing"):
         if not image.keypoints:
@@ -113,7 +114,11 @@ def _csv_rows(path: Path) -> list[dict[str, str]]:
     mark = max(",;\t", key=heading.count)
     try:
         reader = csv.DictReader(io.StringIO(text), delimiter=mark, strict=True)
-        rows = [row for row in reader if any(row.values())]
+        rows = [
+            {key: unguarded(cell) if isinstance(cell, str) else cell for key, cell in row.items()}
+            for row in reader
+            if any(row.values())
+        ]
     except csv.Error as error:
         raise FormatError(f"this is not a valid table ({error})", path=path, hint="Save it again as CSV") from None
     if mark == ",":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections import Counter
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from typing import Any
 from counterpart.core.files import write_text
 from counterpart.core.project.model import IMAGE_STATES, PartLabel
 from counterpart.core.project.view import ProjectView
+from counterpart.core.spreadsheets import TableWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,8 @@ def write_statistics(path: str | Path, parts: Iterable[PartStatistics]) -> None:
     """
     rows = [part.as_dict() for part in parts]
     text = io.StringIO()
-    table = csv.DictWriter(text, list(rows[0] if rows else PartStatistics(PartLabel(1, "-", (0, 0, 0))).as_dict()))
-    table.writeheader()
-    table.writerows(rows)
+    table = TableWriter(text, "\r\n")
+    table.writerow(rows[0] if rows else PartStatistics(PartLabel(1, "-", (0, 0, 0))).as_dict())
+    for row in rows:
+        table.writerow(row.values())
     write_text(path, text.getvalue())

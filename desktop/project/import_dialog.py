@@ -322,5 +322,5 @@ class ImportDialog(JobDialog):
 
 
 def _problems(report: ImportReport) -> str:
-    parts = (("Left out", report.skipped), ("Cannot be taken over", report.lost))
+    parts = (("Left out", report.skipped), ("Cannot be taken over", report.lost), ("Taken otherwise", report.notes))
     return "".join(section(title, [f"{name}: {why}" for name, why in found]) for title, found in parts if found)

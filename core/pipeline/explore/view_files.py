@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from counterpart.core.pipeline.explore.views import (
     saliency_of,
 )
 from counterpart.core.pipeline.outputs import check_writable, output_paths, write_png
+from counterpart.core.spreadsheets import TableWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def write_points(points: TokenPoints, names: Sequence[str], out: Path) -> Viewed
     """Write arranged descriptors as `tsne.csv` and `tsne.png`; `names` are those of the images asked for."""
     result = points.result
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = TableWriter(buffer)
     writer.writerow(["image", "row", "column", "x", "y", "u", "v"])
     for image, (row, column), (x, y), (u, v) in zip(result.image, result.rc, points.image_xy(), result.xy, strict=True):
         name = names[points.positions[int(image)]]
