@@ -20,6 +20,8 @@ from counterpart.core.wording import counted, is_text, plural
 
 _LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini", ".directory", "icon\r"})
 """What systems leave in folders of themselves; nobody misses it."""
+_OWN = re.compile(r"(frames\.json|\.counterpart-.*|.*\.counterpart(-wal|-shm|-journal|\.lock)?)", re.IGNORECASE)
+"""What this program puts beside images itself: projects with what belongs to them, notes on frames and on exports."""
 _KINDS = 5
 _SUFFIX = re.compile(r"\.[\w+~-]{1,12}")
 
@@ -189,7 +191,7 @@ class _Search:
             self.problems.append(ImageError(what, path=path, hint=hint))
 
     def _pass(self, path: Path, kind: str) -> None:
-        if str(path) not in self._passed and path.name.lower() not in _LITTER:
+        if str(path) not in self._passed and path.name.lower() not in _LITTER and not _OWN.fullmatch(path.name):
             self._passed.add(str(path))
             self._kinds[kind] += 1
 

@@ -67,6 +67,9 @@ def test_what_is_left_out_is_counted_in_one_line(tmp_path: Path) -> None:
     put(*(tmp_path / f"{number}.txt" for number in range(8)), *(tmp_path / f"{number}.MOV" for number in range(3)))
     put(tmp_path / "cat.jpg", tmp_path / "sub" / ".hidden.jpg", tmp_path / ".thumbs" / "a.jpg")
     put(tmp_path / ".DS_Store", tmp_path / "Thumbs.db", tmp_path / "._cat.jpg")
+    put(
+        *(tmp_path / name for name in ("frames.json", ".counterpart-export.json", "a.counterpart", "a.counterpart-wal"))
+    )
     found = search_images([tmp_path])
     assert [ref.name for ref in found.refs] == ["cat.jpg"]
     assert found.left_out.line == ("12 files and 1 folder left out: 8 .txt, 3 .mov, 1 hidden file, 1 hidden folder")
