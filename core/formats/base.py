@@ -7,7 +7,7 @@ upper left corner of the image and the first pixel's centre is (0.5, 0.5).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from counterpart.core.formats.numbers import Numbers
 from counterpart.core.formats.placed import Placed
 from counterpart.core.formats.source import Source
 from counterpart.core.jobs import JobContext
@@ -37,6 +38,7 @@ class AnnotatedImage:
         state: Review state.
         placed: What became of its name, where it was read from a file.
         individuals: Name of the individual that each instance is, empty for none; left out where there are no names.
+        number: The number that the image has in the file that it was read from, where it has one.
         picture: Gives the photograph itself, encoded, where only the file of annotations has it.
     """
 
@@ -50,6 +52,7 @@ class AnnotatedImage:
     placed: Placed | None = None
     picture: Callable[[], bytes] | None = None
     individuals: tuple[str, ...] = ()
+    number: int | None = None
 
     @classmethod
     def at(
@@ -92,12 +95,16 @@ class Dataset:
         skeletons: Classes of instances.
         images: May be made on the fly when iterated; may be iterated several times.
         matches: Correspondences of pairs of these images.
+        categories: Number of each category in the file that they were read from, by name.
+        numbers: What images and categories are numbered by in files that number them.
     """
 
     parts: tuple[PartLabel, ...] = ()
     skeletons: tuple[Skeleton, ...] = ()
     images: Sequence[AnnotatedImage] = ()
     matches: Sequence[NamedMatches] = ()
+    categories: Mapping[str, int] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=Numbers)
 
     def individuals(self) -> list[str]:
         """Names of individuals, in the order in which they first occur."""

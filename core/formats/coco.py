@@ -1,8 +1,9 @@
 """COCO instance JSON: one annotation for each part of each image, as run lengths or as polygons.
 
-Category ids are part ids, image ids those of the project: both stay the same from one export to the next. Run lengths
-are exact. Polygons are in the corner convention, as COCO's own tools rasterise them; holes are kept by a seam that
-joins them to the outline. Boxes are [x, y, width, height] of pixel edges, (0, 0) being the image's corner.
+Category and image ids are those of the COCO file that they came from, else the project's own: they stay the same
+from one export to the next. Run lengths are exact. Polygons are in the corner convention, as COCO's own tools
+rasterise them; holes are kept by a seam that joins them to the outline. Boxes are [x, y, width, height] of pixel edges,
+(0, 0) being the image's corner.
 """
 
 from __future__ import annotations
@@ -40,17 +41,23 @@ def write_coco(dataset: Dataset, out: Path, options: ExportOptions, ctx: JobCont
                 report.skipped.append((image.name, "it has no labels"))
                 continue
             height, width = image.labels.hw
-            images.append({"id": image.id, "file_name": image.name, "width": width, "height": height})
+            place = dataset.numbers.image(image.id)
+            images.append({"id": place, "file_name": image.name, "width": width, "height": height})
             report.images += 1
             if image.keypoints:
                 report.lost.append((image.name, "keypoints (export them as coco-keypoints)"))
-            for annotation in _annotations(image, options):
+            for annotation in _annotations(image, dataset, options):
                 number += 1
-                entry = {"id": number, "image_id": image.id, **annotation}
+                entry = {"id": number, "image_id": place, **annotation}
                 handle.write(("," if number > 1 else "") + "\n" + json.dumps(entry, separators=(",", ":")))
         report.annotations = number
         categories = [
-            {"id": part.id, "name": part.name, "supercategory": "part", "color": list(part.colour)}
+            {
+                "id": dataset.numbers.part(part.id),
+                "name": part.name,
+                "supercategory": "part",
+                "color": list(part.colour),
+            }
             for part in dataset.parts
         ]
         tail = json.dumps(images, ensure_ascii=False, separators=(",", ":"))
@@ -58,7 +65,7 @@ def write_coco(dataset: Dataset, out: Path, options: ExportOptions, ctx: JobCont
     return report
 
 
-def _annotations(image: AnnotatedImage, options: ExportOptions) -> Iterator[dict[str, object]]:
+def _annotations(image: AnnotatedImage, dataset: Dataset, options: ExportOptions) -> Iterator[dict[str, object]]:
     if image.labels is None:
         return
     labels = image.labels.unpack()
@@ -71,7 +78,7 @@ def _annotations(image: AnnotatedImage, options: ExportOptions) -> Iterator[dict
         else:
             segmentation = {"size": list(mask.shape), "counts": encode_counts(mask_to_counts(mask))}
         yield {
-            "category_id": part,
+            "category_id": dataset.numbers.part(part),
             "segmentation": segmentation,
             "area": area,
             "bbox": [left, top, right - left, bottom - top],

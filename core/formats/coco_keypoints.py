@@ -23,6 +23,7 @@ from counterpart.core.formats.coco_reading import Remarks, skeleton_of
 from counterpart.core.formats.coco_records import Category, field_of
 from counterpart.core.formats.fields import read_json
 from counterpart.core.formats.instances import corner_box
+from counterpart.core.formats.numbers import Numbers
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.points import KeypointSet, Skeleton
 from counterpart.core.resources import resource_path
@@ -37,9 +38,10 @@ def write_coco_keypoints(dataset: Dataset, out: Path, _options: ExportOptions, c
         if not image.keypoints:
             report.skipped.append((image.name, "it has no keypoints"))
             continue
-        images.append({"id": image.id, "file_name": image.name, "width": image.hw[1], "height": image.hw[0]})
+        place = dataset.numbers.image(image.id)
+        images.append({"id": place, "file_name": image.name, "width": image.hw[1], "height": image.hw[0]})
         report.images += 1
-        annotations += [_annotation(points, image) for points in image.keypoints]
+        annotations += [_annotation(points, image, dataset.numbers) for points in image.keypoints]
     for number, annotation in enumerate(annotations, start=1):
         annotation["id"] = number
     report.annotations = len(annotations)
@@ -50,15 +52,15 @@ def write_coco_keypoints(dataset: Dataset, out: Path, _options: ExportOptions, c
             "licenses": [],
             "images": images,
             "annotations": annotations,
-            "categories": [_category(skeleton) for skeleton in dataset.skeletons],
+            "categories": [_category(skeleton, dataset.numbers) for skeleton in dataset.skeletons],
         },
     )
     return report
 
 
-def _category(skeleton: Skeleton) -> dict[str, object]:
+def _category(skeleton: Skeleton, numbers: Numbers) -> dict[str, object]:
     return {
-        "id": skeleton.id,
+        "id": numbers.skeleton(skeleton.id),
         "name": skeleton.name,
         "supercategory": "object",
         "keypoints": list(skeleton.names),
@@ -67,15 +69,15 @@ def _category(skeleton: Skeleton) -> dict[str, object]:
     }
 
 
-def _annotation(points: KeypointSet, image: AnnotatedImage) -> dict[str, object]:
+def _annotation(points: KeypointSet, image: AnnotatedImage, numbers: Numbers) -> dict[str, object]:
     flat: list[float] = []
     for (x, y), visibility in zip(points.xy.tolist(), points.visibility.tolist(), strict=True):
         flat += [x, y, visibility] if visibility else [0, 0, 0]
     box = corner_box(points, image.hw)
     return {
         "id": 0,
-        "image_id": image.id,
-        "category_id": points.skeleton,
+        "image_id": numbers.image(image.id),
+        "category_id": numbers.skeleton(points.skeleton),
         "keypoints": flat,
         "keypoint_scores": [round(float(score), 6) for score in points.score],
         "num_keypoints": int(points.present.sum()),

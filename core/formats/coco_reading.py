@@ -69,7 +69,8 @@ def read_coco(path: Path, source: Source, ctx: JobContext, report: ImportReport,
     del ctx
     reading = _Reading(read_records(path, source, report), source, report, masks=masks)
     numbers = [number for number in reading.records.images if reading.records.annotations.get(number)]
-    return Dataset(reading.parts, reading.skeletons, LazyImages(len(numbers), lambda at: reading.image(numbers[at])))
+    images = LazyImages(len(numbers), lambda at: reading.image(numbers[at]))
+    return Dataset(reading.parts, reading.skeletons, images, categories=reading.categories)
 
 
 def read_keypoint_file(path: Path, root: Path | None, ctx: JobContext) -> Dataset:
@@ -123,6 +124,9 @@ class _Reading:
                 number = self._part_of[category.name] = len(parts) + 1
                 parts.append(PartLabel(number, category.name, colour_at(number - 1), number - 1))
         self.parts = tuple(parts)
+        # The first of a name counts: later ones are the same part.
+        named = {category.name: key for key, category in reversed(records.categories.items()) if isinstance(key, int)}
+        self.categories = {name: number for name, number in named.items() if number >= 0}
         self._skeleton_of: dict[int, Skeleton] = {}
         numbered = all(isinstance(key, int) and key >= 0 for key in records.categories)
         for key, category in records.categories.items():
@@ -142,6 +146,8 @@ class _Reading:
         canvas = self._painted(annotations, placed) if self._masks else None
         instances = self._instances(annotations, placed)
         found = AnnotatedImage.at(placed, None if canvas is None else canvas.packed(), instances)
+        if isinstance(number, int) and not self.records.results:
+            found = dataclasses.replace(found, number=number)
         scored = self.records.results or all(_score(each) < 1 for each in annotations if _has_mask(each))
         return dataclasses.replace(found, state="predicted") if scored and found.labels is not None else found
 

@@ -9,6 +9,7 @@ from counterpart.core.errors import ImageError, ProjectError, UsageError
 from counterpart.core.formats.base import AnnotatedImage, Dataset, ExportOptions, ExportReport, NamedMatches
 from counterpart.core.formats.individuals import names_of
 from counterpart.core.formats.lazy import LazyImages
+from counterpart.core.formats.numbers import Numbers
 from counterpart.core.formats.table import format_named
 from counterpart.core.images.reading import image_size
 from counterpart.core.jobs import JobContext
@@ -115,7 +116,13 @@ def dataset_of(
             if found is not None:
                 matches.append(NamedMatches(names[a], names[b], found))
     images = LazyImages(len(records), load, [record.name for record in records])
-    return Dataset(project.parts, project.skeletons, images, matches)
+    numbers = Numbers.of(
+        project.settings,
+        (record.id for record in project.images()),
+        (part.id for part in project.parts),
+        (skeleton.id for skeleton in project.skeletons),
+    )
+    return Dataset(project.parts, project.skeletons, images, matches, numbers=numbers)
 
 
 def _size(file: Path) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from counterpart.core.formats.base import AnnotatedImage, Dataset, ImportReport,
 from counterpart.core.formats.earlier import Earlier, pair_instances
 from counterpart.core.formats.individuals import name_individuals
 from counterpart.core.formats.naming import safe_name
+from counterpart.core.formats.numbers import Numbers
 from counterpart.core.formats.pictures import picture_suffix
 from counterpart.core.formats.source import NOT_FOUND, Source
 from counterpart.core.formats.table import format_named
@@ -271,7 +272,28 @@ class ImportAnnotations(Command):
         places = {name: _identity(image) for name, image in self.names.items()}
         self._matches(edit, {name: ids[place] for name, place in places.items() if place in ids})
         earlier.write(edit)
+        self._numbers(edit, ids)
         self.report.images = len(set(self.outcome.changed))
+
+    def _numbers(self, edit: Edit, ids: Mapping[int | str | Path, int]) -> None:
+        """Keep the numbers of a file that numbers its images and categories."""
+        by_name = {part.name: part.id for part in edit.all_parts().values()}
+        kinds = {skeleton.name: skeleton.id for skeleton in edit.all_skeletons().values()}
+        categories = self.dataset.categories
+        own = {skeleton.name for skeleton in self.dataset.skeletons}
+        Numbers(
+            {
+                ids[_identity(one)]: one.number
+                for one in self.dataset.images
+                if one.number is not None and _identity(one) in ids
+            },
+            {
+                by_name[part.name]: categories[part.name]
+                for part in self.dataset.parts
+                if part.name in by_name and part.name in categories
+            },
+            {kinds[name]: number for name, number in categories.items() if name in kinds and name in own},
+        ).note(edit)
 
     def _images(self, edit: Edit) -> dict[int | str | Path, int]:
         """Id of each image; those that are not in the project are added."""

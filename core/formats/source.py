@@ -37,6 +37,8 @@ _ANNOTATION_FOLDERS = frozenset(
 """Folders of annotations alone: the images lie beside such a folder, not in it."""
 _SEVERAL = "several images are called so"
 _LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?=.)")
+_ROBOFLOW = re.compile(r"(.+)_(jpe?g|png|bmp|tiff?|webp)\.rf\.\w+(?:\.\w+)?", re.IGNORECASE)
+"""How Roboflow calls its copy of an image: `cat.jpg` becomes `cat_jpg.rf.0123.jpg`."""
 _DRIVE = re.compile(r"^[a-zA-Z]:(?=/)")
 
 Parts = tuple[str, ...]
@@ -400,6 +402,9 @@ def _readings(name: str) -> Iterator[tuple[str, bool]]:
     if "%" in path:
         path = unquote(path)
         seen.setdefault(path, foreign)
+    original = _ROBOFLOW.fullmatch(path)
+    if original is not None:
+        seen.setdefault(f"{original[1]}.{original[2]}", foreign)
     folder, _, last = path.rpartition("/")
     plain = _LABEL_STUDIO.sub("", last)
     if plain != last:

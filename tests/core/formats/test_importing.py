@@ -237,3 +237,34 @@ def test_the_photographs_size_is_taken_whatever_the_file_says(document, tmp_path
     assert "scaled to the photograph's 30 x 20" in dict(report.notes)["a.png"]
     assert "the photograph is 30 x 20" in dict(report.skipped)["b.png"]
     assert dataclasses.asdict(document.image(2))["state"] == "todo"
+
+
+def test_images_and_categories_leave_with_the_numbers_that_they_came_with(document, tmp_path):
+    data = json.loads(coco(tmp_path, (0, ring(SQUARE) | points(POINTS)), (1, ring(SQUARE))).read_text())
+    data["images"][0]["id"], data["images"][1]["id"] = 900, 1
+    data["annotations"][0].update(image_id=900, category_id=17)
+    data["annotations"][1].update(category_id=17)
+    data["categories"][0]["id"] = 17
+    (tmp_path / "x.json").write_text(json.dumps(data))
+    import_into(document, tmp_path / "x.json", "coco", silent())
+    document.apply(AddPart("tail"))
+    Image.fromarray(np.zeros((*HW, 3), np.uint8)).save(tmp_path / "photos/c.png")
+    document.add_images(find_images([tmp_path / "photos"]))
+    document.apply(ReplaceMasks({3: np.full(HW, 2, np.uint8)}))
+    for kind, count in (("coco", 3), ("coco-keypoints", 1)):
+        export_project(document, kind, tmp_path / "out.json", ExportOptions(), silent())
+        out = json.loads((tmp_path / "out.json").read_text())
+        numbers = {image["file_name"]: image["id"] for image in out["images"]}
+        assert (numbers["a.png"], len(set(numbers.values())), len(numbers)) == (900, count, count)
+        assert {one["name"]: one["id"] for one in out["categories"]}["wing"] == 17
+        assert {one["image_id"] for one in out["annotations"]} == set(numbers.values())
+        assert out["annotations"][0]["category_id"] == 17
+    revision = document.revision
+    import_into(document, tmp_path / "x.json", "coco", silent())
+    assert document.revision == revision
+
+
+def test_an_image_of_roboflow_is_the_projects_own(document, tmp_path):
+    path = coco(tmp_path, (0, ring(SQUARE)), images=("a_png.rf.0123456789abcdef.jpg",))
+    assert import_into(document, path, "coco", silent()).skipped == []
+    assert areas(document) == {"a.png": {1: 36}}
