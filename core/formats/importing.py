@@ -41,6 +41,7 @@ from counterpart.core.project.points import KeypointSet, MatchSet, Origin, Skele
 from counterpart.core.project.rows import read_keypoints
 from counterpart.core.project.tiles import PackedLabels, pack_labels
 from counterpart.core.project.view import ProjectView
+from counterpart.core.wording import by_reason
 
 
 def import_into(
@@ -71,7 +72,13 @@ def import_into(
         FormatError: The file is damaged or of another kind, or all that is in it had to be left out. Nothing changed.
     """
     command = plan_import(document, path, format_name, ctx, root=root, overwrite=overwrite)
-    command.check()
+    try:
+        command.check()
+    except FormatError:
+        lines = by_reason([*command.report.skipped, *command.report.lost])
+        for line in lines if len(lines) > 1 else ():
+            ctx.warn(line)
+        raise
     document.apply(command)
     return command.report
 
