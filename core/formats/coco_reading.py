@@ -8,6 +8,7 @@ left out; the rest of its annotation is taken.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -32,6 +33,9 @@ from counterpart.core.jobs import JobContext
 from counterpart.core.project.model import PartLabel
 from counterpart.core.project.palette import colour_at
 from counterpart.core.project.points import Box, KeypointSet, Origin, Skeleton, outside
+
+_SUBSET = re.compile(r"^(instances|person_keypoints|keypoints|image_info|labels)_")
+"""What stands before the name of a subset in that of its file."""
 
 
 class Remarks:
@@ -212,12 +216,20 @@ def place_image(image: Node, annotations: Sequence[Node], source: Source) -> Pla
         return Placed(names[0], names[0], problem=problem)
     extent = _extent(annotations)
     bare = Path(names[0].partition("?")[0]).suffix.lower() not in IMAGE_SUFFIXES
-    tried = [source.place(names[0], declared=declared, extent=extent, bare=bare)]
+    beside, folders = image.path.parent, _subset_folders(image.path)
+    tried = [source.place(names[0], beside=beside, folders=folders, declared=declared, extent=extent, bare=bare)]
     for name in names[1:]:
         if not tried[-1].problem:
             break
-        tried.append(source.place(name, declared=declared, extent=extent))
+        tried.append(source.place(name, beside=beside, folders=folders, declared=declared, extent=extent))
     return tried[0] if tried[-1].problem else tried[-1]
+
+
+def _subset_folders(path: Path) -> list[Path]:
+    """Where the images of a file for one subset lie: those of annotations/instances_val2017.json in val2017."""
+    subset = _SUBSET.sub("", path.stem)
+    above = path.parent.parent
+    return [folder / subset for folder in (path.parent / "images", above / "images", above)]
 
 
 def _declared(image: Node, annotations: Sequence[Node]) -> tuple[int, int] | None:

@@ -82,7 +82,13 @@ def read_records(path: Path, source: Source, report: ImportReport) -> CocoRecord
         listed: Iterable[Node] = [_with(each, image_id=0) for each in data["annotations"]]
     else:
         doubled = _images(data["images"], records, report)
-        listed = _assignable(data.get("annotations") or Node([], path), doubled, report)
+        annotations = data.get("annotations") or Node([], path)
+        if any(field_of(each, "segments_info") is not None for each in annotations):
+            raise data.error(
+                "this is COCO panoptic, whose masks lie in pictures of their own; they are not read",
+                hint="Choose the file of its instances",
+            )
+        listed = _assignable(annotations, doubled, report)
     given = data.get("categories")
     if given is not None:
         _categories(given, records, report)

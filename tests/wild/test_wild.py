@@ -3,10 +3,12 @@
 A folder is a case. Its `answer.json` says which photographs to make (`photos`: height and width), which pictures of
 labels (`pictures`: rows of letters, and what each letter is), what to open (`open`, the folder where left out), what is
 recognised (`format`), and what a new project then has: for each image the parts with their pixels and box (left, top,
-right, bottom), the instances with their points (x, y, visibility), and words of the report (`said`).
+right, bottom), the instances with their points (x, y, visibility), whether a program made them (`state`), and
+words of the report (`said`); or why it is `refused`.
 """
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from counterpart.core.errors import FormatError
 from counterpart.core.formats import guess_format, import_into
 from counterpart.core.jobs import silent
 from counterpart.core.project.document import Document
@@ -60,7 +63,9 @@ def contents(document):
                 for name, xy, seen in zip(skeleton.names, points.xy, points.visibility, strict=True)
             }
             instances.append([skeleton.name, places, points.box and [round(side, 3) for side in points.box]])
-        found[record.name] = {key: value for key, value in {"parts": areas, "instances": instances}.items() if value}
+        state = record.state if record.state == "predicted" else ""
+        shown = {"parts": areas, "instances": instances, "state": state}
+        found[record.name] = {key: value for key, value in shown.items() if value}
     return found
 
 
@@ -76,6 +81,10 @@ def test_a_file_of_another_tool_is_read_as_its_own_reader_does(case, tmp_path):
     place = folder / answer.get("open", "")
     assert guess_format(place) == answer["format"]
     with Document.new(tmp_path / "new.counterpart") as document:
+        if "refused" in answer:
+            with pytest.raises(FormatError, match=re.escape(answer["refused"])):
+                import_into(document, place, answer["format"], silent())
+            return
         report = import_into(document, place, answer["format"], silent())
         assert contents(document) == answer["images"]
         said = [f"{where}: {what}" for where, what in (*report.skipped, *report.lost, *report.notes)]
