@@ -60,13 +60,14 @@ def _of_folder(folder: Path) -> str | None:
         return "cvat"
     if any(_some(folder, "CollectedData_*.csv")):
         return "deeplabcut"
-    for name in ("data.yaml", "data.yml"):
-        if (folder / name).is_file():
-            return "yolo-pose" if "kpt_shape" in _peek(folder / name) else "yolo-seg"
+    settings = [*folder.glob("*.yaml"), *folder.glob("*.yml")]
+    yolo = "yolo-pose" if any("kpt_shape" in _peek(file) for file in settings) else "yolo-seg"
+    if any(file.stem == "data" for file in settings):
+        return yolo
     if any(_of_json(file) == "labelme" for file in _some(folder, "*.json")):
         return "labelme"
     if any(_is_yolo(file) for file in _some(folder, "*.txt")):
-        return "yolo-seg"
+        return yolo
     return "indexed-png" if any(_some(folder, "*.[pP][nN][gG]")) and not _sets_in(folder) else None
 
 
@@ -117,7 +118,8 @@ def _is_yolo(file: Path) -> bool:
         numbers = [float(word) for word in words]
     except ValueError:
         return False
-    return len(numbers) >= 7 and numbers[0].is_integer()
+    box = len(numbers) == 5 and all(0 <= number <= 1 for number in numbers[1:])  # its reader says that they are boxes
+    return (len(numbers) >= 7 or box) and numbers[0].is_integer()
 
 
 def _peek(file: Path, *, tail: bool = False) -> str:
