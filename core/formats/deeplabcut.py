@@ -211,12 +211,15 @@ def read_deeplabcut(path: Path, source: Source, _ctx: JobContext, report: Import
 def _read_csv(path: Path, report: ImportReport) -> tuple[dict[str, list[str]], list[tuple[int, str, list[str]]]]:
     """The lines of the heading by their names, and (line number, image, values) of the others."""
     try:
-        table = csv.reader(io.StringIO(read_text(path)), strict=True)
-        lines = [[unguarded(cell) for cell in line] for line in table if any(line)]
+        text = read_text(path)
+        # A spreadsheet of some countries parts columns by semicolons, and has commas in front of the decimals.
+        mark = max(",;\t", key=text.partition("\n")[0].count)
+        table = csv.reader(io.StringIO(text), delimiter=mark, strict=True)
+        lines = [(table.line_num, [unguarded(cell) for cell in line]) for line in table if any(line)]
     except csv.Error as error:
         raise FormatError(f"this is not a valid table ({error})", path=path, hint="Save it again as CSV") from None
     heads: dict[str, list[str]] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in lines:
         if line[0] not in _HEADS:
             break
         if line[0] in heads:
@@ -231,13 +234,15 @@ def _read_csv(path: Path, report: ImportReport) -> tuple[dict[str, list[str]], l
     levels = next((at for at in range(1, len(coords)) if coords[at]), len(coords))
     cut = {name: row[levels:] for name, row in heads.items()}
     rows = []
-    for number, line in enumerate(lines[len(heads) :], start=len(heads) + 1):
+    for number, line in lines[len(heads) :]:
         if len(line) != len(coords):
             what = f"line {number}: expected {len(coords)} columns, found {len(line)}"
             report.skipped.append((path.name, what))
             continue
         name = "/".join(part.replace("\\", "/") for part in line[:levels] if part)
-        rows.append((number, name, line[levels:]))
+        rows.append(
+            (number, name, line[levels:] if mark == "," else [cell.replace(",", ".") for cell in line[levels:]])
+        )
     return cut, rows
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -70,13 +71,13 @@ def read_csv(path: Path, source: Source, _ctx: JobContext, report: ImportReport)
         FormatError: It is no such table.
     """
     rows = _csv_rows(path)
-    fields = set(rows[0]) if rows else set()
+    fields = set(rows[0][1]) if rows else set()
     missing = [name for name in ("image", "keypoint", "x", "y") if name not in fields]
     if missing:
         raise FormatError(f"the column {missing[0]} is missing", path=path, hint=f"Columns are {', '.join(_COLUMNS)}")
     names: dict[str, dict[str, None]] = {}
     grouped: dict[str, dict[tuple[str, str], list[tuple[int, dict[str, str]]]]] = {}
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         if None in row or None in row.values():
             report.skipped.append((f"line {line}", "it has another number of columns than the first"))
         elif not row["keypoint"].strip() or not row["image"].strip():
@@ -92,19 +93,18 @@ def read_csv(path: Path, source: Source, _ctx: JobContext, report: ImportReport)
         for number, (kind, listed) in enumerate(names.items(), start=1)
         for found in [skeleton_for(list(listed), source, kind, nameless)]
     }
-    images = [
-        AnnotatedImage.at(
-            source.place(name),
-            keypoints=tuple(_row_points(found, skeletons[kind], path, report) for (_, kind), found in groups.items()),
-            individuals=tuple("" if who.isdigit() else who for who, _ in groups),
-        )
-        for name, groups in grouped.items()
-    ]
+    images = []
+    for name, groups in grouped.items():
+        read = [(who, _row_points(rows, skeletons[kind], path, report)) for (who, kind), rows in groups.items()]
+        instances = [(who, points) for who, points in read if points.present.any()]
+        named = tuple("" if who.isdigit() else who for who, _ in instances)
+        points = tuple(points for _, points in instances)
+        images.append(AnnotatedImage.at(source.place(name), keypoints=points, individuals=named))
     return Dataset(skeletons=tuple(skeletons.values()), images=images)
 
 
-def _csv_rows(path: Path) -> list[dict[str, str]]:
-    """The lines of a table by the names of its columns, whichever way a spreadsheet of some country wrote it.
+def _csv_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """The lines of a table by number and names of columns, whichever way a spreadsheet of some country wrote it.
 
     Raises:
         FormatError: It is no table.
@@ -115,7 +115,7 @@ def _csv_rows(path: Path) -> list[dict[str, str]]:
     try:
         reader = csv.DictReader(io.StringIO(text), delimiter=mark, strict=True)
         rows = [
-            {key: unguarded(cell) if isinstance(cell, str) else cell for key, cell in row.items()}
+            (reader.line_num, {key: unguarded(cell) if isinstance(cell, str) else cell for key, cell in row.items()})
             for row in reader
             if any(row.values())
         ]
@@ -123,7 +123,7 @@ def _csv_rows(path: Path) -> list[dict[str, str]]:
         raise FormatError(f"this is not a valid table ({error})", path=path, hint="Save it again as CSV") from None
     if mark == ",":
         return rows
-    for row in rows:  # where commas do not part columns, they may stand before the decimals
+    for _, row in rows:  # where commas do not part columns, they may stand before the decimals
         row.update({key: row[key].replace(",", ".") for key in ("x", "y", "score") if row.get(key)})
     return rows
 
@@ -199,23 +199,35 @@ def read_tps(path: Path, source: Source, _ctx: JobContext, report: ImportReport)
     specimens: list[tuple[np.ndarray, str]] = []
     lines = read_text(path, older=True).splitlines()
     at = 0
+    usable = False  # whether what follows is of the last specimen, not of one that was left out
+    refused: FormatError | None = None
     while at < len(lines):
         key, _, value = lines[at].partition("=")
         at += 1
         if key.strip().upper() == "LM":
-            count = Node(value.strip(), path, f"line {at}").integer(0, len(lines))
+            usable = False
+            try:
+                count = Node(value.strip(), path, f"line {at}").integer(0, len(lines))
+            except FormatError as error:
+                refused = refused or error
+                report.skipped.append((path.name, error.what))
+                continue
             block = lines[at : at + count]
             if len(block) != count or any("=" in line for line in block):
                 report.skipped.append((f"line {at}", f"there are not {count} landmarks after it"))
                 continue
+            usable = True
             places = [_landmark(line, at + offset + 1, report) for offset, line in enumerate(block)]
             specimens.append((np.array(places, np.float64).reshape(-1, 2), ""))
             at += count
-        elif key.strip().upper() == "IMAGE" and specimens:
+        elif key.strip().upper() == "IMAGE" and usable:
             specimens[-1] = (specimens[-1][0], value.strip())
         elif key.strip().upper() in ("LM3", "CURVES", "OUTLINES"):
+            usable &= key.strip().upper() != "LM3"
             report.lost.append((path.name, f"line {at}: {key.strip()}"))
-    if not specimens:
+    if not any(len(places) for places, _ in specimens):
+        if refused is not None:
+            raise refused
         raise FormatError("there are no landmarks (LM=) in this file", path=path, hint="Is it a TPS file?")
     return _specimens(specimens, path, source, report)
 
@@ -240,7 +252,8 @@ def _landmark(line: str, number: int, report: ImportReport) -> tuple[float, floa
 
 
 def _specimens(specimens: list[tuple[np.ndarray, str]], path: Path, source: Source, report: ImportReport) -> Dataset:
-    count = len(specimens[0][0])
+    # Who has not finished an image has fewer on it, or none.
+    count = Counter(len(points) for points, _ in specimens if len(points)).most_common(1)[0][0]
     fitting = [skeleton for skeleton in source.skeletons if len(skeleton) == count]
     if len(fitting) == 1:
         report.lost.append((path.name, f"which landmark is which: taken in the order of {fitting[0].name}"))
@@ -255,7 +268,7 @@ def _specimens(specimens: list[tuple[np.ndarray, str]], path: Path, source: Sour
         placed = places.setdefault(name, source.place(name))
         problem = placed.problem or ("" if min(placed.hw) > 0 else "the size of its image is not known")
         if len(points) != count:
-            problem = f"it has {len(points)} landmarks, the first has {count}"
+            problem = f"it has {len(points)} landmarks, others have {count}" if len(points) else "it has no landmarks"
         if problem:
             report.skipped.append((where, problem))
             continue

@@ -3,8 +3,8 @@
 A folder is a case. Its `answer.json` says which photographs to make (`photos`: height and width), which pictures of
 labels (`pictures`: rows of letters, and what each letter is), what to open (`open`, the folder where left out), what is
 recognised (`format`), and what a new project then has: for each image the parts with their pixels and box (left, top,
-right, bottom), the instances with their points (x, y, visibility), whether a program made them (`state`), and
-words of the report (`said`); or why it is `refused`.
+right, bottom), the instances with their points (x, y, visibility), the names of `individuals`, whether a program made
+them (`state`), and words of the report (`said`); or why it is `refused`.
 """
 
 import json
@@ -18,6 +18,7 @@ from PIL import Image
 
 from counterpart.core.errors import FormatError
 from counterpart.core.formats import guess_format, import_into
+from counterpart.core.formats.individuals import names_of
 from counterpart.core.jobs import silent
 from counterpart.core.project.document import Document
 
@@ -47,7 +48,7 @@ def make_photos(folder, photos):
 def contents(document):
     """What a project has, in the answer's terms."""
     parts, skeletons = {p.id: p.name for p in document.parts}, {s.id: s for s in document.skeletons}
-    found = {}
+    called, found = names_of(document.settings), {}
     for record in document.images():
         packed = document.packed_labels(record.id)
         areas = {}
@@ -63,8 +64,9 @@ def contents(document):
                 for name, xy, seen in zip(skeleton.names, points.xy, points.visibility, strict=True)
             }
             instances.append([skeleton.name, places, points.box and [round(side, 3) for side in points.box]])
+        individuals = [called[one.instance] for one in document.keypoints(record.id) if one.instance in called]
         state = record.state if record.state == "predicted" else ""
-        shown = {"parts": areas, "instances": instances, "state": state}
+        shown = {"parts": areas, "instances": instances, "individuals": individuals, "state": state}
         found[record.name] = {key: value for key, value in shown.items() if value}
     return found
 

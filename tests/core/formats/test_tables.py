@@ -185,10 +185,33 @@ def test_tps_names_specimens_that_cannot_be_placed(tmp_path):
     assert [len(one.keypoints) for one in dataset.images] == [1]
     assert report.skipped == [
         ("specimen 1", "the record names no image"),
-        ("a.jpg", "it has 2 landmarks, the first has 1"),
+        ("a.jpg", "it has 2 landmarks, others have 1"),
         ("strange.jpg", "there is no such image in the project, nor a file of that name"),
     ]
     assert report.lost == [("in.csv", "line 10: CURVES")]
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        ("LM=3\n9 9\nIMAGE=b.jpg\n", ("line 4", "there are not 3 landmarks after it")),
+        ("LM=two\n9 9\nIMAGE=b.jpg\n", ("in.csv", "line 4: expected a number, found 'two'")),
+        ("LM=0\nIMAGE=b.jpg\n", ("b.jpg", "it has no landmarks")),
+    ],
+)
+def test_tps_specimen_that_is_left_out_does_not_give_its_image_to_another(tmp_path, bad, why):
+    good = "LM=1\n0.5 0.5\nIMAGE=a.jpg\n"
+    dataset, report = read(tmp_path, "tps", good + bad)
+    assert [one.name for one in dataset.images] == ["a.jpg"]
+    assert report.skipped == [why]
+    dataset, _ = read(tmp_path, "tps", bad + good)
+    assert [one.name for one in dataset.images] == ["a.jpg"]  # nor do the first's landmarks count for all
+
+
+def test_tps_of_three_dimensions_is_not_the_one_before_it(tmp_path):
+    dataset, report = read(tmp_path, "tps", "LM=1\n0.5 0.5\nIMAGE=a.jpg\nLM3=1\n1 1 1\nIMAGE=b.jpg\n")
+    assert [one.name for one in dataset.images] == ["a.jpg"]
+    assert report.lost == [("in.csv", "line 4: LM3")]
 
 
 @pytest.mark.parametrize(
