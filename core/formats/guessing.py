@@ -13,6 +13,8 @@ _PEEK = 1 << 18
 _LOOKED_AT = 200
 _BY_SUFFIX = {".npz": "npz", ".slp": "sleap", ".tps": "tps", ".h5": "deeplabcut", ".hdf5": "deeplabcut"}
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+_COCO = re.compile(r'"images"\s*:\s*\[')
+"""A sign of COCO's files that Label Studio's list of tasks, which has annotations too, lacks."""
 _JSON_SIGNS = (
     ("labelme", r'"shapes"\s*:\s*\['),
     ("matches", r'"(pairs|sets)"\s*:\s*\['),
@@ -68,7 +70,8 @@ def _of_folder(folder: Path) -> str | None:
         return "labelme"
     if any(_is_yolo(file) for file in _some(folder, "*.txt")):
         return yolo
-    return "indexed-png" if any(_some(folder, "*.[pP][nN][gG]")) and not _sets_in(folder) else None
+    pictures = any(_some(folder, "*.[pP][nN][gG]"))
+    return "indexed-png" if pictures and not _sets_in(folder) and not _files_in(folder) else None
 
 
 def _sets_in(folder: Path) -> list[str]:
@@ -83,6 +86,12 @@ def _sets_in(folder: Path) -> list[str]:
     ]
 
 
+def _files_in(folder: Path) -> list[str]:
+    """The files in a folder that are data sets by themselves; a person has to say which."""
+    files = [file for file in _some(folder, "*.json") if _COCO.search(_peek(file) + _peek(file, tail=True))]
+    return [file.relative_to(folder).as_posix() for file in files]
+
+
 def why_unknown(path: str | Path) -> str:
     """What a person may do about a file or folder in which `guess_format` recognises nothing."""
     place = Path(path)
@@ -91,6 +100,9 @@ def why_unknown(path: str | Path) -> str:
     sets = _sets_in(place) if place.is_dir() else []
     if sets:
         return f"Choose one of the data sets in it: {', '.join(sets[:3])}"
+    files = _files_in(place) if place.is_dir() else []
+    if files:
+        return f"Choose one of the files in it: {', '.join(files[:3])}"
     return "Name it with --format"
 
 

@@ -42,6 +42,12 @@ def test_a_folder_is_known_by_its_layout(tmp_path, names, found):
 def test_what_is_nothing_yet_is_told_what_to_do_with(tmp_path):
     make(tmp_path / "sets", "one/SegmentationClass/a.png", "two/annotations.xml", "notes/x.txt")
     assert why_unknown(tmp_path / "sets") == "Choose one of the data sets in it: one, two"
+    make(tmp_path / "coco", "train/a.png", "valid/b.png")
+    for split in ("train", "valid"):
+        (tmp_path / "coco" / split / "_annotations.coco.json").write_text('{"images": [], "annotations": []}')
+    assert guess_format(tmp_path / "coco") is None  # its pictures are photographs
+    files = "train/_annotations.coco.json, valid/_annotations.coco.json"
+    assert why_unknown(tmp_path / "coco") == f"Choose one of the files in it: {files}"
     make(tmp_path, "export.zip", "x.bin")
     assert why_unknown(tmp_path / "export.zip") == "This is an archive: unpack it first, and choose the folder"
     assert why_unknown(tmp_path / "x.bin") == "Name it with --format"
