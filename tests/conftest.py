@@ -116,6 +116,7 @@ def _nothing_left_running(request: pytest.FixtureRequest) -> Iterator[None]:
     threads: WeakSet[QThread] = WeakSet()
     timers: WeakSet[QTimer] = WeakSet()
     before = set(threading.enumerate())
+    gc.freeze()  # only what the test makes is looked through at its end: the libraries' objects take a second each time
     with pytest.MonkeyPatch.context() as patch:
         _record_starts(patch, QThread, threads)
         _record_starts(patch, QTimer, timers)

@@ -145,8 +145,8 @@ class _Reading:
         """One image with all that is said of it; None where nothing of that can be used."""
         image, annotations = self.records.images[number], self.records.annotations[number]
         placed = place_image(image, annotations, self._source)
-        if placed.problem:
-            return AnnotatedImage.at(placed)
+        if placed.problem:  # a film's frame is no file, and yet its points are wanted
+            return AnnotatedImage.at(placed, keypoints=() if self._masks else self._instances(annotations, placed))
         canvas = self._painted(annotations, placed) if self._masks else None
         instances = self._instances(annotations, placed)
         found = AnnotatedImage.at(placed, None if canvas is None else canvas.packed(), instances)

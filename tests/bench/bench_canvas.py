@@ -149,8 +149,9 @@ def measure_others(bench: Bench, table: Table, count: int) -> None:
         bench.stroke(table, f"{tool} over the whole view", count, 25, seed=4)
         bench.history(table, f"the {tool}", 5)
     window.bench.toolbox.choose("snap")
-    image = window.images.panel.current
-    bench.wait(lambda: window.parts.regions.get(image) is not None and not window.bench.jobs.busy)
+    bench.wait(
+        lambda: window.parts.regions.get(window.bench.canvas.panes[0].photo) is not None and not window.bench.jobs.busy
+    )
     bench.wait(lambda: "features and colour" in window.parts.options.hint.toolTip())
     start = time.monotonic()
     bench.wait(lambda: not window.parts.regions.working_ahead)
