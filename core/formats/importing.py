@@ -459,7 +459,9 @@ def _new_names(new: Mapping[Path, AnnotatedImage]) -> list[str]:
     depths = []
     for file, image in new.items():
         clean = safe_name(image.name)
-        depths.append(len(PurePosixPath(clean).parts) if file.as_posix().endswith("/" + clean) else 1)
+        whole = PurePosixPath(image.name).is_absolute()  # of this machine alone: no name for people
+        ends = not whole and file.as_posix().endswith("/" + clean)
+        depths.append(len(PurePosixPath(clean).parts) if ends else 1)
     paths = [file.absolute().parts for file in new]
     while True:
         names = ["/".join(path[-depth:]) for path, depth in zip(paths, depths, strict=True)]

@@ -35,6 +35,8 @@ _ANNOTATION_FOLDERS = frozenset(
     ("annotations", "annotation", "labels", "label", "json", "jsons", "xml", "segmentationclass", "masks", "mask", "gt")
 ) | {"masks_machine", "masks_human"}
 """Folders of annotations alone: the images lie beside such a folder, not in it."""
+_FLATTENED = 4
+"""As many parts of a path, its file name included, are looked for in one word."""
 _SEVERAL = "several images are called so"
 _LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?=.)")
 _ROBOFLOW = re.compile(r"(.+)_(jpe?g|png|bmp|tiff?|webp)\.rf\.\w+(?:\.\w+)?", re.IGNORECASE)
@@ -80,7 +82,7 @@ class Source:
         self._named = _named_folders(self._base, root)
         self._inside = [Path(os.path.realpath(folder)) for folder in self._named]
         self._in_project = _Ends()
-        self._words: dict[str, set[int]] = {}
+        self._words: dict[str, set[int | Path]] = {}
         for number, record in self._records.items():
             file = self._files.get(number)
             self._in_project.add(number, _parts(record.name), () if file is None else _parts(file.as_posix()))
@@ -89,6 +91,7 @@ class Source:
         self._labels: set[str] = set()
         self._numbers: dict[str, int] | None = None
         self._on_disk: _Ends | None = None
+        self._disk_words: dict[str, set[int | Path]] = {}
         self._listings: dict[Path, dict[str, list[Path]]] = {}
 
     def place(
@@ -299,8 +302,11 @@ class Source:
         # A folder that says otherwise: v2/1.png is not v1/1.png, unless a person named the folder to look in.
         if length == inside or length > 1 or (length == 1 and (foreign or self.root is not None)):
             return found, length == inside
-        words = self._words.get(_one_word(reading)) or self._words.get(_one_word(_stem(reading))) or set()
-        return (sorted(words), True) if len(words) == 1 else ([], False)
+        for flat in (self._words, self._disk_words):
+            words = flat.get(_one_word(reading)) or flat.get(_one_word(_stem(reading))) or set()
+            if len(words) == 1:
+                return list(words), True
+        return [], False
 
     def _disk(self) -> _Ends:
         """The image files below the named folders that are not the project's already."""
@@ -311,6 +317,10 @@ class Source:
                     continue
                 if file.is_file() and self._may_be_read(file) and os.path.realpath(file) not in self._labels:
                     self._on_disk.add(file, _parts(file.as_posix()))
+                    for depth in range(1, _FLATTENED + 1):
+                        end = "/".join(file.parts[-depth:])
+                        for word in {_one_word(end), _one_word(_stem(end))}:
+                            self._disk_words.setdefault(word, set()).add(file)
         return self._on_disk
 
     def _shown(self, found: int | Path) -> str:

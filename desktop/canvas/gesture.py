@@ -245,7 +245,8 @@ class State:
         """The image of a pane goes, or the tool, or anything else that the gesture is about (None)."""
         here = pane is None or pane == self.pane
         if self.phase is not Phase.IDLE and here:
-            return Step(dataclasses.replace(self._spent(), phase=Phase.IDLE), (Do.INTERRUPT,))
+            done = (Do.INTERRUPT, Do.PAN_END) if self._panning else (Do.INTERRUPT,)
+            return Step(dataclasses.replace(self._spent(), phase=Phase.IDLE), done)
         if self._panning or here:
             return Step(self._spent(), (Do.PAN_END,) if self._panning else ())
         return Step(self)

@@ -208,12 +208,16 @@ sys.exit(process.ended(lambda: run(command, name="x", as_json=True, quiet=True),
 """
 
 
+LISTENING = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+"""Whoever runs the tests under nohup has the signal ignored, and so have their children."""
+
+
 @POSIX
 @pytest.mark.parametrize("how", ["steps", "far from any step"])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_a_command_with_its_code_one_line_and_json(tmp_path, name, how):
     with subprocess.Popen(
-        [sys.executable, "-c", WORKING, str(tmp_path), how],
+        [sys.executable, "-c", LISTENING + WORKING, str(tmp_path), how],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

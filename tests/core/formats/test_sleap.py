@@ -156,3 +156,13 @@ def test_frames_are_taken_out_of_a_film_beside_the_file(tmp_path):
         assert report.added_images == ["mouse/00004.png"]
         assert project.image(1).hw == (48, 64)
         assert read_image(project.image_path(1)).rgb.mean() == pytest.approx(160, abs=4)
+
+
+def test_a_whole_path_is_no_name_for_an_image(tmp_path):
+    (tmp_path / "in").mkdir()
+    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(tmp_path / "in/a.png")
+    film = sio.Video.from_filename([str(tmp_path / "in/a.png")])
+    with Document.new(tmp_path / "p.counterpart") as project:
+        assert import_into(
+            project, saved(tmp_path / "in", (film, 0, [[1, 2], [3, 4]], None)), "sleap", silent()
+        ).added_images == ["a.png"]

@@ -136,6 +136,16 @@ def test_a_name_without_suffix_means_the_one_image_of_that_stem(tmp_path):
     assert source.place("c", folders=(tmp_path / "images",), bare=True).file == tmp_path / "images/c.jpg"
 
 
+def test_files_are_found_by_their_paths_in_one_word(tmp_path):
+    for number, place in enumerate(("images/train/1.jpg", "images/val/1.jpg", "images/photo one.jpg")):
+        photo(tmp_path / place, seed=number)
+    source = Source(path=tmp_path)
+    assert source.place("train__1", bare=True).file == tmp_path / "images/train/1.jpg"
+    assert source.place("val__1", bare=True).file == tmp_path / "images/val/1.jpg"
+    assert source.place("1a2b3c4d-photo_one.jpg").file == tmp_path / "images/photo one.jpg"
+    assert source.place("test__1", bare=True).problem == NOWHERE
+
+
 # What must not be read
 
 

@@ -1,7 +1,7 @@
 """What comes between a press and its release: every event in every situation, as values."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from counterpart.desktop.canvas.gesture import Begun, Do, Phase, Press, State, Step, Use
@@ -193,6 +193,7 @@ EVENTS = st.one_of(
 )
 
 
+@example(events=[("press", LEFT, Begun.STEPS, False), ("press", LEFT, Begun.NOTHING, True), ("leave",)])
 @given(st.lists(EVENTS, max_size=40))
 def test_whatever_happens_each_drag_ends_once_and_nothing_is_asked_of_a_tool_without_one(events):
     state, dragging, panning = State(), False, False
