@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -28,8 +28,7 @@ class Earlier:
     @classmethod
     def read(cls, edit: Edit) -> Earlier:
         """What the project knows of its imports."""
-        row = edit.get("settings", (_KEY,))
-        marks = {str(mark) for mark in json.loads(str(row[0]))} if row is not None else set()
+        marks = {str(mark) for mark in cast("list[object]", edit.setting(_KEY) or [])}
         return cls(marks, frozenset(marks))
 
     def write(self, edit: Edit) -> None:

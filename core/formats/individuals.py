@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from typing import cast
 
 from counterpart.core.project.commands import SetSettings
 from counterpart.core.project.edit import Edit
@@ -22,8 +22,7 @@ def names_of(settings: Mapping[str, object]) -> dict[int, str]:
 
 def name_individuals(edit: Edit, names: Mapping[int, str]) -> None:
     """Name instances, as part of the step that a command takes."""
-    row = edit.get("settings", (INDIVIDUALS,))
-    before: dict[str, object] = {} if row is None else json.loads(str(row[0]))
+    before = cast("dict[str, object]", edit.setting(INDIVIDUALS) or {})
     after = {**before, **{str(number): name for number, name in names.items()}}
     if after != before:
         SetSettings({INDIVIDUALS: after}).do(edit)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from counterpart.core.project.commands import SetSettings
 from counterpart.core.project.edit import Edit
@@ -53,8 +53,7 @@ class Numbers:
 
     def note(self, edit: Edit) -> None:
         """Keep these with the project, as part of the step that a command takes. Those that are known stay."""
-        row = edit.get("settings", (_KEY,))
-        before: dict[str, dict[str, int]] = {} if row is None else json.loads(str(row[0]))
+        before = cast("dict[str, dict[str, int]]", edit.setting(_KEY) or {})
         new = {"images": self.images, "parts": self.parts, "skeletons": self.skeletons}
         after = {kind: _with(before.get(kind, {}), numbers) for kind, numbers in new.items()}
         if any(after.values()) and after != before:

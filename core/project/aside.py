@@ -6,7 +6,6 @@ until the labels are scaled or given up, or the old file is back. Meanwhile noth
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -89,8 +88,7 @@ def other_picture(name: str, now: tuple[int, int], was: tuple[int, int]) -> str:
 def why_aside(edit: Edit, image: int) -> str:
     """What is said of an image that lies aside; empty where it does not. Raises KeyError where there is no image."""
     record = edit.image(image)
-    row = edit.get("settings", (aside_key(image),))
-    found = None if row is None else replacement_of(json.loads(str(row[0])))
+    found = replacement_of(edit.setting(aside_key(image)))
     if found is None:
         return ""
     return other_picture(record.name, found.hw, annotated_hw(edit, record) or record.hw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,6 +96,11 @@ class Edit:
         """A row, or None where there is none."""
         after = self._after[table]
         return after[key] if key in after else self.store.get(table, key)
+
+    def setting(self, key: str) -> object:
+        """The value of a setting as the command has left it so far; None where there is none."""
+        row = self.get("settings", (key,))
+        return None if row is None else json.loads(str(row[0]))
 
     def find(self, table: str, column: str, value: int | str) -> dict[Key, Row]:
         """The rows with a value in a key or indexed column, by key."""

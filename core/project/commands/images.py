@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -263,8 +262,7 @@ class TakeReplacements(Command):
 
     def do(self, edit: Edit) -> None:
         for image in self.image_ids:
-            row = edit.get("settings", (aside_key(image),))
-            now = None if row is None else replacement_of(json.loads(str(row[0])))
+            now = replacement_of(edit.setting(aside_key(image)))
             if now is None or not edit.has_image(image):
                 continue
             record = edit.image(image)
