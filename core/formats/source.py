@@ -7,10 +7,12 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from counterpart.core.errors import ImageError
+from counterpart.core.folders import walk_files
 from counterpart.core.formats.placed import Placed, fit
 from counterpart.core.images.kinds import IMAGE_SUFFIXES
 from counterpart.core.images.orientation import UPRIGHT
@@ -88,6 +90,7 @@ class Source:
             self._in_project.add(number, _parts(record.name), () if file is None else _parts(file.as_posix()))
             for word in {_one_word(record.name), _one_word(_stem(record.name))}:
                 self._words.setdefault(word, set()).add(number)
+        self._reals: dict[Path, str] = {}
         self._labels: set[str] = set()
         self._numbers: dict[str, int] | None = None
         self._on_disk: _Ends | None = None
@@ -161,7 +164,7 @@ class Source:
         places = [folder for folder in (self.root, *folders, *self._named) if folder is not None]
         for folder in dict.fromkeys((*(place / title for place in places if title), *places)):
             files = [file for found in self._listing(folder).values() for file in found]
-            usable = [file for file in files if os.path.realpath(file) not in self._labels and self._may_be_read(file)]
+            usable = [file for file in files if self._is_photograph(file) and self._may_be_read(file)]
             if usable:
                 yield natsorted(str(file.absolute()) for file in usable)
 
@@ -174,12 +177,12 @@ class Source:
             if found:
                 return found[0], ""
         if outside:
-            return None, f"{outside[0]} lies outside the folders that were named; name its folder as the root"
+            return None, _outside(outside[0])
         return None, "there is no such file"
 
     def pass_over(self, files: Iterable[Path]) -> None:
         """Say which files are pictures of labels: they are no photographs, whatever they are called."""
-        self._labels.update(os.path.realpath(file) for file in files)
+        self._labels.update(self._real(file) for file in files)
 
     # Finding
 
@@ -204,7 +207,7 @@ class Source:
                     return found[0], self._files.get(found[0]), sure, ""
                 return self._known(found[0], reading), found[0], sure, ""
         if outside:
-            return 0, None, False, f"{outside[0]} lies outside the folders that were named; name its folder as the root"
+            return 0, None, False, _outside(outside[0])
         return 0, None, False, NOT_FOUND
 
     def _at(self, reading: str, bases: Sequence[Path | None], outside: list[Path], *, bare: bool) -> list[Path]:
@@ -218,7 +221,7 @@ class Source:
                     files = self._listing(place.parent).get(place.name, [])
             except (OSError, ValueError):  # a name too long, or with a NUL
                 continue
-            files = [file for file in files if os.path.realpath(file) not in self._labels]
+            files = [file for file in files if self._is_photograph(file)]
             inside = [file for file in files if self._may_be_read(file)]
             outside += [file for file in files if file not in inside]
             if len(inside) > 1:  # a.jpg and a.png: the project may have one of them only
@@ -237,16 +240,31 @@ class Source:
                     found.setdefault(entry.stem, []).append(entry)
         return found
 
+    def _real(self, file: Path) -> str:
+        """A path without links; each is followed once."""
+        found = self._reals.get(file)
+        if found is None:
+            found = self._reals[file] = os.path.realpath(file)
+        return found
+
+    def _is_photograph(self, file: Path) -> bool:
+        """Whether a file is not known as a picture of labels."""
+        return self._real(file) not in self._labels
+
+    def _is_inside(self, file: Path) -> bool:
+        """Whether a file lies in a folder that a person named, links followed."""
+        real = Path(self._real(file))
+        return any(real.is_relative_to(folder) for folder in self._inside)
+
     def _may_be_read(self, file: Path) -> bool:
-        """Whether a file is one of the project's, or lies in a folder that a person named, links followed."""
-        real = Path(os.path.realpath(file))
-        return any(real.is_relative_to(folder) for folder in self._inside) or bool(self._number_of(file))
+        """Whether a file lies in a folder that a person named, or is one of the project's."""
+        return self._is_inside(file) or bool(self._number_of(file))
 
     def _number_of(self, file: Path) -> int:
         """The project's image that a file is; 0 for none."""
         if self._numbers is None:
-            self._numbers = {os.path.realpath(path): number for number, path in self._files.items()}
-        return self._numbers.get(os.path.realpath(file), 0)
+            self._numbers = {self._real(path): number for number, path in self._files.items()}
+        return self._numbers.get(self._real(file), 0)
 
     def _known(self, file: Path, reading: str) -> int:
         """The project's image that a found file is, or is a copy of; 0 where it is another photograph."""
@@ -266,7 +284,7 @@ class Source:
     def _may_be_copied(self, reading: str, number: int) -> bool:
         """Whether an image can lie in the named folders once more. Frames of two films may be equal to the last bit."""
         own = self._files.get(number)
-        if own is not None and any(Path(os.path.realpath(own)).is_relative_to(folder) for folder in self._inside):
+        if own is not None and self._is_inside(own):
             return False
         return self._in_project.may_be(_parts(reading), number)
 
@@ -312,10 +330,11 @@ class Source:
         """The image files below the named folders that are not the project's already."""
         if self._on_disk is None:
             self._on_disk = _Ends()
-            for file in _files_below(self._named):
+            walks = chain.from_iterable(walk_files(folder, follow=False) for folder in self._named)
+            for file in dict.fromkeys(islice(walks, MOST_FILES)):
                 if file.suffix.lower() not in IMAGE_SUFFIXES or self._number_of(file):
                     continue
-                if file.is_file() and self._may_be_read(file) and os.path.realpath(file) not in self._labels:
+                if self._is_photograph(file) and self._may_be_read(file):
                     self._on_disk.add(file, _parts(file.as_posix()))
                     for depth in range(1, _FLATTENED + 1):
                         end = "/".join(file.parts[-depth:])
@@ -463,20 +482,8 @@ def _several(names: Iterable[str]) -> str:
     return f"{_SEVERAL}: {', '.join(shown[:3])}"
 
 
-def _files_below(folders: Sequence[Path]) -> Iterator[Path]:
-    """The files below some folders, each once, at most `MOST_FILES`; hidden ones and linked folders are passed over."""
-    seen: set[Path] = set()
-    for folder in folders:
-        for place, inner, names in os.walk(folder):
-            inner[:] = sorted(name for name in inner if not name.startswith("."))
-            for name in sorted(names):
-                file = Path(place) / name
-                if name.startswith(".") or file in seen:
-                    continue
-                if len(seen) >= MOST_FILES:
-                    return
-                seen.add(file)
-                yield file
+def _outside(file: Path) -> str:
+    return f"{file} lies outside the folders that were named; name its folder as the root"
 
 
 def _sha256(file: Path) -> str:
