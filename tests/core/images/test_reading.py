@@ -15,6 +15,7 @@ from PIL import Image
 from counterpart.core.errors import ImageError
 from counterpart.core.images.finding import find_images
 from counterpart.core.images.reading import image_size, read_image, read_thumbnail, resize_rgb
+from tests.core.images.turned import stored_as
 
 
 def gradient(height: int = 24, width: int = 36) -> np.ndarray:
@@ -34,16 +35,7 @@ def test_hash_is_of_the_files_bytes(tmp_path: Path) -> None:
 def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
     upright = np.zeros((16, 32, 3), dtype=np.uint8)
     upright[:8, :16] = 255  # bright top left corner, as a person sees it
-    stored = {
-        1: upright,
-        2: upright[:, ::-1],
-        3: upright[::-1, ::-1],
-        4: upright[::-1],
-        5: upright.transpose(1, 0, 2),
-        6: np.rot90(upright, 1),
-        7: upright[::-1, ::-1].transpose(1, 0, 2),
-        8: np.rot90(upright, -1),
-    }[orientation]
+    stored = stored_as(upright, orientation)
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / "turned.png"

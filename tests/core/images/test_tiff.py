@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from counterpart.core.images.reading import image_size, read_image, read_thumbnail
+from tests.core.images.turned import stored_as
 
 HW = (21, 34)
 
@@ -94,16 +95,7 @@ def test_of_many_8_bit_bands_too_and_unstretched(tmp_path):
 @pytest.mark.parametrize("kind", ["uint8", "uint16"])
 def test_orientation(tmp_path, kind, orientation):
     upright = samples(kind, 3)
-    stored = {
-        1: upright,
-        2: upright[:, ::-1],
-        3: upright[::-1, ::-1],
-        4: upright[::-1],
-        5: upright.transpose(1, 0, 2),
-        6: np.rot90(upright, 1),
-        7: upright[::-1, ::-1].transpose(1, 0, 2),
-        8: np.rot90(upright, -1),
-    }[orientation]
+    stored = stored_as(upright, orientation)
     path = tmp_path / "a.tif"
     tag = (274, "H", 1, orientation, True)
     tifffile.imwrite(path, np.ascontiguousarray(stored), photometric="rgb", extratags=[tag])
