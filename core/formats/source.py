@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from counterpart.core.errors import ImageError
 from counterpart.core.folders import walk_files
+from counterpart.core.formats.path_ends import PathEnds, one_word, parts_of, stem_of, telling, words_of
 from counterpart.core.formats.placed import Placed, fit
+from counterpart.core.formats.readings import readings_of
 from counterpart.core.images.kinds import IMAGE_SUFFIXES
 from counterpart.core.images.orientation import UPRIGHT
 from counterpart.core.images.reading import image_size, orientation_of
@@ -24,15 +23,6 @@ NOT_FOUND = "there is no such image in the project, nor a file of that name"
 MOST_FILES = 100_000
 """Files looked at below a folder when a name was not found where the file says; beyond, the folder has to be named."""
 
-_GENERIC = frozenset(
-    [
-        *("images", "imgs", "img", "image", "jpegimages", "data", "frames", "photos", "upload", "files", "local-files"),
-        *("labeled-data", "annotations", "labels", "train", "val", "valid", "test", "default"),
-        *("obj_train_data", "obj_valid_data", "obj_test_data"),
-        *("masks", "masks_machine", "masks_human", "segmentationclass"),
-    ]
-)
-"""Folders that say what is in them, not which: names that differ by such a folder may be the same name."""
 _ANNOTATION_FOLDERS = frozenset(
     ("annotations", "annotation", "labels", "label", "json", "jsons", "xml", "segmentationclass", "masks", "mask", "gt")
 ) | {"masks_machine", "masks_human"}
@@ -40,13 +30,6 @@ _ANNOTATION_FOLDERS = frozenset(
 _FLATTENED = 4
 """As many parts of a path, its file name included, are looked for in one word."""
 _SEVERAL = "several images are called so"
-_LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?=.)")
-_ROBOFLOW = re.compile(r"(.+)_(jpe?g|png|bmp|tiff?|webp)\.rf\.\w+(?:\.\w+)?", re.IGNORECASE)
-"""How Roboflow calls its copy of an image: `cat.jpg` becomes `cat_jpg.rf.0123.jpg`."""
-_DRIVE = re.compile(r"^[a-zA-Z]:(?=/)")
-
-Parts = tuple[str, ...]
-"""A path taken apart, compared without regard to case and to the way accents are written; without a drive."""
 
 
 class Source:
@@ -83,17 +66,17 @@ class Source:
         self._base = None if path is None else path if path.is_dir() else path.parent
         self._named = _named_folders(self._base, root)
         self._inside = [Path(os.path.realpath(folder)) for folder in self._named]
-        self._in_project = _Ends()
+        self._in_project = PathEnds()
         self._words: dict[str, set[int | Path]] = {}
         for number, record in self._records.items():
             file = self._files.get(number)
-            self._in_project.add(number, _parts(record.name), () if file is None else _parts(file.as_posix()))
-            for word in {_one_word(record.name), _one_word(_stem(record.name))}:
+            self._in_project.add(number, parts_of(record.name), () if file is None else parts_of(file.as_posix()))
+            for word in words_of(record.name):
                 self._words.setdefault(word, set()).add(number)
         self._reals: dict[Path, str] = {}
         self._labels: set[str] = set()
         self._numbers: dict[str, int] | None = None
-        self._on_disk: _Ends | None = None
+        self._on_disk: PathEnds | None = None
         self._disk_words: dict[str, set[int | Path]] = {}
         self._listings: dict[Path, dict[str, list[Path]]] = {}
 
@@ -171,7 +154,7 @@ class Source:
     def file_of(self, name: str) -> tuple[Path | None, str]:
         """A file that is no image, such as a film, by its name; and why it is not found or not to be read."""
         outside: list[Path] = []
-        readings = [reading for reading, _ in _readings(name)]
+        readings = [reading for reading, _ in readings_of(name)]
         for reading in (*readings, *(PurePosixPath(reading).name for reading in readings)):
             found = self._at(reading, (self.root, *self._named), outside, bare=False)
             if found:
@@ -188,7 +171,7 @@ class Source:
 
     def _find(self, name: str, bases: Sequence[Path | None], *, bare: bool) -> tuple[int, Path | None, bool, str]:
         """Image id, file, whether the whole name agreed, and what is wrong."""
-        readings = list(_readings(name))
+        readings = list(readings_of(name))
         if not readings:
             return 0, None, False, "the record names no image"
         outside: list[Path] = []
@@ -271,9 +254,9 @@ class Source:
         number = self._number_of(file)
         if number:
             return number
-        lasts = (_parts(reading)[-1], _parts(file.name)[-1])
+        lasts = (parts_of(reading)[-1], parts_of(file.name)[-1])
         named = {number for last in lasts for number in self._in_project.named(last, bare=True)}
-        named |= self._words.get(_one_word(_stem(file.name)), set())  # a copy of a/b.jpg may be called a__b.jpg
+        named |= self._words.get(one_word(stem_of(file.name)), set())  # a copy of a/b.jpg may be called a__b.jpg
         alike = [
             number
             for number in named
@@ -286,7 +269,7 @@ class Source:
         own = self._files.get(number)
         if own is not None and self._is_inside(own):
             return False
-        return self._in_project.may_be(_parts(reading), number)
+        return self._in_project.may_be(parts_of(reading), number)
 
     def _is_copy(self, file: Path, number: int) -> bool:
         """Whether a file has the content of an image; where that one is missing, by what is known of it."""
@@ -307,8 +290,8 @@ class Source:
             foreign: Whether it is a whole path on another machine, whose upper folders say nothing here.
             bare: Whether it has no suffix.
         """
-        parts = _parts(reading)
-        inside = len(_telling(parts))
+        parts = parts_of(reading)
+        inside = len(telling(parts))
         found, length = self._in_project.longest(parts, bare=bare)
         if len(found) == 1 and length == inside:
             return found, True
@@ -321,24 +304,23 @@ class Source:
         if length == inside or length > 1 or (length == 1 and (foreign or self.root is not None)):
             return found, length == inside
         for flat in (self._words, self._disk_words):
-            words = flat.get(_one_word(reading)) or flat.get(_one_word(_stem(reading))) or set()
+            words = flat.get(one_word(reading)) or flat.get(one_word(stem_of(reading))) or set()
             if len(words) == 1:
                 return list(words), True
         return [], False
 
-    def _disk(self) -> _Ends:
+    def _disk(self) -> PathEnds:
         """The image files below the named folders that are not the project's already."""
         if self._on_disk is None:
-            self._on_disk = _Ends()
+            self._on_disk = PathEnds()
             walks = chain.from_iterable(walk_files(folder, follow=False) for folder in self._named)
             for file in dict.fromkeys(islice(walks, MOST_FILES)):
                 if file.suffix.lower() not in IMAGE_SUFFIXES or self._number_of(file):
                     continue
                 if self._is_photograph(file) and self._may_be_read(file):
-                    self._on_disk.add(file, _parts(file.as_posix()))
+                    self._on_disk.add(file, parts_of(file.as_posix()))
                     for depth in range(1, _FLATTENED + 1):
-                        end = "/".join(file.parts[-depth:])
-                        for word in {_one_word(end), _one_word(_stem(end))}:
+                        for word in words_of("/".join(file.parts[-depth:])):
                             self._disk_words.setdefault(word, set()).add(file)
         return self._on_disk
 
@@ -358,51 +340,6 @@ class Source:
             return (0, 0), "" if number else error.what
 
 
-class _Ends:
-    """Images by the ends of their paths."""
-
-    def __init__(self) -> None:
-        self._by_name: dict[str, list[int | Path]] = {}
-        self._by_stem: dict[str, list[int | Path]] = {}
-        self._paths: dict[int | Path, tuple[Parts, ...]] = {}
-
-    def add(self, image: int | Path, *paths: Parts) -> None:
-        """Take an image in under its paths; empty ones are passed over."""
-        self._paths[image] = tuple(path for path in paths if path)
-        for last in {path[-1] for path in self._paths[image]}:
-            self._by_name.setdefault(last, []).append(image)
-            self._by_stem.setdefault(_stem(last), []).append(image)
-
-    def named(self, last: str, *, bare: bool) -> list[int | Path]:
-        """Images whose file name is the given one; else, or for a bare name, those that agree but for the suffix."""
-        exact = self._by_name.get(last, [])
-        if exact:
-            return exact
-        return self._by_stem.get(last, []) or ([] if bare else self._by_stem.get(_stem(last), []))
-
-    def may_be(self, parts: Parts, image: int | Path) -> bool:
-        """Whether no folder that tells says that a name is another image's."""
-        told = max(_agreement(parts, path)[0] for path in self._paths[image])
-        whole = min(len(_telling(path)) for path in self._paths[image])
-        return told >= min(len(_telling(parts)), whole)
-
-    def longest(self, parts: Parts, *, bare: bool) -> tuple[list[int | Path], int]:
-        """The images whose path has the longest end in common with a name, and its length.
-
-        Folders that say nothing decide only between images that are equal otherwise. A path that is used up, as a
-        project's name of an image is, agrees with what the name has in front of it.
-        """
-        best: list[int | Path] = []
-        longest = (0, 0, False)
-        for image in self.named(parts[-1], bare=bare):
-            length = max(_agreement(parts, path) for path in self._paths[image])
-            if length > longest:
-                best, longest = [], length
-            if length == longest:
-                best.append(image)
-        return best, longest[0]
-
-
 def _named_folders(base: Path | None, root: Path | None) -> list[Path]:
     """The folders that a person named by naming a file: its own, and the one above a folder of annotations."""
     found = [] if root is None else [root]
@@ -412,69 +349,6 @@ def _named_folders(base: Path | None, root: Path | None) -> list[Path]:
         if above.name.casefold() in _ANNOTATION_FOLDERS:
             found.append(above.parent)
     return found
-
-
-def _readings(name: str) -> Iterator[tuple[str, bool]]:
-    """What a name may mean, as it is written first, and whether it is a whole path of another machine."""
-    if not name.strip("/\\. ") or "\0" in name:
-        return
-    path = name.replace("\\", "/")
-    # With Windows' separators it was written where other folders were named.
-    foreign = "\\" in name or path.startswith("/") or bool(_DRIVE.match(path))
-    seen = {name: foreign, path: foreign}
-    if "://" in path or "?" in path:
-        split = urlsplit(path)
-        foreign |= bool(split.scheme)
-        local = parse_qs(split.query).get("d")  # Label Studio's way to name a file of its own disk
-        path = local[0] if local else split.path if split.scheme or Path(split.path).suffix else path
-        seen.setdefault(path, foreign or bool(local))
-    if "%" in path:
-        path = unquote(path)
-        seen.setdefault(path, foreign)
-    original = _ROBOFLOW.fullmatch(path)
-    if original is not None:
-        seen.setdefault(f"{original[1]}.{original[2]}", foreign)
-    folder, _, last = path.rpartition("/")
-    plain = _LABEL_STUDIO.sub("", last)
-    if plain != last:
-        seen.setdefault(f"{folder}/{plain}" if folder else plain, foreign or "upload" in folder)
-    yield from ((reading, far) for reading, far in seen.items() if reading.strip("/. "))
-
-
-def _parts(path: str) -> Parts:
-    clean = _DRIVE.sub("", unicodedata.normalize("NFC", path.replace("\\", "/"))).casefold()
-    return tuple(part for part in clean.split("/") if part not in ("", ".", "..")) or ("",)
-
-
-def _telling(parts: Parts) -> Parts:
-    """A path without the folders that say nothing of which image it is."""
-    return (*(part for part in parts[:-1] if part not in _GENERIC), parts[-1])
-
-
-def _agreement(a: Parts, b: Parts) -> tuple[int, int, bool]:
-    """How far paths with the same file name agree: in the folders that tell, in all, and whether both are used up."""
-    telling_a, telling_b = _telling(a), _telling(b)
-    told = 1 + _common_end(telling_a[:-1], telling_b[:-1])
-    return told, 1 + _common_end(a[:-1], b[:-1]), told == len(telling_a) == len(telling_b)
-
-
-def _common_end(a: Parts, b: Parts) -> int:
-    count = 0
-    while count < min(len(a), len(b)) and a[-1 - count] == b[-1 - count]:
-        count += 1
-    return count
-
-
-def _stem(name: str) -> str:
-    """A name without the suffix of an image or of a label file."""
-    bare, dot, suffix = name.rpartition(".")
-    known = f".{suffix}".lower() in IMAGE_SUFFIXES or suffix.lower() in ("json", "txt", "xml")
-    return bare if dot and bare and known else name
-
-
-def _one_word(name: str) -> str:
-    """A name whatever the marks between its words: formats have their own ways to write a path in one word."""
-    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFC", name).removeprefix("./").casefold())
 
 
 def _several(names: Iterable[str]) -> str:
