@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,6 +54,26 @@ class AnnotatedImage:
     picture: Callable[[], bytes] | None = None
     individuals: tuple[str, ...] = ()
     number: int | None = None
+
+    @property
+    def identity(self) -> int | str | Path:
+        """What tells its photograph from others: the project's id, the file, or at least the name."""
+        return self.id or self.file or self.name
+
+    @property
+    def given(self) -> str:
+        """Its name as the file has it."""
+        return self.name if self.placed is None else self.placed.given
+
+    @property
+    def brings(self) -> bool:
+        """Whether there is anything to take over: an image alone, a box, an empty mask is nothing."""
+        labelled = self.labels is not None and bool(self.labels.areas)
+        return labelled or any(points.present.any() for points in self.keypoints)
+
+    def named_instances(self) -> Iterator[tuple[KeypointSet, str]]:
+        """Its instances with the names of the individuals, empty where there are none."""
+        yield from zip_longest(self.keypoints, self.individuals[: len(self.keypoints)], fillvalue="")
 
     @classmethod
     def at(

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from counterpart.core.formats.base import ImportReport
-from counterpart.core.formats.importing import ImportAnnotations, plan_import
+from counterpart.core.formats.import_annotations import ImportAnnotations
+from counterpart.core.formats.importing import plan_import
 from counterpart.core.jobs import JobContext
 from counterpart.core.project.changes import Diff
 from counterpart.core.project.document import Document
