@@ -19,7 +19,7 @@ from counterpart.core.formats.base import (
     ImportReport,
     with_progress,
 )
-from counterpart.core.formats.coco_reading import Remarks, skeleton_of
+from counterpart.core.formats.coco_points import Remarks, skeleton_of
 from counterpart.core.formats.coco_records import Category, field_of
 from counterpart.core.formats.fields import read_json
 from counterpart.core.formats.instances import corner_box
